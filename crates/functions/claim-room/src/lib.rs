@@ -1,0 +1,56 @@
+//! `PATCH /claimRoom`: a page gets a room.
+
+use std::time::Duration;
+
+use gateway::auth::{Auth, Bearer};
+use gateway::clock::Clock;
+use gateway::config;
+use gateway::edge::HttpCall;
+use gateway::failure::Failure;
+use gateway::store::Store;
+use model::http::{Answer, HttpError};
+use model::outcome::Claimed;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables.
+    pub store: Store,
+    /// `AuthMode`.
+    pub auth: Auth,
+    /// `SfuGraceSeconds`.
+    pub sfu_grace: Duration,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// Reads the settings and the keys, and opens the connection to DynamoDB.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong, or says why the keys could not be read.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let aws = gateway::aws::load().await;
+        let store = Store::from_env(&aws)?;
+        let (auth, sfu_grace) = (Auth::from_env(&aws).await?, config::sfu_grace()?);
+        store.warm_up().await;
+        Ok(Self { store, auth, sfu_grace, clock: Clock::System })
+    }
+}
+
+/// The room of a path: the one that it has, or a free one of the pool.
+///
+/// # Errors
+/// 400 for a bad body, 401 and 403 for the token, 404 when no room is free.
+pub async fn claim_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpError> {
+    let bearer = deps.auth.verify(call.bearer()).await?;
+    let path = call.path_of_body()?;
+    match bearer {
+        Bearer::Holder(claims) if claims.path != path => return Err(HttpError::Forbidden),
+        Bearer::Holder(_) | Bearer::Anybody => {}
+    }
+    match deps.store.claim(&path, deps.sfu_grace, deps.clock.now()).await? {
+        Claimed::Room(room) => Ok(Answer::Room(room)),
+        Claimed::NoRoom => Err(HttpError::RoomNotFound),
+    }
+}

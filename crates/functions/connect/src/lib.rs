@@ -1,0 +1,84 @@
+//! `$connect`: a socket opens, and is written down as nobody's.
+
+use gateway::config;
+use gateway::edge::{Admission, Connect};
+use gateway::failure::Failure;
+use gateway::store::Store;
+use model::item::Connection;
+use model::room::CONNECTION_LEASE;
+use model::secret::SecretHash;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables.
+    pub store: Store,
+    /// Who may connect from where.
+    pub origins: Origins,
+}
+
+/// `AllowedOrigins`. It keeps other people's pages from using a visitor's browser; it is no authentication.
+#[derive(Debug)]
+pub struct Origins(Vec<String>);
+
+impl Origins {
+    /// Takes the list; `*` admits all.
+    #[must_use]
+    pub fn new(list: Vec<String>) -> Self {
+        Self(list)
+    }
+
+    /// Whether a socket with this `Origin` header may open. Programs that are no browsers send none.
+    #[must_use]
+    pub fn admit(&self, origin: Option<&str>) -> bool {
+        origin.is_none_or(|origin| self.0.iter().any(|entry| entry == "*" || entry == origin))
+    }
+}
+
+impl Deps {
+    /// Reads the settings and opens the connection to DynamoDB.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let store = Store::from_env(&gateway::aws::load().await)?;
+        let origins = Origins::new(config::list("ALLOWED_ORIGINS")?);
+        store.warm_up().await;
+        Ok(Self { store, origins })
+    }
+}
+
+/// Writes the connection down. The token that an SFU was started with is kept as a hash, to be compared when it
+/// identifies.
+///
+/// # Errors
+/// When DynamoDB fails; the upgrade is then refused, and the client tries again.
+pub async fn connect(deps: &Deps, connect: Connect) -> Result<Admission, Failure> {
+    if !deps.origins.admit(connect.origin.as_deref()) {
+        return Ok(Admission::Forbidden);
+    }
+    let row = Connection {
+        expires_at: connect.life.connected_at.plus(CONNECTION_LEASE).seconds(),
+        life: connect.life,
+        identity: None,
+        sfu_token_hash: connect.token.as_deref().map(SecretHash::of),
+    };
+    deps.store.connect(&row).await?;
+    Ok(Admission::Admitted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unlisted_origin_is_not_admitted() {
+        let origins = Origins::new(vec!["https://a.example".into(), "https://b.example".into()]);
+        assert!(origins.admit(Some("https://b.example")));
+        assert!(origins.admit(None));
+        for other in ["https://a.example.evil", "http://a.example", "null", ""] {
+            assert!(!origins.admit(Some(other)), "{other}");
+        }
+        assert!(Origins::new(vec!["*".into()]).admit(Some("https://c.example")));
+    }
+}

@@ -1,0 +1,12 @@
+//! The `$default` Lambda.
+
+use gateway::sockets::Sockets;
+use gateway::{aws, edge, logging};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), edge::Error> {
+    logging::init();
+    let sockets = Sockets::new(&aws::load().await);
+    sockets.warm_up().await;
+    edge::serve_messages(&sockets, async |call| default::default(call).await).await
+}

@@ -1,0 +1,136 @@
+//! `identify`: a connection says who it is, and becomes a member of a room or the SFU of one.
+
+use gateway::auth::{Auth, Bearer, Denied};
+use gateway::config;
+use gateway::departure::Departures;
+use gateway::edge::{Call, Reply};
+use gateway::failure::Failure;
+use gateway::store::{Join, Serve};
+use model::error::Error;
+use model::id::{PeerId, RoomId};
+use model::identify::{ClientIdentify, Identify, SfuIdentify};
+use model::life::Life;
+use model::notice::{GoAway, Identified, Notice};
+use model::outcome::{Joined, Served};
+use model::path::UrlPath;
+use model::room::RECONNECT_AFTER;
+use serde_json::value::RawValue;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables and the sockets.
+    pub departures: Departures,
+    /// `AuthMode`.
+    pub auth: Auth,
+    /// What clients are to use for ICE.
+    pub ice_servers: Box<RawValue>,
+}
+
+impl Deps {
+    /// Reads the settings and the keys, and opens the connections.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong, or says why the keys could not be read.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let aws = gateway::aws::load().await;
+        Ok(Self {
+            ice_servers: config::ice_servers()?,
+            auth: Auth::from_env(&aws).await?,
+            departures: Departures::from_env(&aws).await?,
+        })
+    }
+}
+
+/// Lets a connection be who it says it is.
+///
+/// # Errors
+/// Those of DESIGN §4: a bad message, a room that is not there, a place that is somebody else's, no proof.
+pub async fn identify(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
+    let identified = match Identify::parse(&call.request.data()?)? {
+        Identify::Client(client) => identify_client(deps, call.life, client).await?,
+        Identify::Sfu(sfu) => identify_sfu(deps, call.life, sfu).await?,
+    };
+    Ok(Reply::Notice(Notice::Identified(Box::new(Identified {
+        peer_id: identified.peer,
+        room_id: identified.room,
+        connection_id: call.life.connection_id.clone(),
+        reconnect_before: call.life.connected_at.plus(RECONNECT_AFTER),
+        ice_servers: deps.ice_servers.clone(),
+        features: identified.features,
+        request_id: call.request_id,
+    }))))
+}
+
+/// Who the connection now is.
+struct NowKnown {
+    peer: PeerId,
+    room: RoomId,
+    features: Vec<String>,
+}
+
+async fn identify_client(deps: &Deps, life: &Life, client: ClientIdentify) -> Result<NowKnown, Error> {
+    let path = admitted_path(deps, &client).await?;
+    let ClientIdentify { peer, room, resume_hash, .. } = client;
+    let join = Join { life: life.clone(), peer, room, resume_hash, path };
+    let store = &deps.departures.store;
+    // The SFU's features ride along: two calls, one after the other's pace.
+    let (joined, sfu) = futures::join!(store.join(&join, deps.departures.clock.now()), store.sfu(&join.room));
+    match joined? {
+        Joined::Member { replaced } => replace(deps, replaced).await,
+        Joined::ConnectionGone => return Err(Error::ConnectionNotFound),
+        Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
+        Joined::RoomNotFound => return Err(Error::RoomNotFound),
+        Joined::RoomClosed => return Err(Error::RoomClosed),
+        Joined::OtherPath => return Err(Error::Forbidden("The token admits to another path")),
+        Joined::PeerInUse => return Err(Error::PeerInUse),
+        Joined::Superseded => return Err(Error::Superseded),
+    }
+    let features = sfu?.map(|sfu| sfu.features).unwrap_or_default();
+    Ok(NowKnown { peer: join.peer, room: join.room, features })
+}
+
+/// Checks the token before anything is said about the room. Answers with the one path that it admits to, if tokens
+/// are in use.
+async fn admitted_path(deps: &Deps, client: &ClientIdentify) -> Result<Option<UrlPath>, Error> {
+    match deps.auth.verify(client.token.as_deref()).await {
+        Ok(Bearer::Anybody) => Ok(None),
+        Ok(Bearer::Holder(claims)) if claims.admits_peer(&client.peer) => Ok(Some(claims.path)),
+        Ok(Bearer::Holder(_)) => Err(Error::Forbidden("The token admits another peer")),
+        Err(Denied::Unauthorized) => Err(Error::Unauthorized("A valid token is required")),
+        Err(Denied::Failed(failure)) => Err(failure.into()),
+    }
+}
+
+async fn identify_sfu(deps: &Deps, life: &Life, sfu: SfuIdentify) -> Result<NowKnown, Error> {
+    let SfuIdentify { room, features } = sfu;
+    let serve = Serve { life: life.clone(), room, features };
+    match deps.departures.store.serve(&serve, deps.departures.clock.now()).await? {
+        Served::Serving { replaced, returned } => {
+            replace(deps, replaced).await;
+            if returned {
+                deps.departures.sfu_returned(&serve.room).await?;
+            }
+        }
+        Served::ConnectionGone => return Err(Error::ConnectionNotFound),
+        Served::AlreadyIdentified => return Err(Error::AlreadyIdentified),
+        Served::Unauthorized => return Err(Error::Unauthorized("The room's own token is required")),
+        Served::RoomClosed => return Err(Error::RoomClosed),
+        Served::Superseded => return Err(Error::Superseded),
+    }
+    Ok(NowKnown { peer: serve.room.sfu_peer(), room: serve.room, features: serve.features })
+}
+
+/// Tells the older socket not to come back, and closes it. It has lost its place already: that this fails changes
+/// nothing for the newer one.
+async fn replace(deps: &Deps, older: Option<Life>) {
+    let Some(older) = older else { return };
+    let sockets = &deps.departures.sockets;
+    let go_away = Notice::GoAway { reason: GoAway::Replaced }.to_json();
+    if let Err(failure) = sockets.post(&older.connection_id, &go_away).await {
+        tracing::warn!(connection.id = %older.connection_id, %failure, "Older connection not told");
+    }
+    if let Err(failure) = sockets.close(&older.connection_id).await {
+        tracing::warn!(connection.id = %older.connection_id, %failure, "Older connection not closed");
+    }
+}

@@ -1,0 +1,153 @@
+//! Who may enter: the tokens of `AuthMode=token`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use model::claims::{Claims, LEEWAY_SECONDS};
+use model::http::HttpError;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::config;
+use crate::failure::Failure;
+
+/// The shortest key that is accepted, in bytes: RFC 7518 §3.2 wants as many bits as the hash has.
+const MIN_KEY_BYTES: usize = 32;
+/// How long an unknown `kid` is answered from what is known.
+const REREAD_AFTER: Duration = Duration::from_mins(5);
+
+/// The stack's `AuthMode`.
+#[derive(Debug)]
+pub enum Auth {
+    /// Anybody may enter.
+    Open,
+    /// A valid token is needed.
+    Token(Keys),
+}
+
+/// What a bearer of a token may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// `AuthMode=open`: anything.
+    Anybody,
+    /// What its token says.
+    Holder(Claims),
+}
+
+/// Why nobody is let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// No token, or one that is not (or no longer) valid.
+    #[error("no valid token")]
+    Unauthorized,
+    /// The keys could not be read.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl From<Denied> for HttpError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthorized => Self::Unauthorized,
+            Denied::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl Auth {
+    /// Reads `AUTH_MODE` and, for `token`, the keys in the secret `TOKEN_SECRET_ARN`.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong, or says why the secret could not be read.
+    pub async fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
+        match config::text("AUTH_MODE")?.as_str() {
+            "open" => Ok(Self::Open),
+            "token" => Ok(Self::Token(Keys::read(config).await?)),
+            _ => Err(Failure::new("AUTH_MODE", "must be open or token")),
+        }
+    }
+
+    /// Checks a token: HS256 by a key that is known, `exp` with 60 s of leeway, `sub` and `path` there.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn verify(&self, token: Option<&str>) -> Result<Bearer, Denied> {
+        match self {
+            Self::Open => Ok(Bearer::Anybody),
+            Self::Token(keys) => {
+                let claims = keys.verify(token.ok_or(Denied::Unauthorized)?).await?;
+                Ok(Bearer::Holder(claims))
+            }
+        }
+    }
+}
+
+/// The keys that tokens are signed with: a Secrets Manager secret, a flat JSON object of `kid` to key text.
+pub struct Keys {
+    client: aws_sdk_secretsmanager::Client,
+    secret: String,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    keys: HashMap<String, DecodingKey>,
+    read_at: Instant,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys(…)")
+    }
+}
+
+impl Keys {
+    async fn read(config: &SdkConfig) -> Result<Self, Failure> {
+        let client = aws_sdk_secretsmanager::Client::new(config);
+        let secret = config::text("TOKEN_SECRET_ARN")?;
+        let known = Mutex::new(Known::read(&client, &secret).await?);
+        Ok(Self { client, secret, known })
+    }
+
+    async fn verify(&self, token: &str) -> Result<Claims, Denied> {
+        let header = decode_header(token).map_err(|_| Denied::Unauthorized)?;
+        let mut known = self.known.lock().await;
+        // A key that was added since, by a rotation. Bounded, so that made-up kids cost nothing.
+        if known.key(header.kid.as_deref()).is_none() && known.read_at.elapsed() >= REREAD_AFTER {
+            *known = Known::read(&self.client, &self.secret).await?;
+        }
+        let key = known.key(header.kid.as_deref()).ok_or(Denied::Unauthorized)?;
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = LEEWAY_SECONDS;
+        validation.validate_nbf = true;
+        validation.validate_aud = false;
+        decode(token, key, &validation).map(|token| token.claims).map_err(|_| Denied::Unauthorized)
+    }
+}
+
+impl Known {
+    async fn read(client: &aws_sdk_secretsmanager::Client, secret: &str) -> Result<Self, Failure> {
+        const OPERATION: &str = "secretsmanager:GetSecretValue";
+        let value = client.get_secret_value().secret_id(secret).send().await;
+        let value = value.map_err(|error| Failure::of_sdk(OPERATION, &error))?;
+        let keys: HashMap<String, String> =
+            serde_json::from_str(value.secret_string().unwrap_or_default())
+                .map_err(|_| Failure::new(OPERATION, "the secret must be a JSON object of kid to key"))?;
+        if let Some((kid, _)) = keys.iter().find(|(_, key)| key.len() < MIN_KEY_BYTES) {
+            return Err(Failure::new(OPERATION, format!("the key {kid} is shorter than 32 bytes")));
+        }
+        let keys =
+            keys.into_iter().map(|(kid, key)| (kid, DecodingKey::from_secret(key.as_bytes()))).collect();
+        Ok(Self { keys, read_at: Instant::now() })
+    }
+
+    /// The key of `kid`; a token that names none is checked with the only key, if there is only one.
+    fn key(&self, kid: Option<&str>) -> Option<&DecodingKey> {
+        match kid {
+            Some(kid) => self.keys.get(kid),
+            None if self.keys.len() == 1 => self.keys.values().next(),
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A function's settings: environment variables that `template.yaml` sets. Each is read once, in Init, so that a
+//! wrong one fails the deployment and not a call.
+
+use std::env;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+
+/// A variable that must be set and not empty.
+///
+/// # Errors
+/// Names the variable.
+pub fn text(name: &'static str) -> Result<String, Failure> {
+    match env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        Ok(_) | Err(_) => Err(Failure::new(name, "the environment variable is not set")),
+    }
+}
+
+/// A variable that holds a number.
+///
+/// # Errors
+/// Names the variable.
+pub fn number<T: FromStr>(name: &'static str) -> Result<T, Failure> {
+    text(name)?.parse().map_err(|_| Failure::new(name, "the environment variable is no number in range"))
+}
+
+/// A variable that holds a list: comma-separated, blanks around an entry ignored.
+///
+/// # Errors
+/// Names the variable.
+pub fn list(name: &'static str) -> Result<Vec<String>, Failure> {
+    Ok(text(name)?.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
+}
+
+/// `SFU_GRACE_SECONDS`: how long a lost SFU may take to come back before its path is free.
+///
+/// # Errors
+/// Names the variable.
+pub fn sfu_grace() -> Result<Duration, Failure> {
+    number("SFU_GRACE_SECONDS").map(Duration::from_secs)
+}
+
+/// The `iceServers` array of `RTC_CONFIG`, a JSON `RTCConfiguration`; it is passed on as it stands.
+///
+/// # Errors
+/// Names the variable.
+pub fn ice_servers() -> Result<Box<RawValue>, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct RtcConfiguration {
+        ice_servers: Vec<Box<RawValue>>,
+    }
+    let wrong = |_| Failure::new("RTC_CONFIG", "must be a JSON object with an iceServers array");
+    let configuration: RtcConfiguration = serde_json::from_str(&text("RTC_CONFIG")?).map_err(wrong)?;
+    serde_json::value::to_raw_value(&configuration.ice_servers).map_err(wrong)
+}

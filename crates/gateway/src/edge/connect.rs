@@ -1,0 +1,65 @@
+//! `$connect`.
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use lambda_runtime::{LambdaEvent, service_fn};
+use model::life::Life;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Error, life};
+use crate::failure::Failure;
+
+/// A socket that wants to open.
+#[derive(Debug)]
+pub struct Connect {
+    /// Which one.
+    pub life: Life,
+    /// The `Origin` header, which browsers always send.
+    pub origin: Option<String>,
+    /// The `token` of the URL, which an SFU is started with.
+    pub token: Option<String>,
+}
+
+/// Whether the socket may open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may.
+    Admitted,
+    /// Its origin is not on the list: 403.
+    Forbidden,
+}
+
+impl Connect {
+    fn read(event: ApiGatewayWebsocketProxyRequest) -> Result<Self, Failure> {
+        let origin = event.headers.get("origin").and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+        let token = event.query_string_parameters.first("token").map(str::to_owned);
+        Ok(Self { life: life(event.request_context)?, origin, token })
+    }
+}
+
+/// Runs the Lambda runtime for `$connect`. The event is never logged whole: it may hold an SFU's token.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn serve_connects(
+    handler: impl AsyncFn(Connect) -> Result<Admission, Failure>,
+) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
+        let started = Instant::now();
+        let connect = Connect::read(event.payload)?;
+        let connection = connect.life.connection_id.clone();
+        let admission = handler(connect).await;
+        let status = match &admission {
+            Ok(Admission::Admitted) => 200,
+            Ok(Admission::Forbidden) => 403,
+            Err(failure) => {
+                tracing::error!(%failure, connection.id = %connection, route = "$connect", "Connection not written");
+                500
+            }
+        };
+        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+        tracing::info!(connection.id = %connection, route = "$connect", status, duration_ms, "Connect answered");
+        Ok::<Value, Error>(json!({ "statusCode": status }))
+    }))
+    .await
+}

@@ -1,0 +1,51 @@
+//! `$disconnect`.
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use lambda_runtime::{LambdaEvent, service_fn};
+use model::life::Life;
+use model::notice::Departure;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{Error, life};
+use crate::failure::Failure;
+
+/// A socket that has closed.
+#[derive(Debug)]
+pub struct Disconnect {
+    /// Which one.
+    pub life: Life,
+    /// What its close code tells.
+    pub reason: Departure,
+}
+
+impl Disconnect {
+    fn read(event: ApiGatewayWebsocketProxyRequest) -> Result<Self, Failure> {
+        let reason = Departure::of_close_code(event.request_context.disconnect_status_code);
+        Ok(Self { life: life(event.request_context)?, reason })
+    }
+}
+
+/// Runs the Lambda runtime for `$disconnect`. Nobody reads its answer.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn serve_disconnects(
+    handler: impl AsyncFn(Disconnect) -> Result<(), Failure>,
+) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
+        let started = Instant::now();
+        let disconnect = Disconnect::read(event.payload)?;
+        let connection = disconnect.life.connection_id.clone();
+        // Boxed: the SDK's futures nest deeper than the compiler follows.
+        let done = Box::pin(handler(disconnect)).await;
+        if let Err(failure) = &done {
+            tracing::error!(%failure, connection.id = %connection, route = "$disconnect", "Departure failed");
+        }
+        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+        tracing::info!(connection.id = %connection, route = "$disconnect", duration_ms, "Disconnect handled");
+        // An error makes the invocation a failed one, which the alarm on errors counts.
+        done.map(|()| json!({ "statusCode": 200 })).map_err(Error::from)
+    }))
+    .await
+}

@@ -1,0 +1,32 @@
+//! The edge: an event of API Gateway becomes a typed call, an outcome becomes its answer. Here, and only here, a
+//! failure is logged, once.
+//!
+//! Connection facts come from `requestContext` only.
+
+mod connect;
+mod disconnect;
+mod http;
+mod message;
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequestContext;
+use model::id::ConnectionId;
+use model::life::Life;
+use model::time::EpochMillis;
+
+use crate::failure::Failure;
+
+pub use connect::{Admission, Connect, serve_connects};
+pub use disconnect::{Disconnect, serve_disconnects};
+pub use http::{HttpCall, serve_http};
+pub use lambda_runtime::Error;
+pub use message::{Call, Post, Reply, serve_messages};
+
+/// Which socket an event is about.
+fn life(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Life, Failure> {
+    let missing = |what| Failure::new("event", format!("requestContext has no {what}"));
+    let connected_at = u64::try_from(context.connected_at).ok().filter(|at| *at > 0);
+    Ok(Life {
+        connected_at: EpochMillis(connected_at.ok_or_else(|| missing("connectedAt"))?),
+        connection_id: ConnectionId::new(context.connection_id.ok_or_else(|| missing("connectionId"))?),
+    })
+}

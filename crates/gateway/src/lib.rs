@@ -1,0 +1,20 @@
+//! What the functions share.
+//!
+//! [`edge`] turns an event of API Gateway into a typed call and an outcome into its answer. [`store`] has one
+//! method per access pattern and answers with outcomes of [`model::outcome`]. [`sockets`] posts to connections
+//! and closes them. [`departure`] is what happens when a connection ends, whoever notices it. [`auth`] checks
+//! tokens. The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`].
+//!
+//! `aws_sdk_dynamodb` is named only in `store`, the management API only in `sockets`, Secrets Manager only in
+//! `auth`, `lambda_runtime` only in `edge` and `logging`.
+
+pub mod auth;
+pub mod aws;
+pub mod clock;
+pub mod config;
+pub mod departure;
+pub mod edge;
+pub mod failure;
+pub mod logging;
+pub mod sockets;
+pub mod store;

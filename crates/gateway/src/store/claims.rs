@@ -1,0 +1,170 @@
+//! A path claims a room.
+
+use std::time::Duration;
+
+use model::id::RoomId;
+use model::item::{ClaimedPath, Key, POOL, PoolEntry};
+use model::outcome::Claimed;
+use model::path::UrlPath;
+use model::room::{Standing, Status};
+use model::time::EpochMillis;
+use rand::seq::SliceRandom as _;
+
+use super::write::{Transacted, Write, read_item, room_key};
+use super::{ROUNDS, Store};
+use crate::failure::Failure;
+
+/// What stands in the way of a claim: the room that the path names, if it is not over.
+enum Held {
+    /// The path is free, or what it names (if anything) is over.
+    Free(Option<RoomId>),
+    /// The path's room lost its SFU, at that time, and its grace is over: it has to be closed with the claim.
+    Lost(RoomId, EpochMillis),
+    /// The path's room serves.
+    Serving(RoomId),
+}
+
+/// What one attempt at a candidate came to.
+#[must_use]
+enum Attempt {
+    Claimed,
+    /// The candidate is somebody else's, or its SFU is gone.
+    CandidateGone,
+    /// The path, or the room that it named, is not as it was seen.
+    PathChanged(Option<ClaimedPath>),
+}
+
+// The positions of the writes in the transaction.
+const PATH: usize = 0;
+const OLD_ROOM: usize = 4;
+
+impl Store {
+    /// The room of a path: the one that it has, or one of the pool, taken at random so that claims at the same
+    /// moment seldom want the same one.
+    ///
+    /// Race: two claims of one path, two claims of one room, the loss of a candidate's SFU, the return of the SFU
+    /// of the room that is being claimed over. Each is one transaction that names all that it relies on; the
+    /// loser's is refused, and it answers with the winner's room (the same path) or takes the next candidate.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn claim(&self, path: &UrlPath, grace: Duration, now: EpochMillis) -> Result<Claimed, Failure> {
+        let mut pool = self.pool(now).await?;
+        // A path is most often free: the transaction finds out. With an empty pool it is never tried.
+        let mut held = Held::Free(None);
+        if pool.is_empty() {
+            held = self.held(self.path(path, now).await?, grace, now).await?;
+        }
+        let mut path_changes = 0;
+        while path_changes < ROUNDS {
+            if let Held::Serving(room) = held {
+                return Ok(Claimed::Room(room));
+            }
+            let Some(candidate) = pool.pop() else { return Ok(Claimed::NoRoom) };
+            match self.attempt(path, &candidate, &held, now).await? {
+                Attempt::Claimed => return Ok(Claimed::Room(candidate.room_id)),
+                Attempt::CandidateGone => {}
+                Attempt::PathChanged(claimed) => {
+                    path_changes += 1;
+                    pool.push(candidate);
+                    held = self.held(claimed, grace, now).await?;
+                }
+            }
+        }
+        Err(Self::lost_every_round("claimRoom"))
+    }
+
+    /// The rooms to be had, in random order.
+    async fn pool(&self, now: EpochMillis) -> Result<Vec<PoolEntry>, Failure> {
+        let entries = self.partition(POOL).await?.into_iter().map(read_item);
+        let mut entries: Vec<PoolEntry> = entries.collect::<Result<_, _>>()?;
+        entries.retain(|entry| !entry.expires_at.expired(now));
+        entries.shuffle(&mut rand::rng());
+        Ok(entries)
+    }
+
+    async fn held(
+        &self,
+        claimed: Option<ClaimedPath>,
+        grace: Duration,
+        now: EpochMillis,
+    ) -> Result<Held, Failure> {
+        let Some(ClaimedPath { room_id, .. }) = claimed else { return Ok(Held::Free(None)) };
+        let standing = self.room(&room_id, now).await?.map(|room| room.standing(now, grace));
+        Ok(match standing {
+            Some(Standing::Serving) => Held::Serving(room_id),
+            Some(Standing::Lost(lost_at)) => Held::Lost(room_id, lost_at),
+            Some(Standing::Over) | None => Held::Free(Some(room_id)),
+        })
+    }
+
+    async fn attempt(
+        &self,
+        path: &UrlPath,
+        candidate: &PoolEntry,
+        held: &Held,
+        now: EpochMillis,
+    ) -> Result<Attempt, Failure> {
+        let refusals = match self.transact(self.claim_writes(path, candidate, held, now)).await? {
+            Transacted::Done => return Ok(Attempt::Claimed),
+            Transacted::Refused(refusals) => refusals,
+        };
+        if refusals.refused(PATH) {
+            return Ok(Attempt::PathChanged(refusals.held(PATH)?));
+        }
+        if refusals.refused(OLD_ROOM) {
+            return Ok(Attempt::PathChanged(self.path(path, now).await?));
+        }
+        Ok(Attempt::CandidateGone)
+    }
+
+    fn claim_writes(
+        &self,
+        path: &UrlPath,
+        candidate: &PoolEntry,
+        held: &Held,
+        now: EpochMillis,
+    ) -> Vec<Write> {
+        let PoolEntry { room_id, slot, expires_at, .. } = candidate;
+        let mut the_path =
+            Write::update(&self.rooms, room_key(Key::path(path)), "SET #roomId = :room, #expiresAt = :lease")
+                .bind(":room", room_id)
+                .bind(":lease", expires_at);
+        the_path = match held {
+            Held::Free(None) => {
+                the_path.when("attribute_not_exists(#pk) OR #expiresAt <= :now").bind(":now", now.seconds())
+            }
+            Held::Free(Some(old)) | Held::Lost(old, _) | Held::Serving(old) => {
+                the_path.when("#roomId = :old").bind(":old", old)
+            }
+        };
+        let mut writes = vec![
+            the_path,
+            Write::delete(&self.rooms, room_key(Key::pool(room_id))).when("attribute_exists(#pk)"),
+            Write::update(
+                &self.rooms,
+                room_key(Key::room(room_id)),
+                "SET #status = :claimed, #claimedAt = :nowMillis, #urlPath = :path",
+            )
+            .when("#status = :unclaimed AND attribute_not_exists(#sfuLostAt)")
+            .bind(":claimed", Status::Claimed)
+            .bind(":unclaimed", Status::Unclaimed)
+            .bind(":nowMillis", now)
+            .bind(":path", path),
+            Write::update(&self.rooms, room_key(Key::slot(*slot)), "SET #claimedAt = :nowMillis")
+                .when("#roomId = :room")
+                .bind(":nowMillis", now)
+                .bind(":room", room_id),
+        ];
+        if let Held::Lost(old, lost_at) = held {
+            writes.push(
+                Write::update(&self.rooms, room_key(Key::room(old)), "SET #status = :closed")
+                    .when("#status = :claimed AND #sfuLostAt = :lostAt")
+                    .bind(":closed", Status::Closed)
+                    .bind(":claimed", Status::Claimed)
+                    .bind(":lostAt", lost_at),
+            );
+        }
+        writes
+    }
+}

@@ -1,0 +1,223 @@
+//! A connection's place in its room ends.
+
+use model::id::{PeerId, RoomId};
+use model::item::{Identity, Key, Slot};
+use model::life::Life;
+use model::outcome::{Departed, Left};
+use model::room::{PENDING_LEASE, Status};
+use model::time::EpochMillis;
+
+use super::write::{Transacted, Write, Written, connection_key, room_key};
+use super::{ROUNDS, Store};
+use crate::failure::Failure;
+
+/// What becomes of the connection's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The socket is gone: so is the row.
+    Closed,
+    /// The socket stays, and may identify again: the row is nobody's.
+    Stays,
+}
+
+/// What an attempt to end a place came to.
+#[must_use]
+enum Ended {
+    /// The place was this connection's, and is free.
+    Freed,
+    /// The place is somebody else's by now, or nobody's.
+    NotMine,
+    /// The connection is not what it was when it was read.
+    Changed,
+}
+
+// The positions of the writes in the transactions.
+const CONNECTION: usize = 0;
+const PLACE: usize = 1;
+
+impl Store {
+    /// Ends a connection, as `$disconnect` wants it.
+    ///
+    /// Race: `$disconnect` comes late, twice or while the connection identifies. The row is deleted together with
+    /// the place, and only if both are still as they were read; an identify in between makes it read again. A
+    /// late or repeated one finds no row, or a place that a newer connection has, and is [`Departed::Nothing`].
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn disconnect(&self, life: &Life, now: EpochMillis) -> Result<Departed, Failure> {
+        for _ in 0..ROUNDS {
+            let Some(row) = self.connection(&life.connection_id).await? else { return Ok(Departed::Nothing) };
+            let Some(identity) = row.identity else {
+                match self.forget(life).await? {
+                    Written::Done => return Ok(Departed::Nothing),
+                    Written::Refused => continue,
+                }
+            };
+            match self.end(life, &identity, Ending::Closed, now).await? {
+                Ended::Freed => return Ok(Departed::Gone(identity)),
+                Ended::NotMine => {
+                    self.forget_whoever(life).await?;
+                    return Ok(Departed::Nothing);
+                }
+                Ended::Changed => {}
+            }
+        }
+        Err(Self::lost_every_round("$disconnect"))
+    }
+
+    /// Ends a connection that was found gone (a post answered 410), with what is known from its place.
+    ///
+    /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place
+    /// tells the room, nobody else does: [`Departed::Nothing`].
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn depart(
+        &self,
+        life: &Life,
+        identity: Identity,
+        now: EpochMillis,
+    ) -> Result<Departed, Failure> {
+        match self.end(life, &identity, Ending::Closed, now).await? {
+            Ended::Freed => Ok(Departed::Gone(identity)),
+            Ended::NotMine | Ended::Changed => Ok(Departed::Nothing),
+        }
+    }
+
+    /// Ends a connection's place and keeps the connection, as `leave` wants it. An SFU that leaves closes its
+    /// room for good: slot, pool entry and path are free with it.
+    ///
+    /// Race: as for [`Store::disconnect`]; and a claim may come between the read of the SFU's room and its close,
+    /// which then is refused and reads again, so that the path that the claim took is freed as well.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn leave(&self, life: &Life, now: EpochMillis) -> Result<Left, Failure> {
+        for _ in 0..ROUNDS {
+            let row = self.connection(&life.connection_id).await?;
+            let Some(identity) = row.and_then(|row| row.identity) else { return Ok(Left::NotIdentified) };
+            let ended = match &identity {
+                Identity::Client { .. } => self.end(life, &identity, Ending::Stays, now).await?,
+                Identity::Sfu { room_id, .. } => self.close_room(life, room_id, now).await?,
+            };
+            match ended {
+                Ended::Freed => return Ok(Left::Gone(identity)),
+                Ended::NotMine => {
+                    self.forget_whoever(life).await?;
+                    return Ok(Left::NotIdentified);
+                }
+                Ended::Changed => {}
+            }
+        }
+        Err(Self::lost_every_round("leave"))
+    }
+
+    async fn end(
+        &self,
+        life: &Life,
+        identity: &Identity,
+        ending: Ending,
+        now: EpochMillis,
+    ) -> Result<Ended, Failure> {
+        let writes = match identity {
+            Identity::Client { peer_id, room_id } => self.end_member(life, room_id, peer_id, ending),
+            Identity::Sfu { room_id, slot, .. } => self.lose_sfu(life, room_id, *slot, now),
+        };
+        Ok(ended(self.transact(writes).await?))
+    }
+
+    fn end_member(&self, life: &Life, room: &RoomId, peer: &PeerId, ending: Ending) -> Vec<Write> {
+        let connection = match ending {
+            Ending::Closed => Write::delete(&self.connections, connection_key(&life.connection_id)).when(
+                "attribute_not_exists(#connectionId) OR (#kind = :client AND #peerId = :peer AND #roomId = :room)",
+            ),
+            Ending::Stays => Write::update(
+                &self.connections,
+                connection_key(&life.connection_id),
+                "REMOVE #kind, #peerId, #roomId",
+            )
+            .when("#kind = :client AND #peerId = :peer AND #roomId = :room"),
+        };
+        let connection = connection.bind(":client", "client").bind(":peer", peer).bind(":room", room);
+        vec![connection, self.free_place(Key::member(room, peer), life)]
+    }
+
+    /// The SFU's socket is gone. The room keeps its status and its path, and can be claimed over after the grace;
+    /// its slot is kept for as long as an SFU may live without a gateway, and no longer.
+    fn lose_sfu(&self, life: &Life, room: &RoomId, slot: Slot, now: EpochMillis) -> Vec<Write> {
+        vec![
+            Write::delete(&self.connections, connection_key(&life.connection_id))
+                .when("attribute_not_exists(#connectionId) OR (#kind = :sfu AND #roomId = :room)")
+                .bind(":sfu", "sfu")
+                .bind(":room", room),
+            self.free_place(Key::sfu(room), life),
+            Write::update(&self.rooms, room_key(Key::room(room)), "SET #sfuLostAt = :now")
+                .when("attribute_exists(#pk) AND #status <> :closed")
+                .bind(":now", now)
+                .bind(":closed", Status::Closed)
+                .optional(),
+            Write::delete(&self.rooms, room_key(Key::pool(room))),
+            Write::update(&self.rooms, room_key(Key::slot(slot)), "SET #expiresAt = :lease")
+                .when("#roomId = :room")
+                .bind(":lease", now.plus(PENDING_LEASE).seconds())
+                .bind(":room", room)
+                .optional(),
+        ]
+    }
+
+    async fn close_room(&self, life: &Life, id: &RoomId, now: EpochMillis) -> Result<Ended, Failure> {
+        let room = self.room(id, now).await?;
+        let mut writes = vec![
+            Write::update(
+                &self.connections,
+                connection_key(&life.connection_id),
+                "REMOVE #kind, #peerId, #roomId, #slot, #features",
+            )
+            .when("#kind = :sfu AND #roomId = :room")
+            .bind(":sfu", "sfu")
+            .bind(":room", id),
+            self.free_place(Key::sfu(id), life),
+            Write::delete(&self.rooms, room_key(Key::pool(id))),
+        ];
+        if let Some(room) = room {
+            writes.push(
+                Write::update(
+                    &self.rooms,
+                    room_key(Key::room(id)),
+                    "SET #status = :closed REMOVE #sfuLostAt",
+                )
+                .when("#status = :seen")
+                .bind(":closed", Status::Closed)
+                .bind(":seen", room.status),
+            );
+            writes.push(self.free_lease(Key::slot(room.slot), id));
+            if let Some(path) = &room.url_path {
+                writes.push(self.free_lease(Key::path(path), id));
+            }
+        }
+        Ok(ended(self.transact(writes).await?))
+    }
+
+    /// Deletes a place in a room, if it is still this connection's.
+    fn free_place(&self, place: Key, life: &Life) -> Write {
+        Write::delete(&self.rooms, room_key(place))
+            .when("#connectionId = :id AND #connectedAt = :connectedAt")
+            .bind(":id", &life.connection_id)
+            .bind(":connectedAt", life.connected_at)
+    }
+
+    /// Deletes a slot or a path, unless another room has it by now.
+    fn free_lease(&self, lease: Key, room: &RoomId) -> Write {
+        Write::delete(&self.rooms, room_key(lease)).when("#roomId = :room").bind(":room", room).optional()
+    }
+}
+
+fn ended(transacted: Transacted) -> Ended {
+    match transacted {
+        Transacted::Done => Ended::Freed,
+        Transacted::Refused(refusals) if refusals.refused(CONNECTION) => Ended::Changed,
+        Transacted::Refused(refusals) if refusals.refused(PLACE) => Ended::NotMine,
+        // The room's status: a claim came between.
+        Transacted::Refused(_) => Ended::Changed,
+    }
+}

@@ -1,0 +1,215 @@
+//! Reads. All are strongly consistent, and all treat what has expired as absent.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use model::id::{ConnectionId, PeerId, RoomId};
+use model::item::{ClaimedPath, Connection, Key, Member, Room, Sfu};
+use model::path::UrlPath;
+use model::time::EpochMillis;
+use serde::de::DeserializeOwned;
+
+use super::retry::Pauses;
+use super::write::{connection_key, read_item, room_key};
+use super::{Item, Store};
+use crate::failure::Failure;
+
+const BATCH_GET: &str = "dynamodb:BatchGetItem";
+const GET: &str = "dynamodb:GetItem";
+const QUERY: &str = "dynamodb:Query";
+
+/// What a handshake needs to know: who sends, and who receives.
+#[derive(Debug)]
+pub struct Route {
+    /// The sender's row.
+    pub sender: Option<Connection>,
+    /// The receiver, if it is there.
+    pub receiver: Option<Receiver>,
+}
+
+/// The receiver of a handshake.
+#[derive(Debug)]
+pub enum Receiver {
+    /// The room's SFU.
+    Sfu(Sfu),
+    /// A member of the room.
+    Member(Member),
+}
+
+/// Everybody with a place in a room.
+#[derive(Debug, Default)]
+pub struct Occupants {
+    /// Its SFU, while it has a socket.
+    pub sfu: Option<Sfu>,
+    /// Its members.
+    pub members: Vec<(PeerId, Member)>,
+}
+
+impl Store {
+    /// The row of a connection.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, Failure> {
+        self.get(&self.connections, connection_key(id)).await
+    }
+
+    /// A room, also one that is closed.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn room(&self, room: &RoomId, now: EpochMillis) -> Result<Option<Room>, Failure> {
+        let found: Option<Room> = self.get(&self.rooms, room_key(Key::room(room))).await?;
+        Ok(found.filter(|room| !room.expires_at.expired(now)))
+    }
+
+    /// The SFU of a room, while it has a socket.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn sfu(&self, room: &RoomId) -> Result<Option<Sfu>, Failure> {
+        self.get(&self.rooms, room_key(Key::sfu(room))).await
+    }
+
+    /// The room that a path names.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn path(&self, path: &UrlPath, now: EpochMillis) -> Result<Option<ClaimedPath>, Failure> {
+        let found: Option<ClaimedPath> = self.get(&self.rooms, room_key(Key::path(path))).await?;
+        Ok(found.filter(|path| !path.expires_at.expired(now)))
+    }
+
+    /// The sender's row and the room's SFU: one batched read of two items, whatever the tables hold.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn route_to_sfu(&self, sender: &ConnectionId, room: &RoomId) -> Result<Route, Failure> {
+        let (sender, receiver) = self.pair(sender, Key::sfu(room)).await?;
+        Ok(Route { sender, receiver: receiver.map(Receiver::Sfu) })
+    }
+
+    /// The sender's row and a member of the room: one batched read of two items.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn route_to_peer(
+        &self,
+        sender: &ConnectionId,
+        room: &RoomId,
+        peer: &PeerId,
+        now: EpochMillis,
+    ) -> Result<Route, Failure> {
+        let (sender, member) = self.pair::<Member>(sender, Key::member(room, peer)).await?;
+        let member = member.filter(|member| !member.expires_at.expired(now));
+        Ok(Route { sender, receiver: member.map(Receiver::Member) })
+    }
+
+    /// Everybody in a room.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn occupants(&self, room: &RoomId, now: EpochMillis) -> Result<Occupants, Failure> {
+        let mut occupants = Occupants::default();
+        for item in self.partition(&Key::room(room).pk).await? {
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+            if sk == "SFU" {
+                occupants.sfu = Some(read_item(item)?);
+            } else if let Some(peer) = sk.strip_prefix("PEER#") {
+                let peer = PeerId::try_from(peer.to_owned());
+                let peer = peer.map_err(|_| Failure::new(QUERY, "a stored peer id does not read"))?;
+                let member: Member = read_item(item)?;
+                if !member.expires_at.expired(now) {
+                    occupants.members.push((peer, member));
+                }
+            }
+        }
+        Ok(occupants)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, table: &str, key: Item) -> Result<Option<T>, Failure> {
+        let got =
+            self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true).send().await;
+        let got = got.map_err(|error| Failure::of_sdk(GET, &error))?;
+        got.item.map(read_item).transpose()
+    }
+
+    /// A connection's row and one item of the rooms table.
+    async fn pair<T: DeserializeOwned>(
+        &self,
+        connection: &ConnectionId,
+        key: Key,
+    ) -> Result<(Option<Connection>, Option<T>), Failure> {
+        let mut found = self.batch(Some(connection), vec![key]).await?;
+        let connection = found.take(&self.connections).map(read_item).transpose()?;
+        Ok((connection, found.take(&self.rooms).map(read_item).transpose()?))
+    }
+
+    /// Several items of both tables in one call. What DynamoDB leaves unprocessed is asked for again.
+    pub(super) async fn batch(
+        &self,
+        connection: Option<&ConnectionId>,
+        keys: Vec<Key>,
+    ) -> Result<Found, Failure> {
+        let keys_of = |keys: Vec<Item>| {
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            keys.map_err(|error| Failure::new(BATCH_GET, error.to_string()))
+        };
+        let mut wanted = HashMap::new();
+        if let Some(id) = connection {
+            wanted.insert(self.connections.clone(), keys_of(vec![connection_key(id)])?);
+        }
+        if !keys.is_empty() {
+            wanted.insert(self.rooms.clone(), keys_of(keys.into_iter().map(room_key).collect())?);
+        }
+        let mut found = Found(HashMap::new());
+        let mut pauses = Pauses::new();
+        loop {
+            let got = self.client.batch_get_item().set_request_items(Some(wanted)).send().await;
+            let got = got.map_err(|error| Failure::of_sdk(BATCH_GET, &error))?;
+            for (table, items) in got.responses.unwrap_or_default() {
+                found.0.entry(table).or_default().extend(items);
+            }
+            wanted = got.unprocessed_keys.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            if !pauses.pause().await {
+                return Err(Failure::new(BATCH_GET, "keys stay unprocessed"));
+            }
+        }
+    }
+
+    /// Every item of a partition of the rooms table.
+    pub(super) async fn partition(&self, pk: &str) -> Result<Vec<Item>, Failure> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.rooms)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.into()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of_sdk(QUERY, &error))
+    }
+}
+
+/// What a batched read has found, by table.
+pub(super) struct Found(HashMap<String, Vec<Item>>);
+
+impl Found {
+    /// The only item of `table`.
+    pub(super) fn take(&mut self, table: &str) -> Option<Item> {
+        self.0.get_mut(table).and_then(Vec::pop)
+    }
+
+    /// The item of the rooms table with this sort key.
+    pub(super) fn take_sk(&mut self, table: &str, sk: &str) -> Option<Item> {
+        let items = self.0.get_mut(table)?;
+        let of_key = |item: &Item| item.get("sk").and_then(|v| v.as_s().ok()).is_some_and(|v| v == sk);
+        let at = items.iter().position(of_key)?;
+        Some(items.swap_remove(at))
+    }
+}

@@ -1,0 +1,50 @@
+//! Trying again when DynamoDB says that two writes met.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use tokio::time::{Instant, sleep};
+
+/// How long a write is tried again when it meets another one.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The first pause at the most; each further one may be twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// No pause is longer.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Pauses with full jitter, within [`PATIENCE`] in all.
+pub(super) struct Pauses {
+    until: Instant,
+    next: Duration,
+}
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        Self { until: Instant::now() + PATIENCE, next: FIRST_PAUSE }
+    }
+
+    /// Waits a random while; `false`, without waiting, when the patience is used up.
+    pub(super) async fn pause(&mut self) -> bool {
+        let pause = self.next.mul_f64(rand::rng().random_range(0.1..=1.0));
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        let in_time = Instant::now() + pause < self.until;
+        if in_time {
+            sleep(pause).await;
+        }
+        in_time
+    }
+}
+
+/// Whether an error code, or a cancellation reason, means that the same write may succeed a moment later. The
+/// SDK retries a throttled request, but neither a conflict nor a transaction that was cancelled for one.
+pub(super) fn is_passing(code: Option<&str>) -> bool {
+    matches!(
+        code,
+        Some(
+            "TransactionConflict"
+                | "TransactionConflictException"
+                | "ThrottlingError"
+                | "ProvisionedThroughputExceeded"
+        )
+    )
+}

@@ -1,0 +1,157 @@
+//! An SFU takes its place in its room.
+
+use model::id::RoomId;
+use model::item::{Connection, Identity, Key, Room, Sfu};
+use model::life::Life;
+use model::outcome::Served;
+use model::room::{LEASE, Status};
+use model::time::EpochMillis;
+
+use super::write::{Transacted, Write, connection_key, read_item, room_key};
+use super::{ROUNDS, Store};
+use crate::failure::Failure;
+
+/// An SFU's identify, checked and ready to be written.
+#[derive(Debug)]
+pub struct Serve {
+    /// The connection.
+    pub life: Life,
+    /// The room that it says it serves.
+    pub room: RoomId,
+    /// What it announces.
+    pub features: Vec<String>,
+}
+
+// The positions of the writes in the transaction whose refusal means something of its own.
+const SLOT: usize = 3;
+
+impl Store {
+    /// Gives a room its SFU, and renews every lease of the room: one read, then one transaction conditioned on
+    /// all that was read.
+    ///
+    /// Race: a claim, a claim over this room after its grace, another connection of this SFU, or `$disconnect`
+    /// may come between the read and the transaction. Then it is refused, and looks again; a room that was closed
+    /// or lost its slot meanwhile is `RoomClosed`, a newer connection of the same SFU makes this one `Superseded`.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn serve(&self, serve: &Serve, now: EpochMillis) -> Result<Served, Failure> {
+        for _ in 0..ROUNDS {
+            let mut found = self
+                .batch(Some(&serve.life.connection_id), vec![Key::room(&serve.room), Key::sfu(&serve.room)])
+                .await?;
+            let row: Option<Connection> = found.take(&self.connections).map(read_item).transpose()?;
+            let Some(row) = row.filter(|row| row.life == serve.life) else {
+                return Ok(Served::ConnectionGone);
+            };
+            match &row.identity {
+                Some(Identity::Sfu { room_id, .. }) if *room_id == serve.room => {}
+                Some(Identity::Sfu { .. } | Identity::Client { .. }) => return Ok(Served::AlreadyIdentified),
+                None => {}
+            }
+            let room: Option<Room> = found.take_sk(&self.rooms, "ROOM").map(read_item).transpose()?;
+            let Some(room) = room.filter(|room| {
+                !room.expires_at.expired(now) && row.sfu_token_hash.as_ref() == Some(&room.sfu_token_hash)
+            }) else {
+                return Ok(Served::Unauthorized);
+            };
+            if room.status == Status::Closed {
+                return Ok(Served::RoomClosed);
+            }
+            let older: Option<Sfu> = found.take_sk(&self.rooms, "SFU").map(read_item).transpose()?;
+            if older.as_ref().is_some_and(|older| older.life > serve.life) {
+                return Ok(Served::Superseded);
+            }
+            match self.transact(self.serve_writes(serve, &room, older.as_ref(), now)).await? {
+                Transacted::Done => {
+                    let replaced = older.map(|sfu| sfu.life).filter(|life| *life != serve.life);
+                    return Ok(Served::Serving { replaced, returned: room.sfu_lost_at.is_some() });
+                }
+                Transacted::Refused(refusals) if refusals.refused(SLOT) => return Ok(Served::RoomClosed),
+                Transacted::Refused(_) => {}
+            }
+        }
+        Err(Self::lost_every_round("identify"))
+    }
+
+    fn serve_writes(&self, serve: &Serve, room: &Room, older: Option<&Sfu>, now: EpochMillis) -> Vec<Write> {
+        let lease = now.plus(LEASE).seconds();
+        let connection = Write::update(
+            &self.connections,
+            connection_key(&serve.life.connection_id),
+            "SET #kind = :sfu, #peerId = :room, #roomId = :room, #slot = :slot, #features = :features",
+        )
+        .when(
+            "#connectedAt = :connectedAt AND #sfuTokenHash = :token \
+             AND (attribute_not_exists(#kind) OR (#kind = :sfu AND #roomId = :room))",
+        )
+        .bind(":sfu", "sfu")
+        .bind(":room", &serve.room)
+        .bind(":slot", room.slot)
+        .bind(":features", &serve.features)
+        .bind(":token", &room.sfu_token_hash)
+        .bind(":connectedAt", serve.life.connected_at);
+
+        let status = if room.status == Status::Pending { Status::Unclaimed } else { room.status };
+        let the_room = Write::update(
+            &self.rooms,
+            room_key(Key::room(&serve.room)),
+            "SET #status = :status, #expiresAt = :lease REMOVE #sfuLostAt",
+        )
+        .when("#status = :seen AND #sfuTokenHash = :token AND #expiresAt > :now")
+        .bind(":status", status)
+        .bind(":seen", room.status)
+        .bind(":token", &room.sfu_token_hash)
+        .bind(":lease", lease)
+        .bind(":now", now.seconds());
+
+        let slot = Write::update(&self.rooms, room_key(Key::slot(room.slot)), "SET #expiresAt = :lease")
+            .when("#roomId = :room")
+            .bind(":lease", lease)
+            .bind(":room", &serve.room);
+
+        let mut writes = vec![connection, the_room, self.sfu_write(serve, room, older), slot];
+        if status == Status::Unclaimed {
+            let set = "SET #roomId = :room, #slot = :slot, #since = if_not_exists(#since, :now), #expiresAt = :lease";
+            writes.push(
+                Write::update(&self.rooms, room_key(Key::pool(&serve.room)), set)
+                    .bind(":room", &serve.room)
+                    .bind(":slot", room.slot)
+                    .bind(":now", now)
+                    .bind(":lease", lease),
+            );
+        }
+        if let Some(path) = &room.url_path {
+            writes.push(
+                Write::update(&self.rooms, room_key(Key::path(path)), "SET #expiresAt = :lease")
+                    .when("#roomId = :room")
+                    .bind(":lease", lease)
+                    .bind(":room", &serve.room)
+                    .optional(),
+            );
+        }
+        if let Some(older) = older.filter(|older| older.life != serve.life) {
+            writes.push(Write::delete(&self.connections, connection_key(&older.life.connection_id)));
+        }
+        writes
+    }
+
+    /// The SFU's place: as it was seen.
+    fn sfu_write(&self, serve: &Serve, room: &Room, older: Option<&Sfu>) -> Write {
+        let set = "SET #peerId = :room, #connectionId = :id, #connectedAt = :connectedAt, \
+                   #slot = :slot, #features = :features";
+        let write = Write::update(&self.rooms, room_key(Key::sfu(&serve.room)), set)
+            .bind(":room", &serve.room)
+            .bind(":id", &serve.life.connection_id)
+            .bind(":connectedAt", serve.life.connected_at)
+            .bind(":slot", room.slot)
+            .bind(":features", &serve.features);
+        match older {
+            None => write.when("attribute_not_exists(#pk)"),
+            Some(older) => write
+                .when("#connectionId = :seenId AND #connectedAt = :seenAt")
+                .bind(":seenId", &older.life.connection_id)
+                .bind(":seenAt", older.life.connected_at),
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Conditional writes, alone or several in one transaction.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
+};
+use model::id::ConnectionId;
+use model::item::Key;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};
+
+use super::retry::{Pauses, is_passing};
+use super::{Item, Store};
+use crate::failure::Failure;
+
+const TRANSACT: &str = "dynamodb:TransactWriteItems";
+const DELETE: &str = "dynamodb:DeleteItem";
+const PUT: &str = "dynamodb:PutItem";
+
+/// One conditional write. In its expressions every attribute is written `#name` (so that none can meet a reserved
+/// word) and every value `:name`, bound by [`Write::bind`].
+pub(super) struct Write {
+    table: String,
+    action: Action,
+    condition: Option<String>,
+    values: HashMap<String, AttributeValue>,
+    optional: bool,
+    unbound: Option<Failure>,
+}
+
+enum Action {
+    Put(Item),
+    Update(Item, String),
+    Delete(Item),
+    Check(Item),
+}
+
+/// What a transaction came to.
+#[must_use]
+pub(super) enum Transacted {
+    /// All of it was written.
+    Done,
+    /// None of it: conditions failed.
+    Refused(Refusals),
+}
+
+/// What a single write came to.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It was written.
+    Done,
+    /// Its condition failed.
+    Refused,
+}
+
+/// Which conditions of a transaction failed, by the position of the write.
+pub(super) struct Refusals(HashMap<usize, Option<Item>>);
+
+impl Refusals {
+    /// Whether the condition of the write at `position` failed.
+    pub(super) fn refused(&self, position: usize) -> bool {
+        self.0.contains_key(&position)
+    }
+
+    /// What stood where the write at `position` was refused; `None` if nothing did.
+    pub(super) fn held<T: DeserializeOwned>(&self, position: usize) -> Result<Option<T>, Failure> {
+        match self.0.get(&position) {
+            Some(Some(item)) => read_item(item.clone()).map(Some),
+            Some(None) | None => Ok(None),
+        }
+    }
+}
+
+/// Reads a stored item.
+pub(super) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
+    from_item(item).map_err(|error| Failure::new("dynamodb", format!("a stored item does not read: {error}")))
+}
+
+/// The key of a connection's row.
+pub(super) fn connection_key(id: &ConnectionId) -> Item {
+    HashMap::from([("connectionId".into(), AttributeValue::S(id.as_str().into()))])
+}
+
+/// The key of an item in the rooms table.
+pub(super) fn room_key(key: Key) -> Item {
+    HashMap::from([("pk".into(), AttributeValue::S(key.pk)), ("sk".into(), AttributeValue::S(key.sk))])
+}
+
+impl Write {
+    fn new(table: &str, action: Action) -> Self {
+        Self {
+            table: table.into(),
+            action,
+            condition: None,
+            values: HashMap::new(),
+            optional: false,
+            unbound: None,
+        }
+    }
+
+    /// Puts `value`, with `key` beside its attributes.
+    pub(super) fn put(table: &str, key: Item, value: &impl Serialize) -> Self {
+        match to_item(value) {
+            Ok(mut item) => {
+                let item: &mut Item = &mut item;
+                item.extend(key);
+                Self::new(table, Action::Put(std::mem::take(item)))
+            }
+            Err(error) => {
+                let mut write = Self::new(table, Action::Put(key));
+                write.unbound = Some(Failure::new(PUT, error.to_string()));
+                write
+            }
+        }
+    }
+
+    /// Changes some attributes and leaves the others, known or not, as they are.
+    pub(super) fn update(table: &str, key: Item, expression: impl Into<String>) -> Self {
+        Self::new(table, Action::Update(key, expression.into()))
+    }
+
+    /// Deletes; an item that is not there is as good, unless a condition says otherwise.
+    pub(super) fn delete(table: &str, key: Item) -> Self {
+        Self::new(table, Action::Delete(key))
+    }
+
+    /// Only checks the condition.
+    pub(super) fn check(table: &str, key: Item) -> Self {
+        Self::new(table, Action::Check(key))
+    }
+
+    /// The condition.
+    pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
+        self.condition = Some(condition.into());
+        self
+    }
+
+    /// Binds `:name` to a value.
+    pub(super) fn bind(mut self, name: &str, value: impl Serialize) -> Self {
+        match to_attribute_value(value) {
+            Ok(value) => drop(self.values.insert(name.into(), value)),
+            Err(error) => self.unbound = Some(Failure::new(TRANSACT, error.to_string())),
+        }
+        self
+    }
+
+    /// Says that the transaction is to go on without this write if its condition, and no other one, fails: a
+    /// lease that somebody else has by now need not be given back.
+    pub(super) fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// `#name` to `name`, for every `#name` in the expressions.
+    fn names(&self) -> Option<HashMap<String, String>> {
+        let update = if let Action::Update(_, expression) = &self.action { expression } else { "" };
+        let names: HashMap<_, _> = [update, self.condition.as_deref().unwrap_or_default()]
+            .into_iter()
+            .flat_map(|expression| expression.split('#').skip(1))
+            .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default())
+            .map(|name| (format!("#{name}"), name.to_owned()))
+            .collect();
+        (!names.is_empty()).then_some(names)
+    }
+
+    fn values(&self) -> Option<HashMap<String, AttributeValue>> {
+        (!self.values.is_empty()).then(|| self.values.clone())
+    }
+
+    fn to_transact_item(&self) -> Result<TransactWriteItem, BuildError> {
+        let on_failure = ReturnValuesOnConditionCheckFailure::AllOld;
+        let item = TransactWriteItem::builder();
+        let (condition, names, values) = (self.condition.clone(), self.names(), self.values());
+        Ok(match &self.action {
+            Action::Put(put) => item.put(
+                Put::builder()
+                    .table_name(&self.table)
+                    .set_item(Some(put.clone()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()?,
+            ),
+            Action::Update(key, expression) => item.update(
+                Update::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key.clone()))
+                    .update_expression(expression)
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()?,
+            ),
+            Action::Delete(key) => item.delete(
+                Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key.clone()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()?,
+            ),
+            Action::Check(key) => item.condition_check(
+                ConditionCheck::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key.clone()))
+                    .set_condition_expression(condition)
+                    .set_expression_attribute_names(names)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(on_failure)
+                    .build()?,
+            ),
+        }
+        .build())
+    }
+}
+
+impl Store {
+    /// Writes all of `writes` or nothing. A conflict with another write is tried again, with jitter, for 2 s.
+    pub(super) async fn transact(&self, mut writes: Vec<Write>) -> Result<Transacted, Failure> {
+        if let Some(failure) = writes.iter_mut().find_map(|write| write.unbound.take()) {
+            return Err(failure);
+        }
+        let mut included: Vec<usize> = (0..writes.len()).collect();
+        let mut pauses = Pauses::new();
+        loop {
+            let items: Result<Vec<_>, _> =
+                included.iter().filter_map(|i| writes.get(*i)).map(Write::to_transact_item).collect();
+            let items = items.map_err(|error| Failure::new(TRANSACT, error.to_string()))?;
+            let Err(error) = self.client.transact_write_items().set_transact_items(Some(items)).send().await
+            else {
+                return Ok(Transacted::Done);
+            };
+            let passing = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    let reasons = cancelled.cancellation_reasons();
+                    if reasons.iter().any(|reason| is_passing(reason.code())) {
+                        true
+                    } else {
+                        let refusals = refusals(reasons, &included);
+                        let must_have = |i: &usize| !writes.get(*i).is_some_and(|write| write.optional);
+                        if refusals.0.is_empty() {
+                            return Err(Failure::of_sdk(TRANSACT, &error));
+                        }
+                        if refusals.0.keys().any(must_have) {
+                            return Ok(Transacted::Refused(refusals));
+                        }
+                        included.retain(|i| !refusals.refused(*i));
+                        continue;
+                    }
+                }
+                Some(other) => is_passing(other.code()),
+                None => false,
+            };
+            if !passing || !pauses.pause().await {
+                return Err(Failure::of_sdk(TRANSACT, &error));
+            }
+        }
+    }
+
+    /// Puts one item.
+    pub(super) async fn put(&self, write: Write) -> Result<Written, Failure> {
+        let Action::Put(item) = &write.action else { return Err(Failure::new(PUT, "is for puts")) };
+        let request = self
+            .client
+            .put_item()
+            .table_name(&write.table)
+            .set_item(Some(item.clone()))
+            .set_condition_expression(write.condition.clone())
+            .set_expression_attribute_names(write.names())
+            .set_expression_attribute_values(write.values());
+        let mut pauses = Pauses::new();
+        loop {
+            if let Some(written) = settled(PUT, request.clone().send().await, &mut pauses).await? {
+                return Ok(written);
+            }
+        }
+    }
+
+    /// Deletes one item.
+    pub(super) async fn delete(&self, write: Write) -> Result<Written, Failure> {
+        let Action::Delete(key) = &write.action else { return Err(Failure::new(DELETE, "is for deletes")) };
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&write.table)
+            .set_key(Some(key.clone()))
+            .set_condition_expression(write.condition.clone())
+            .set_expression_attribute_names(write.names())
+            .set_expression_attribute_values(write.values());
+        let mut pauses = Pauses::new();
+        loop {
+            if let Some(written) = settled(DELETE, request.clone().send().await, &mut pauses).await? {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+/// What a single write came to; `None`, after a pause, when it is to be tried again.
+async fn settled<T, E: ProvideErrorMetadata, R>(
+    operation: &'static str,
+    sent: Result<T, SdkError<E, R>>,
+    pauses: &mut Pauses,
+) -> Result<Option<Written>, Failure> {
+    let Err(error) = sent else { return Ok(Some(Written::Done)) };
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    if code == Some("ConditionalCheckFailedException") {
+        return Ok(Some(Written::Refused));
+    }
+    if is_passing(code) && pauses.pause().await {
+        return Ok(None);
+    }
+    Err(Failure::of_sdk(operation, &error))
+}
+
+fn refusals(reasons: &[CancellationReason], included: &[usize]) -> Refusals {
+    let refused =
+        reasons.iter().zip(included).filter(|(reason, _)| reason.code() == Some("ConditionalCheckFailed"));
+    Refusals(refused.map(|(reason, position)| (*position, reason.item().cloned())).collect())
+}

@@ -1,0 +1,35 @@
+//! What a token (`AuthMode=token`) says: a JWT, HS256, minted by the team's own backend.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::PeerId;
+use crate::path::UrlPath;
+
+/// The claims that count. Others are ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claims {
+    /// When the token ends, in seconds since the epoch; 60 s of leeway are given.
+    pub exp: u64,
+    /// The user's id.
+    pub sub: String,
+    /// The one `urlPath` that the token admits to.
+    pub path: UrlPath,
+    /// The one peer that its bearer may be; any, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_id: Option<PeerId>,
+    /// For the team's own use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+impl Claims {
+    /// Whether the bearer may be `peer`.
+    #[must_use]
+    pub fn admits_peer(&self, peer: &PeerId) -> bool {
+        self.peer_id.as_ref().is_none_or(|own| own == peer)
+    }
+}
+
+/// How long after `exp` a token is still good, in seconds.
+pub const LEEWAY_SECONDS: u64 = 60;

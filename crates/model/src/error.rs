@@ -1,0 +1,163 @@
+//! Every way in which a WebSocket request can fail, and what its sender is told (DESIGN §4).
+
+use std::error::Error as StdError;
+
+/// Why a request failed. What [`Error::message`] answers may be shown to anybody: it names fields and limits,
+/// never a value, a cause or somebody else's id.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is not JSON.
+    #[error("message is not JSON")]
+    BadJson,
+    /// No route is named so.
+    #[error("unknown action")]
+    UnknownAction,
+    /// `identify` without a `type`, or with one that does not exist.
+    #[error("missing or unknown type")]
+    MissingType,
+    /// A field is not what it must be.
+    #[error("bad message: {field}: {allowed}")]
+    BadMessage {
+        /// The field, as a path from the message's root or from its `data`.
+        field: &'static str,
+        /// What the field may be.
+        allowed: &'static str,
+    },
+    /// The connection is gone, or has not said who it is.
+    #[error("connection not found, or not identified")]
+    ConnectionNotFound,
+    /// Whoever this is has not proved it. The socket is closed after the answer.
+    #[error("unauthorized: {0}")]
+    Unauthorized(&'static str),
+    /// The proof holds, but not for this.
+    #[error("forbidden: {0}")]
+    Forbidden(&'static str),
+    /// No such room, or none that clients may enter yet.
+    #[error("room not found")]
+    RoomNotFound,
+    /// The receiver of an SFU's message is no member of the room.
+    #[error("peer not found")]
+    PeerNotFound,
+    /// The room's SFU has left for good.
+    #[error("room closed")]
+    RoomClosed,
+    /// The connection is another peer, or in another room.
+    #[error("already identified as somebody else")]
+    AlreadyIdentified,
+    /// Somebody else is this peer.
+    #[error("peer in use")]
+    PeerInUse,
+    /// A newer connection of the same peer is there.
+    #[error("superseded by a newer connection")]
+    Superseded,
+    /// A field is over one of our limits.
+    #[error("too large: {field}: {allowed}")]
+    TooLarge {
+        /// The field, as in [`Error::BadMessage`].
+        field: &'static str,
+        /// Its limit, with the unit.
+        allowed: &'static str,
+    },
+    /// The receiver's socket takes no more for now.
+    #[error("too many requests")]
+    TooManyRequests,
+    /// The room's SFU has lost its socket; it may come back.
+    #[error("sfu unavailable")]
+    SfuUnavailable,
+    /// Our side failed. The cause is for the log only.
+    #[error("internal error: {0}")]
+    Internal(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl Error {
+    /// The status, with HTTP's meaning.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::BadJson
+            | Self::UnknownAction
+            | Self::MissingType
+            | Self::BadMessage { .. }
+            | Self::ConnectionNotFound => 400,
+            Self::Unauthorized(_) => 401,
+            Self::Forbidden(_) => 403,
+            Self::RoomNotFound | Self::PeerNotFound => 404,
+            Self::AlreadyIdentified | Self::PeerInUse | Self::Superseded => 409,
+            Self::RoomClosed => 410,
+            Self::TooLarge { .. } => 413,
+            Self::TooManyRequests => 429,
+            Self::Internal(_) => 500,
+            Self::SfuUnavailable => 503,
+        }
+    }
+
+    /// The code that programs match on.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadJson => "bad_json",
+            Self::UnknownAction => "unknown_action",
+            Self::MissingType => "missing_type",
+            Self::BadMessage { .. } => "bad_message",
+            Self::ConnectionNotFound => "connection_not_found",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::RoomNotFound => "room_not_found",
+            Self::PeerNotFound => "peer_not_found",
+            Self::RoomClosed => "room_closed",
+            Self::AlreadyIdentified => "already_identified",
+            Self::PeerInUse => "peer_in_use",
+            Self::Superseded => "superseded",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Internal(_) => "internal_error",
+            Self::SfuUnavailable => "sfu_unavailable",
+        }
+    }
+
+    /// The sentence that the client is shown.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::BadJson => "Message is not JSON".into(),
+            Self::UnknownAction => "Unknown action".into(),
+            Self::MissingType => "Missing valid type property".into(),
+            Self::BadMessage { field, allowed } | Self::TooLarge { field, allowed } => {
+                format!("{field}: {allowed}")
+            }
+            Self::ConnectionNotFound => "WebSocket Connection Not Found".into(),
+            Self::Unauthorized(sentence) | Self::Forbidden(sentence) => (*sentence).into(),
+            Self::RoomNotFound => "Room not found".into(),
+            Self::PeerNotFound => "Peer not found".into(),
+            Self::RoomClosed => "Room is closed".into(),
+            Self::AlreadyIdentified => "Connection is already identified as another peer or room".into(),
+            Self::PeerInUse => "Peer is in use by another connection".into(),
+            Self::Superseded => "A newer connection of this peer is in the room".into(),
+            Self::TooManyRequests => "Too many requests".into(),
+            Self::Internal(_) => "Internal Server Error".into(),
+            Self::SfuUnavailable => "SFU is not connected".into(),
+        }
+    }
+
+    /// Whether the very same request can succeed a little later.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::TooManyRequests | Self::SfuUnavailable | Self::Internal(_) => true,
+            Self::BadJson
+            | Self::UnknownAction
+            | Self::MissingType
+            | Self::BadMessage { .. }
+            | Self::ConnectionNotFound
+            | Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::RoomNotFound
+            | Self::PeerNotFound
+            | Self::RoomClosed
+            | Self::AlreadyIdentified
+            | Self::PeerInUse
+            | Self::Superseded
+            | Self::TooLarge { .. } => false,
+        }
+    }
+}

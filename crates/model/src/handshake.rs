@@ -1,0 +1,205 @@
+//! `handshake`: one SDP or some ICE candidates, on their way between a client and the room's SFU.
+
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+use crate::id::{PeerId, RoomId};
+use crate::json::{self, Object};
+use crate::request::{self, Data};
+
+/// The longest `sdp` text, in UTF-8 bytes: escaped and in its envelope it still fits one frame of 32 KB.
+pub const MAX_SDP_BYTES: usize = 24_576;
+/// The longest candidate, in bytes of its JSON text.
+pub const MAX_CANDIDATE_BYTES: usize = 4_096;
+/// The most candidates in a batch.
+pub const MAX_CANDIDATES: usize = 64;
+/// The feature that an SFU must have announced before batches are sent in its room.
+pub const CANDIDATES_FEATURE: &str = "candidates";
+
+/// What the gateway reads of a handshake. All else, `remotePeerId` included, passes through unread.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Handshake<'a> {
+    /// Who says it sends this; checked against the connection.
+    pub sender: PeerId,
+    /// Where it goes.
+    pub direction: Direction,
+    /// Whether it holds `candidates`, a batch.
+    pub batch: bool,
+    /// The `data` as it was sent, which is what the receiver gets.
+    pub text: &'a str,
+}
+
+/// Where a handshake goes. The message tells; the connection's kind must agree.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From a client: to the SFU of this room.
+    ToSfu(RoomId),
+    /// From an SFU: to this peer of this room.
+    ToPeer(RoomId, PeerId),
+}
+
+impl Direction {
+    /// The room that the message passes through.
+    #[must_use]
+    pub fn room(&self) -> &RoomId {
+        match self {
+            Self::ToSfu(room) | Self::ToPeer(room, _) => room,
+        }
+    }
+}
+
+impl<'a> Handshake<'a> {
+    /// Reads the `data` of a handshake.
+    ///
+    /// # Errors
+    /// `bad_message` or `too_large`, which name the field.
+    pub fn parse(data: &Data<'a>) -> Result<Self, Error> {
+        let object = &data.object;
+        let kind = request::text(object, "type")?;
+        if !matches!(kind.as_deref(), Some("producer" | "consumer")) {
+            return Err(Error::BadMessage { field: "type", allowed: "must be producer or consumer" });
+        }
+        let sender: PeerId = request::required("sender", request::id(object, "sender")?)?;
+        let room: Option<RoomId> = request::id(object, "roomId")?;
+        let direction = match request::id(object, "receiver")? {
+            // The original SFU names no room: its own id is its room's.
+            Some(receiver) => Direction::ToPeer(room.unwrap_or_else(|| sender.clone().into()), receiver),
+            None => Direction::ToSfu(request::required("roomId", room)?),
+        };
+        let batch = content(object)?;
+        Ok(Self { sender, direction, batch, text: data.text })
+    }
+}
+
+/// Checks that there is exactly one thing to relay, and that it is within the limits. Answers whether it is a
+/// batch.
+fn content(object: &Object<'_>) -> Result<bool, Error> {
+    let description = request::get(object, "description")?;
+    let candidate = request::get(object, "candidate")?;
+    let candidates = request::get(object, "candidates")?;
+    match (description, candidate, candidates) {
+        (Some(raw), None, None) => check_description(raw).map(|()| false),
+        (None, Some(raw), None) => check_candidate("candidate", raw).map(|()| false),
+        (None, None, Some(raw)) => check_candidates(raw).map(|()| true),
+        _ => Err(Error::BadMessage {
+            field: "data",
+            allowed: "must hold exactly one of description, candidate, candidates",
+        }),
+    }
+}
+
+/// An `RTCSessionDescriptionInit`: <https://www.w3.org/TR/webrtc/#dom-rtcsessiondescriptioninit>.
+fn check_description(raw: &RawValue) -> Result<(), Error> {
+    let object =
+        Object::of(raw).ok_or(Error::BadMessage { field: "description", allowed: "must be an object" })?;
+    let field = |name, full| {
+        object.get(name).map_err(|_| Error::BadMessage { field: full, allowed: "is given twice" })
+    };
+    let kind = field("type", "description.type")?.and_then(json::text);
+    if !matches!(kind.as_deref(), Some("offer" | "answer" | "pranswer" | "rollback")) {
+        return Err(Error::BadMessage {
+            field: "description.type",
+            allowed: "must be offer, answer, pranswer or rollback",
+        });
+    }
+    let sdp = field("sdp", "description.sdp")?
+        .and_then(json::text)
+        .ok_or(Error::BadMessage { field: "description.sdp", allowed: "must be a string" })?;
+    if sdp.len() > MAX_SDP_BYTES {
+        return Err(Error::TooLarge { field: "description.sdp", allowed: "at most 24576 bytes" });
+    }
+    Ok(())
+}
+
+/// An `RTCIceCandidateInit`: <https://www.w3.org/TR/webrtc/#dom-rtcicecandidateinit>. Its fields are the
+/// receiver's business.
+fn check_candidate(field: &'static str, raw: &RawValue) -> Result<(), Error> {
+    if !json::is_object(raw) {
+        return Err(Error::BadMessage { field, allowed: "must be an object" });
+    }
+    if raw.get().len() > MAX_CANDIDATE_BYTES {
+        return Err(Error::TooLarge { field, allowed: "at most 4096 bytes for each candidate" });
+    }
+    Ok(())
+}
+
+fn check_candidates(raw: &RawValue) -> Result<(), Error> {
+    let batch = json::array(raw).filter(|batch| !batch.is_empty()).ok_or(Error::BadMessage {
+        field: "candidates",
+        allowed: "must be an array of 1 to 64 candidates",
+    })?;
+    if batch.len() > MAX_CANDIDATES {
+        return Err(Error::TooLarge { field: "candidates", allowed: "at most 64 candidates" });
+    }
+    batch.into_iter().try_for_each(|candidate| check_candidate("candidates", candidate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+
+    fn message(data: &str) -> String {
+        let body = format!(r#"{{"action":"handshake","data":{data}}}"#);
+        let request = Request::parse(&body).unwrap();
+        match request.data().and_then(|data| Handshake::parse(&data).map(|_| ())) {
+            Ok(()) => "ok".into(),
+            Err(error) => format!("{} {}", error.code(), error.message()),
+        }
+    }
+
+    /// A client's candidate with `extra` fields.
+    fn with(extra: &str) -> String {
+        message(&format!(r#"{{"type":"producer","sender":"p","roomId":"r",{extra}}}"#))
+    }
+
+    #[test]
+    fn the_direction_follows_the_receiver() {
+        let body = r#"{"data":{"type":"consumer","sender":"room","receiver":"p","candidate":{}}}"#;
+        let request = Request::parse(body).unwrap();
+        let handshake = Handshake::parse(&request.data().unwrap()).unwrap();
+        let room = RoomId::try_from("room".to_owned()).unwrap();
+        assert_eq!(handshake.direction, Direction::ToPeer(room, PeerId::try_from("p".to_owned()).unwrap()));
+    }
+
+    #[test]
+    fn exactly_one_thing_is_relayed() {
+        let allowed = "bad_message data: must hold exactly one of description, candidate, candidates";
+        assert_eq!(with(r#""candidate":{}"#), "ok");
+        assert_eq!(with(r#""remotePeerId":1"#), allowed);
+        assert_eq!(with(r#""candidate":null"#), allowed);
+        assert_eq!(with(r#""candidate":{},"candidates":[{}]"#), allowed);
+        assert_eq!(with(r#""candidate":{},"candidate":{}"#), "bad_message candidate: is given twice");
+    }
+
+    #[test]
+    fn limits_are_exact_and_in_bytes() {
+        let sdp = |n| with(&format!(r#""description":{{"type":"offer","sdp":"{}"}}"#, "é".repeat(n)));
+        assert_eq!(sdp(MAX_SDP_BYTES / 2), "ok");
+        assert_eq!(sdp(MAX_SDP_BYTES / 2 + 1), "too_large description.sdp: at most 24576 bytes");
+        let candidate = |n: usize| with(&format!(r#""candidate":{{"c":"{}"}}"#, "x".repeat(n - 8)));
+        assert_eq!(candidate(MAX_CANDIDATE_BYTES), "ok");
+        assert!(candidate(MAX_CANDIDATE_BYTES + 1).starts_with("too_large candidate"));
+        let batch = |n: usize| with(&format!(r#""candidates":[{}]"#, vec!["{}"; n].join(",")));
+        assert_eq!(batch(MAX_CANDIDATES), "ok");
+        assert_eq!(batch(MAX_CANDIDATES + 1), "too_large candidates: at most 64 candidates");
+        assert!(batch(0).starts_with("bad_message candidates"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(message(r#"{"type":"sideways"}"#).starts_with("bad_message type: must be producer"));
+        assert_eq!(message(r#"{"type":"producer"}"#), "bad_message sender: is required");
+        assert_eq!(
+            message(r#"{"type":"producer","sender":"p","candidate":{}}"#),
+            "bad_message roomId: is required"
+        );
+        assert_eq!(with(r#""candidate":"x""#), "bad_message candidate: must be an object");
+        assert_eq!(with(r#""description":"x""#), "bad_message description: must be an object");
+        assert!(with(r#""description":{"type":"offer"}"#).starts_with("bad_message description.sdp"));
+        assert!(with(r#""description":{"type":"x","sdp":""}"#).starts_with("bad_message description.type"));
+        let twice = r#""description":{"type":"offer","sdp":"a","sdp":"b"}"#;
+        assert_eq!(with(twice), "bad_message description.sdp: is given twice");
+        assert!(with(r#""receiver":"a b","candidate":{}"#).starts_with("bad_message receiver: must"));
+    }
+}

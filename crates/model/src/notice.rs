@@ -1,0 +1,193 @@
+//! Everything that the gateway itself says on a socket. Each has a `type`; a receiver ignores those that it
+//! does not know.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
+use crate::time::EpochMillis;
+
+/// A message of the gateway's own.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Notice {
+    /// The connection is what it said it is.
+    Identified(Box<Identified>),
+    /// A request with a `requestId` succeeded.
+    Ack {
+        /// Which one.
+        request_id: RequestId,
+    },
+    /// A request failed.
+    Error {
+        /// Which one, if it had a name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        /// HTTP's meaning.
+        status: u16,
+        /// For programs.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The answer to `{"action":"ping"}`.
+    Pong {
+        /// Which one, if it had a name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// A client is gone: to the SFU and every other member.
+    ClientDisconnect {
+        /// Who.
+        client_id: PeerId,
+        /// The life that ended, so that a newer one of the same peer is not mourned.
+        connection_id: ConnectionId,
+        /// Whether it meant to go.
+        reason: Departure,
+    },
+    /// The SFU's signaling is gone.
+    SfuDisconnect {
+        /// The room.
+        room_id: RoomId,
+        /// How long to wait for `sfuConnect` before claiming a room anew, in milliseconds; 0 when the SFU left
+        /// for good.
+        claim_after_ms: u64,
+    },
+    /// The SFU's signaling is back.
+    SfuConnect {
+        /// The room.
+        room_id: RoomId,
+    },
+    /// To a socket that is about to be closed: do not reconnect.
+    GoAway {
+        /// Why.
+        reason: GoAway,
+    },
+}
+
+/// The answer to an identify.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identified {
+    /// Who the connection now is.
+    pub peer_id: PeerId,
+    /// Where.
+    pub room_id: RoomId,
+    /// The connection's own id.
+    pub connection_id: ConnectionId,
+    /// When to have a new socket: API Gateway cuts every socket at two hours.
+    pub reconnect_before: EpochMillis,
+    /// For `RTCPeerConnection`.
+    pub ice_servers: Box<RawValue>,
+    /// What the room's SFU announced.
+    pub features: Vec<String>,
+    /// The request, if it had a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+}
+
+/// Whether a client meant to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Departure {
+    /// It called `leave`, or closed its socket with 1000 or without a code (1005).
+    Left,
+    /// Its signaling broke; its media may still flow.
+    Lost,
+}
+
+impl Departure {
+    /// Reads `disconnectStatusCode` of a `$disconnect` (RFC 6455 §7.4.1).
+    #[must_use]
+    pub fn of_close_code(code: Option<i64>) -> Self {
+        match code {
+            Some(1000 | 1005) => Self::Left,
+            Some(_) | None => Self::Lost,
+        }
+    }
+}
+
+/// Why a socket is closed by us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GoAway {
+    /// A newer connection of the same peer took its place.
+    Replaced,
+}
+
+impl Notice {
+    /// What the sender of a failed request is told.
+    #[must_use]
+    pub fn error(error: &Error, request_id: Option<RequestId>) -> Self {
+        Self::Error { request_id, status: error.status(), code: error.code(), message: error.message() }
+    }
+
+    /// The message as it goes over the wire.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and a RawValue under string keys: nothing here can fail to serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room() -> RoomId {
+        RoomId::try_from("r".to_owned()).unwrap()
+    }
+
+    fn peer() -> PeerId {
+        PeerId::try_from("p".to_owned()).unwrap()
+    }
+
+    #[test]
+    fn notices_look_as_documented() {
+        let connection_id = ConnectionId::new("c=".into());
+        let request_id = RequestId::new("1".into());
+        let cases = [
+            (
+                Notice::Identified(Box::new(Identified {
+                    peer_id: peer(),
+                    room_id: room(),
+                    connection_id: connection_id.clone(),
+                    reconnect_before: EpochMillis(5),
+                    ice_servers: RawValue::from_string(r#"[{"urls":"stun:s"}]"#.into()).unwrap(),
+                    features: vec![],
+                    request_id: None,
+                })),
+                r#"{"type":"identified","peerId":"p","roomId":"r","connectionId":"c=","reconnectBefore":5,"iceServers":[{"urls":"stun:s"}],"features":[]}"#,
+            ),
+            (Notice::Ack { request_id: request_id.clone().unwrap() }, r#"{"type":"ack","requestId":"1"}"#),
+            (
+                Notice::error(&Error::RoomClosed, request_id),
+                r#"{"type":"error","requestId":"1","status":410,"code":"room_closed","message":"Room is closed"}"#,
+            ),
+            (Notice::Pong { request_id: None }, r#"{"type":"pong"}"#),
+            (
+                Notice::ClientDisconnect { client_id: peer(), connection_id, reason: Departure::Left },
+                r#"{"type":"clientDisconnect","clientId":"p","connectionId":"c=","reason":"left"}"#,
+            ),
+            (
+                Notice::SfuDisconnect { room_id: room(), claim_after_ms: 5000 },
+                r#"{"type":"sfuDisconnect","roomId":"r","claimAfterMs":5000}"#,
+            ),
+            (Notice::SfuConnect { room_id: room() }, r#"{"type":"sfuConnect","roomId":"r"}"#),
+            (Notice::GoAway { reason: GoAway::Replaced }, r#"{"type":"goAway","reason":"replaced"}"#),
+        ];
+        for (notice, json) in cases {
+            assert_eq!(notice.to_json(), json);
+        }
+    }
+
+    #[test]
+    fn only_a_clean_close_is_leaving() {
+        assert_eq!(Departure::of_close_code(Some(1000)), Departure::Left);
+        assert_eq!(Departure::of_close_code(Some(1005)), Departure::Left);
+        for code in [Some(1001), Some(1006), Some(1009), None] {
+            assert_eq!(Departure::of_close_code(code), Departure::Lost);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The envelope of a WebSocket request: `{"action", "requestId"?, "data"?}`.
+
+use crate::error::Error;
+use crate::id::{InvalidId, RequestId};
+use crate::json::{self, GivenTwice, Malformed, Object};
+
+/// What a client sent, read as far as every route needs it.
+#[derive(Debug)]
+pub struct Request<'a> {
+    object: Object<'a>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads the envelope.
+    ///
+    /// # Errors
+    /// `bad_json`, or `bad_message` when it is no object.
+    pub fn parse(body: &'a str) -> Result<Self, Error> {
+        match Object::parse(body) {
+            Ok(object) => Ok(Self { object }),
+            Err(Malformed::NotJson) => Err(Error::BadJson),
+            Err(Malformed::NotObject) => {
+                Err(Error::BadMessage { field: "message", allowed: "must be a JSON object" })
+            }
+        }
+    }
+
+    /// The name that the sender gave to this request, to be repeated in the answer.
+    ///
+    /// # Errors
+    /// `bad_message` when it is anything but 1 to 64 characters.
+    pub fn request_id(&self) -> Result<Option<RequestId>, Error> {
+        let Some(raw) = get(&self.object, "requestId")? else { return Ok(None) };
+        match json::text(raw).and_then(RequestId::new) {
+            Some(id) => Ok(Some(id)),
+            None => Err(Error::BadMessage { field: "requestId", allowed: "must be 1 to 64 characters" }),
+        }
+    }
+
+    /// The action, if it is a string.
+    ///
+    /// # Errors
+    /// `bad_message` when it is given twice.
+    pub fn action(&self) -> Result<Option<String>, Error> {
+        Ok(get(&self.object, "action")?.and_then(json::text))
+    }
+
+    /// The `data` object: as text, because it may be relayed as it is, and opened.
+    ///
+    /// # Errors
+    /// `bad_message` unless it is there once and an object; likewise for an `action` given twice, of which
+    /// API Gateway may have chosen the other.
+    pub fn data(&self) -> Result<Data<'a>, Error> {
+        self.action()?;
+        let raw = get(&self.object, "data")?;
+        let opened = raw.and_then(|raw| Some(Data { text: raw.get(), object: Object::of(raw)? }));
+        opened.ok_or(Error::BadMessage { field: "data", allowed: "must be an object" })
+    }
+}
+
+/// The `data` of a request.
+#[derive(Debug)]
+pub struct Data<'a> {
+    /// The object as it was sent, byte for byte.
+    pub text: &'a str,
+    /// Its fields.
+    pub object: Object<'a>,
+}
+
+/// A field of `data`, its absence and its misuse told apart.
+pub(crate) fn get<'a>(
+    object: &Object<'a>,
+    field: &'static str,
+) -> Result<Option<&'a serde_json::value::RawValue>, Error> {
+    object.get(field).map_err(|GivenTwice| Error::BadMessage { field, allowed: "is given twice" })
+}
+
+/// An optional string field.
+pub(crate) fn text(object: &Object<'_>, field: &'static str) -> Result<Option<String>, Error> {
+    match get(object, field)? {
+        None => Ok(None),
+        Some(raw) => match json::text(raw) {
+            Some(text) => Ok(Some(text)),
+            None => Err(Error::BadMessage { field, allowed: "must be a string" }),
+        },
+    }
+}
+
+/// An optional id field.
+pub(crate) fn id<T: TryFrom<String, Error = InvalidId>>(
+    object: &Object<'_>,
+    field: &'static str,
+) -> Result<Option<T>, Error> {
+    let invalid = Error::BadMessage { field, allowed: "must be 1 to 128 characters of A-Z a-z 0-9 _ . : -" };
+    match get(object, field)?.map(json::text) {
+        None => Ok(None),
+        Some(Some(text)) => T::try_from(text).map(Some).map_err(|InvalidId| invalid),
+        Some(None) => Err(invalid),
+    }
+}
+
+/// A field that must be there.
+pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Error> {
+    value.ok_or(Error::BadMessage { field, allowed: "is required" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_id_survives_a_bad_message() {
+        let request = Request::parse(r#"{"action":"handshake","requestId":"r1","data":[]}"#).unwrap();
+        assert_eq!(request.request_id().unwrap(), RequestId::new("r1".into()));
+        assert_eq!(request.data().unwrap_err().message(), "data: must be an object");
+    }
+
+    #[test]
+    fn an_action_given_twice_is_refused() {
+        let request = Request::parse(r#"{"action":"ping","action":"leave","data":{}}"#).unwrap();
+        assert_eq!(request.data().unwrap_err().message(), "action: is given twice");
+    }
+
+    #[test]
+    fn a_request_id_of_the_wrong_kind_is_named() {
+        for body in [r#"{"requestId":7}"#, r#"{"requestId":""}"#, r#"{"requestId":"\ud800"}"#] {
+            let request = Request::parse(body).unwrap();
+            assert_eq!(request.request_id().unwrap_err().code(), "bad_message", "{body}");
+        }
+    }
+}
