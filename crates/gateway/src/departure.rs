@@ -77,16 +77,19 @@ impl Departures {
         }
     }
 
-    /// The client or SFU of `life` leaves on purpose and keeps its socket.
+    /// The client or SFU of `life` leaves on purpose and keeps its socket. Once its place is free it has left,
+    /// whether or not the room could be told.
     ///
     /// # Errors
     /// `connection_not_found` when it is nobody.
-    pub async fn left(&self, life: &Life) -> Result<Identity, Error> {
+    pub async fn left(&self, life: &Life) -> Result<(), Error> {
         match self.store.leave(life, self.clock.now()).await? {
             Left::NotIdentified => Err(Error::ConnectionNotFound),
             Left::Gone(identity) => {
-                self.announce(life, &identity, Departure::Left).await?;
-                Ok(identity)
+                if let Err(failure) = self.announce(life, &identity, Departure::Left).await {
+                    tracing::error!(room.id = %identity.room(), %failure, "Room not told");
+                }
+                Ok(())
             }
         }
     }
@@ -107,13 +110,13 @@ impl Departures {
         Ok(posted)
     }
 
-    /// Tells the members of a room that its SFU is back.
-    ///
-    /// # Errors
-    /// When the room cannot be read.
-    pub async fn sfu_returned(&self, room: &RoomId) -> Result<(), Failure> {
+    /// Tells the members of a room that its SFU is back. That it is back stands, whether or not they could be told.
+    pub async fn sfu_returned(&self, room: &RoomId) {
         let notice = Notice::SfuConnect { room_id: room.clone() };
-        self.tell(room, vec![Announcement { notice, about: None, to_sfu: false }]).await
+        let announcement = Announcement { notice, about: None, to_sfu: false };
+        if let Err(failure) = self.tell(room, vec![announcement]).await {
+            tracing::error!(room.id = %room, %failure, "Room not told");
+        }
     }
 
     async fn announce(&self, life: &Life, identity: &Identity, reason: Departure) -> Result<(), Failure> {
@@ -154,13 +157,15 @@ impl Departures {
         while let Some(announcement) = announcements.pop() {
             let gone = self.tell_all(&occupants, &announcement).await;
             for occupant in occupants.extract_if(.., |occupant| gone.contains(&occupant.life)) {
-                match self.store.depart(&occupant.life, occupant.identity, self.clock.now()).await? {
-                    Departed::Nothing => {}
-                    Departed::Gone(identity) => announcements.push(self.announcement(
-                        &occupant.life.connection_id,
-                        &identity,
-                        Departure::Lost,
-                    )),
+                let connection_id = &occupant.life.connection_id;
+                match self.store.depart(&occupant.life, occupant.identity, self.clock.now()).await {
+                    Ok(Departed::Nothing) => {}
+                    Ok(Departed::Gone(identity)) => {
+                        announcements.push(self.announcement(connection_id, &identity, Departure::Lost));
+                    }
+                    Err(failure) => {
+                        tracing::error!(connection.id = %connection_id, %failure, "Place not freed");
+                    }
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! What a write that can race comes to. Every loser has a name here, and whoever asked matches them all.
 
 use crate::id::RoomId;
-use crate::item::{Identity, Member};
+use crate::item::{Identity, Member, Slot};
 use crate::life::Life;
 use crate::secret::SecretHash;
 use crate::time::EpochMillis;
@@ -88,8 +88,8 @@ pub enum Claimed {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reserved {
-    /// The room is pending, with a slot.
-    Room,
+    /// The room is pending, with this slot.
+    Room(Slot),
     /// Every slot is taken.
     TooManyRooms,
     /// Enough rooms are pending or unclaimed.

@@ -58,18 +58,14 @@ pub async fn create_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpErro
     deps.auth.verify(call.bearer()).await?;
     let new = NewRoom::random();
     let now = deps.clock.now();
-    let taken = std::cell::Cell::new(Slot(0));
-    let make = |slot| {
-        taken.set(slot);
-        new.pending(slot, now)
-    };
-    match deps.store.reserve(&new.id, make, deps.limits, now).await.map_err(not_started)? {
-        Reserved::Room => {}
+    let make = |slot| new.pending(slot, now);
+    let slot = match deps.store.reserve(&new.id, make, deps.limits, now).await.map_err(not_started)? {
+        Reserved::Room(slot) => slot,
         Reserved::TooManyRooms => return Err(HttpError::TooManyRooms),
         Reserved::TooManyIdleRooms => return Err(HttpError::TooManyIdleRooms),
-    }
+    };
     if let Err(failure) = deps.tasks.start(&new.id, &new.token).await {
-        if let Err(also) = deps.store.release(&new.id, taken.get()).await {
+        if let Err(also) = deps.store.release(&new.id, slot).await {
             tracing::error!(room.id = %new.id, failure = %also, "Room not taken back");
         }
         return Err(not_started(failure));

@@ -109,7 +109,7 @@ async fn identify_sfu(deps: &Deps, life: &Life, sfu: SfuIdentify) -> Result<NowK
         Served::Serving { replaced, returned } => {
             replace(deps, replaced).await;
             if returned {
-                deps.departures.sfu_returned(&serve.room).await?;
+                deps.departures.sfu_returned(&serve.room).await;
             }
         }
         Served::ConnectionGone => return Err(Error::ConnectionNotFound),

@@ -56,7 +56,7 @@ impl Store {
                 Write::put(&self.rooms, room_key(Key::room(id)), &room).when("attribute_not_exists(#pk)"),
             ];
             match self.transact(writes).await? {
-                Transacted::Done => return Ok(Reserved::Room),
+                Transacted::Done => return Ok(Reserved::Room(slot)),
                 Transacted::Refused(_) => {}
             }
         }

@@ -107,10 +107,10 @@ impl Write {
     /// Puts `value`, with `key` beside its attributes.
     pub(super) fn put(table: &str, key: Item, value: &impl Serialize) -> Self {
         match to_item(value) {
-            Ok(mut item) => {
-                let item: &mut Item = &mut item;
+            Ok(item) => {
+                let mut item: Item = item;
                 item.extend(key);
-                Self::new(table, Action::Put(std::mem::take(item)))
+                Self::new(table, Action::Put(item))
             }
             Err(error) => {
                 let mut write = Self::new(table, Action::Put(key));
