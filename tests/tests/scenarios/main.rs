@@ -1,0 +1,13 @@
+//! Scenarios through the real wire: real binaries, real sockets, an embedded DynamoDB.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "this is a test")]
+
+mod departures;
+mod faults;
+mod identify;
+mod messages;
+mod races;
+mod relay;
+mod rooms;
+mod sfu_life;
+mod tokens;
