@@ -1,0 +1,121 @@
+# `make help` lists what there is. Nothing needs to be installed first but Rust, and Python for `check`,
+# `build` and `deploy`: other tools go into .tools/ the first time that they are needed.
+
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+STACK ?= arbiter
+EVENT ?= events/$(FUNCTION).json
+SECONDS_EACH ?= 60
+
+TOOLS := $(CURDIR)/.tools
+SAM := $(TOOLS)/aws-sam-cli/bin/sam
+DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
+# PORT, LOCAL_DIR, PARAMETERS and SFU_COMMAND reach arbiter-local as make exports its command line. An
+# `export` here would make them empty, not absent, when they are not given.
+export SAM_CLI_TELEMETRY := 0
+export RUSTDOCFLAGS := -D warnings
+
+# $(call first,FILE,SENTENCE): says the sentence when FILE is not there, so that a long wait is expected.
+first = @test -e $(1) || echo "$(2)"
+
+##@ On this machine
+
+run: gateway ## Run everything: APIs, functions, tables. PORT= LOCAL_DIR= PARAMETERS="Name=value …" SFU_COMMAND=
+	@exec $(DEBUG)/arbiter-local run
+
+test: ## Run every test
+	$(call first,$(DEBUG)/arbiter-local,First build of the workspace: about 4 minutes on two cores.)
+	@cargo build --workspace --bins
+	@echo "Building and running the tests."
+	@cargo test --workspace
+
+invoke: needs-FUNCTION gateway ## Run one function once, on sample rows. FUNCTION=identify [EVENT=events/….json]
+	@$(DEBUG)/arbiter-local invoke --function $(FUNCTION) --event $(EVENT)
+
+watch: gateway ## Serve the functions for `cargo lambda invoke`, beside a running `make run`
+	@scripts/tools.sh cargo-lambda
+	@PATH="$(TOOLS)/cargo-lambda/bin:$$PATH" exec scripts/watch.sh $(DEBUG)/arbiter-local
+
+token: needs-PATH_NAME gateway ## Mint a token for a running `make run`. PATH_NAME=… [PEER=… ROLE=…]
+	@$(DEBUG)/arbiter-local token --path "$(PATH_NAME)" $(if $(PEER),--peer "$(PEER)") $(if $(ROLE),--role "$(ROLE)")
+
+bench: ## Measure functions and relays, and print the tables of docs/BENCHMARKS.md
+	$(call first,$(or $(CARGO_TARGET_DIR),target)/release/arbiter-local,First optimised build: about 20 minutes on two cores.)
+	@cargo build --release --workspace --bins
+	@cargo run --release --quiet -p arbiter-tests --bin bench
+
+fuzz: ## Feed every message parser with nonsense. [TARGET=… SECONDS_EACH=60]
+	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS_EACH)"
+
+##@ Checks
+
+check: fmt clippy docs templates policies ## Everything below but audit
+
+fmt: ## Formatting
+	@echo "Formatting."
+	@cargo fmt --all --check
+
+clippy: ## Lints, with warnings as errors
+	@echo "Lints (a few minutes the first time)."
+	@cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+docs: ## Documentation, with warnings as errors
+	@echo "Documentation (a few minutes the first time)."
+	@cargo doc --quiet --workspace --no-deps
+
+templates: ## sam validate --lint, and cfn-lint on the nested templates
+	@scripts/tools.sh aws-sam-cli cfn-lint
+	@echo "Templates."
+	@$(SAM) validate --lint --region us-east-1
+	@$(TOOLS)/cfn-lint/bin/cfn-lint --non-zero-exit-code informational infra/*.yaml
+
+policies: ## What the templates allow, against scripts/calls.yaml
+	@scripts/tools.sh aws-sam-cli
+	@$(TOOLS)/aws-sam-cli/bin/python scripts/check_policies.py
+
+audit: ## Licences, sources, duplicate and unused dependencies (the tools take minutes to build, once)
+	@scripts/tools.sh cargo-deny cargo-machete
+	@PATH="$(TOOLS)/cargo-deny/bin:$(TOOLS)/cargo-machete/bin:$$PATH" scripts/audit.sh
+
+##@ At AWS (STACK=arbiter unless given)
+
+build: ## Build every function for Lambda, into .aws-sam/
+	@scripts/tools.sh aws-sam-cli cargo-lambda
+	$(call first,$(or $(CARGO_TARGET_DIR),target)/lambda,First build for Lambda: about 13 minutes on two cores. Later ones: a minute for each changed function.)
+	@PATH="$(TOOLS)/cargo-lambda/bin:$$PATH" $(SAM) build $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+
+deploy: build ## Create or update a stack. The first time: PARAMETERS="SfuImage=…"
+	@$(SAM) deploy --stack-name $(STACK) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+
+smoke: needs-URL ## Check a deployed stack. URL=https://… SIGNAL_URL=wss://…
+	@echo "Checking $(URL) $(SIGNAL_URL) (building first)."
+	@cargo run --quiet -p arbiter-tests --bin smoke -- $(URL) $(SIGNAL_URL)
+
+logs: ## Follow the log of all functions of a stack
+	@scripts/tools.sh aws-sam-cli
+	@exec $(SAM) logs --cw-log-group /arbiter/$(STACK)/functions --tail
+
+##@ Other
+
+clean: ## Remove what these commands made, tools and local data included
+	@rm -rf .aws-sam .local .tools
+	@cargo clean
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The local gateway and the functions that it runs.
+gateway:
+	$(call first,$(DEBUG)/arbiter-local,First build: about 3 minutes on two cores. Later ones take seconds.)
+	@cargo build --quiet --workspace --exclude arbiter-tests --bins
+
+# Stops with a sentence when a variable is not given.
+needs-%:
+	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
+
+.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help invoke logs policies run \
+	smoke templates test token watch
