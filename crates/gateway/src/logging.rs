@@ -15,5 +15,6 @@ pub fn init() {
     let level = level.unwrap_or(LevelFilter::INFO);
     let (runtime, libraries) = (level.min(LevelFilter::INFO), level.min(LevelFilter::WARN));
     let filter = EnvFilter::new(format!("{libraries},lambda_runtime={runtime},gateway={level}"));
-    fmt().json().flatten_event(true).with_target(false).without_time().with_env_filter(filter).init();
+    // With its time: Lambda takes a JSON line without a `timestamp` for one of level INFO.
+    fmt().json().flatten_event(true).with_target(false).with_env_filter(filter).init();
 }
