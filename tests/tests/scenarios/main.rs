@@ -4,6 +4,7 @@
 
 mod departures;
 mod faults;
+mod gateway;
 mod identify;
 mod messages;
 mod races;

@@ -172,3 +172,17 @@ async fn calls_cost_the_round_trips_of_the_design() {
     let identifies = stack.invoked("identify", 1).await;
     assert_eq!(operations(&identifies[0]), ["BatchGetItem", "TransactWriteItems", "PostToConnection"]);
 }
+
+/// `make smoke`, against a stack that is well and against nothing.
+#[tokio::test]
+async fn the_smoke_check_knows_a_healthy_stack() {
+    let stack = Stack::start().await;
+    let smoke = async |http_url: &str, signal_url: &str| {
+        let mut command = tokio::process::Command::new(arbiter_tests::stack::binary("smoke"));
+        command.args([http_url, signal_url]).output().await.unwrap()
+    };
+    let output = smoke(&stack.urls.http_url, &stack.urls.signal_url).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = smoke("http://127.0.0.1:1", "ws://127.0.0.1:1").await;
+    assert!(!output.status.success());
+}

@@ -1,0 +1,119 @@
+//! What each function asks of AWS, once.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use arbiter_tests::{Room, Stack, until};
+use serde_json::json;
+
+use crate::record::{self, Call, Record};
+use crate::statistics::grouped;
+use crate::{WRITES, quiet_stack};
+
+/// What the design allows: operations, and how often.
+type Design = &'static [(&'static str, usize)];
+
+struct Step {
+    what: &'static str,
+    design: Design,
+    record: Record,
+}
+
+/// Takes the steps one by one, so that every invocation is known by name.
+struct Steps<'a> {
+    stack: &'a Stack,
+    taken: Vec<Step>,
+}
+
+impl Steps<'_> {
+    /// Waits for the invocation of `function` that what was done since the last step has caused.
+    async fn took(&mut self, what: &'static str, function: &str, design: Design) {
+        let record = until(what, async || {
+            record::all(self.stack).await.into_iter().find(|record| record.function == function)
+        })
+        .await;
+        self.taken.push(Step { what, design, record });
+        record::forget(self.stack).await;
+    }
+}
+
+/// Calls and bytes of one invocation of each kind, as a table.
+pub(crate) async fn measure() -> String {
+    eprintln!("Calls of each function.");
+    let stack = quiet_stack().start().await;
+    table(&steps(&stack).await)
+}
+
+async fn steps(stack: &Stack) -> Vec<Step> {
+    let mut steps = Steps { stack, taken: vec![] };
+    let room = Room::pending(stack).await;
+    steps.took("createRoom", "create-room", &[("Query", 1), ("RunTask", 1), ("TransactWriteItems", 1)]).await;
+    let mut sfu = arbiter_tests::Socket::open(&room.signal_server_url).await.expect("the SFU's socket");
+    steps.took("$connect", "connect", &[("PutItem", 1)]).await;
+    room.identify_sfu(&mut sfu, &["candidates"]).await;
+    let of_sfu: Design = &[("BatchGetItem", 1), ("PostToConnection", 1), ("TransactWriteItems", 1)];
+    steps.took("identify, an SFU", "identify", of_sfu).await;
+    stack.claim("/a").await;
+    steps.took("claimRoom", "claim-room", &[("Query", 1), ("TransactWriteItems", 1)]).await;
+    stack.get_room_id("/a").await;
+    steps.took("getRoomId", "get-room-id", &[("GetItem", 2)]).await;
+
+    let mut client = stack.join(&room.id, "ada").await;
+    let of_client: Design = &[("GetItem", 1), ("PostToConnection", 1), ("TransactWriteItems", 1)];
+    steps.took("identify, a client", "identify", of_client).await;
+    let mut other = stack.join(&room.id, "bob").await;
+    record::forget(stack).await;
+    let handshake =
+        json!({ "action": "handshake", "data": room.candidate("ada", "candidate:1 1 udp 2122260223") });
+    client.send(&handshake.to_string()).await;
+    sfu.next_text().await;
+    steps.took("handshake, a candidate", "handshake", &[("BatchGetItem", 1), ("PostToConnection", 1)]).await;
+    client.request("ping", json!({})).await;
+    steps.took("ping", "default", &[("PostToConnection", 1)]).await;
+    let leaves: Design = &[("GetItem", 1), ("PostToConnection", 3), ("Query", 1), ("TransactWriteItems", 1)];
+    client.request("leave", json!({})).await;
+    steps.took("leave, of three in the room", "leave", leaves).await;
+    client.close(1000).await;
+    steps.took("$disconnect, of nobody", "disconnect", &[("DeleteItem", 1), ("GetItem", 1)]).await;
+    other.request("ping", json!({})).await;
+    record::forget(stack).await;
+    other.cut();
+    let ends: Design = &[("GetItem", 1), ("PostToConnection", 1), ("Query", 1), ("TransactWriteItems", 1)];
+    steps.took("$disconnect, of two in the room", "disconnect", ends).await;
+    steps.taken
+}
+
+fn table(steps: &[Step]) -> String {
+    let mut text = String::from(
+        "### Calls of one invocation\n\n\
+         Counted at the wire; bytes are those of the bodies, sent and received.\n\n\
+         | Invocation | Calls | DynamoDB | Posts and others | As designed |\n|---|---|--:|--:|---|\n",
+    );
+    for Step { what, design, record } in steps {
+        let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+        for call in &record.calls {
+            *counted.entry(call.operation.as_str()).or_default() += 1;
+        }
+        let list = |counts: &mut dyn Iterator<Item = (&str, usize)>| {
+            let times =
+                |(name, n): (&str, usize)| if n == 1 { name.to_owned() } else { format!("{n} {name}") };
+            counts.map(times).collect::<Vec<_>>().join(", ")
+        };
+        let counts = list(&mut counted.iter().map(|(name, n)| (*name, *n)));
+        let allowed = list(&mut design.iter().copied());
+        let verdict = if counts == allowed { "yes".to_owned() } else { format!("**no**: {allowed}") };
+        let (database, others): (Vec<_>, Vec<_>) =
+            record.calls.iter().partition(|call| call.service == "dynamodb");
+        writeln!(text, "| {what} | {counts} | {} | {} | {verdict} |", bytes(&database), bytes(&others))
+            .expect(WRITES);
+    }
+    text
+}
+
+fn bytes(calls: &[&Call]) -> String {
+    let sum = |size: fn(&Call) -> usize| grouped(calls.iter().map(|call| size(call)).sum());
+    if calls.is_empty() {
+        return "–".into();
+    }
+    format!("{} / {}", sum(|call| call.request_bytes), sum(|call| call.response_bytes))
+}
