@@ -1,0 +1,117 @@
+//! `invoke`: one function, once, on rows from a file, in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value as Json, json};
+use tokio::sync::mpsc;
+
+use crate::aws::dynamodb;
+use crate::gateway::{self, AnyError, Gateway, Options};
+use crate::lambda::Invocation;
+use crate::websocket::connection::{Connection, Outgoing};
+
+/// A connection that nobody is behind: it keeps what it is sent.
+struct Recorder {
+    id: String,
+    outbox: mpsc::Receiver<Outgoing>,
+}
+
+/// Starts the template, loads `fixtures`, invokes `function` with the event in `event` and prints its
+/// response and every post; answers whether the function did not fail.
+///
+/// # Errors
+///
+/// A sentence: a file that cannot be read, a function or table that is not in the template.
+pub(crate) async fn run(
+    options: &Options,
+    function: &str,
+    event: &Path,
+    fixtures: &Path,
+) -> Result<bool, AnyError> {
+    let event = read(event)?;
+    let rows = if fixtures.exists() { read(fixtures)? } else { json!({}) };
+    let running = gateway::start(options).await?;
+    let result = invoke(&running.gateway, function, &event, &rows).await;
+    running.stop().await;
+    result
+}
+
+fn read(path: &Path) -> Result<Json, AnyError> {
+    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Json, rows: &Json) -> Result<bool, AnyError> {
+    let mut pools = gateway.lambda.pools();
+    let found = pools.find(|pool| pool.function().is(function)).map(|pool| pool.function().logical.clone());
+    let logical = found.ok_or_else(|| {
+        let names: Vec<_> = gateway.lambda.pools().map(|pool| pool.function().binary.as_str()).collect();
+        format!("there is no function {function}; there are {}", names.join(", "))
+    })?;
+    let mut recorders = load(gateway, rows)?;
+    let context = &event["requestContext"];
+    let own = context["connectionId"].as_str().unwrap_or_default();
+    // The socket that a message came from is open, one that connects or has gone is not.
+    if context["eventType"] == "MESSAGE" && recorders.iter().all(|recorder| recorder.id != own) {
+        recorders.push(record(gateway, own));
+    }
+    let invocation = Invocation {
+        event: Bytes::from(event.to_string()),
+        route: context["routeKey"].as_str().unwrap_or(function).to_owned(),
+        connection: context["connectionId"].as_str().map(str::to_owned),
+        size: 0,
+    };
+    let result = gateway.lambda.invoke(&logical, invocation).await;
+    match &result {
+        Ok(payload) => println!("response {}", String::from_utf8_lossy(payload)),
+        Err(failure) => println!("failed {failure}"),
+    }
+    for recorder in &mut recorders {
+        while let Ok(sent) = recorder.outbox.try_recv() {
+            match sent {
+                Outgoing::Message(payload) => {
+                    println!("post {} {}", recorder.id, String::from_utf8_lossy(&payload));
+                }
+                Outgoing::Close(..) => println!("close {}", recorder.id),
+            }
+        }
+    }
+    Ok(result.is_ok())
+}
+
+/// Puts the rows into their tables; every connection that they name is open.
+fn load(gateway: &Gateway, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
+    let mut recorders: Vec<Recorder> = Vec::new();
+    let tables =
+        rows.as_object().ok_or("fixtures: an object of tables is needed, {\"<table>\": [item, …]}")?;
+    for (name, items) in tables {
+        let table = gateway.tables.iter().find(|table| table.logical == *name || table.name == *name);
+        let table = table.ok_or_else(|| format!("fixtures: the template has no table {name}"))?;
+        for item in items.as_array().into_iter().flatten() {
+            let item = item.as_object().ok_or_else(|| format!("fixtures: an item of {name} is no object"))?;
+            put(gateway, &table.name, item).map_err(|why| format!("fixtures: {name}: {why}"))?;
+            if let Some(id) = item.get("connectionId").and_then(Json::as_str)
+                && recorders.iter().all(|recorder| recorder.id != id)
+            {
+                recorders.push(record(gateway, id));
+            }
+        }
+    }
+    Ok(recorders)
+}
+
+fn put(gateway: &Gateway, table: &str, item: &Map<String, Json>) -> Result<(), String> {
+    let request = json!({ "TableName": table, "Item": dynamodb::typed_item(item) }).to_string();
+    let reply = dynamodb::execute(&gateway.database, "PutItem", request.as_bytes());
+    if reply.status.is_success() { Ok(()) } else { Err(String::from_utf8_lossy(&reply.body).into_owned()) }
+}
+
+fn record(gateway: &Gateway, id: &str) -> Recorder {
+    let (connection, outbox) =
+        Connection::restored(id.to_owned(), gateway.started_at, "127.0.0.1".to_owned(), String::new());
+    connection.open();
+    gateway.connections.add(&connection);
+    Recorder { id: id.to_owned(), outbox }
+}

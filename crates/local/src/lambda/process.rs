@@ -1,0 +1,251 @@
+//! One process of a function: a Lambda execution environment.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Child;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::Lambda;
+use super::records::Call;
+use crate::events::{DEBUG, Event, Kind, redact};
+use crate::launcher;
+use crate::sync::lock;
+use crate::template::stack::Function;
+
+/// Lines of output that are kept to explain an exit.
+const TAIL: usize = 20;
+/// How long output is waited for after an exit: a grandchild may hold the pipe open.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// An event on its way to a process.
+pub(crate) struct Work {
+    pub(crate) request_id: String,
+    pub(crate) event: Bytes,
+}
+
+/// What a function says to an event.
+pub(crate) type Reply = Result<Bytes, String>;
+
+/// The invocation that a process is busy with.
+pub(crate) struct Current {
+    pub(crate) request_id: String,
+    pub(crate) handed: Option<oneshot::Sender<()>>,
+    pub(crate) reply: Option<oneshot::Sender<Reply>>,
+    pub(crate) calls: Vec<Call>,
+}
+
+#[derive(Clone, Debug)]
+enum Life {
+    Starting,
+    Ready,
+    Ended(String),
+}
+
+/// A running executable, which handles one invocation at a time.
+pub(crate) struct Process {
+    /// Part of the paths of its Runtime API and AWS endpoints.
+    pub(crate) id: u64,
+    pub(crate) pid: u32,
+    pub(crate) function: Arc<Function>,
+    /// When its executable was built.
+    pub(crate) built: SystemTime,
+    inbox: mpsc::Sender<Work>,
+    outbox: tokio::sync::Mutex<mpsc::Receiver<Work>>,
+    current: Mutex<Option<Current>>,
+    init_calls: Mutex<Vec<Call>>,
+    init_error: Mutex<Option<String>>,
+    tail: Mutex<VecDeque<String>>,
+    life: watch::Sender<Life>,
+    kill: Notify,
+    started: Instant,
+    init: OnceLock<Duration>,
+}
+
+impl Process {
+    /// Watches `child`, which has just been started.
+    pub(crate) fn watch(
+        lambda: &Arc<Lambda>,
+        id: u64,
+        function: &Arc<Function>,
+        built: SystemTime,
+        child: Child,
+        started: Instant,
+    ) -> Arc<Self> {
+        let (inbox, outbox) = mpsc::channel(1);
+        let process = Arc::new(Self {
+            id,
+            pid: child.id().unwrap_or_default(),
+            function: Arc::clone(function),
+            built,
+            inbox,
+            outbox: tokio::sync::Mutex::new(outbox),
+            current: Mutex::default(),
+            init_calls: Mutex::default(),
+            init_error: Mutex::default(),
+            tail: Mutex::default(),
+            life: watch::Sender::new(Life::Starting),
+            kill: Notify::new(),
+            started,
+            init: OnceLock::new(),
+        });
+        lambda.add(&process);
+        tokio::spawn(wait(Arc::clone(lambda), Arc::clone(&process), child));
+        process
+    }
+
+    /// Gives the process an invocation; it must not be busy.
+    pub(crate) fn assign(&self, work: Work, current: Current) {
+        *lock(&self.current) = Some(current);
+        // What it wrote before has nothing to do with this one.
+        if self.init.get().is_some() {
+            lock(&self.tail).clear();
+        }
+        // Its one place is free: the last invocation was taken out before it was answered.
+        let _ = self.inbox.try_send(work);
+    }
+
+    /// The next invocation, when there is one; `None` when the process is being ended.
+    pub(crate) async fn next(&self) -> Option<Work> {
+        if self.init.set(self.started.elapsed()).is_ok() {
+            self.life.send_if_modified(|life| {
+                let starting = matches!(life, Life::Starting);
+                if starting {
+                    *life = Life::Ready;
+                }
+                starting
+            });
+        }
+        let work = self.outbox.lock().await.recv().await?;
+        if let Some(handed) = lock(&self.current).as_mut().and_then(|current| current.handed.take()) {
+            let _ = handed.send(());
+        }
+        Some(work)
+    }
+
+    /// The process's answer to `request_id`; false when that is not what it is busy with.
+    pub(crate) fn answer(&self, request_id: &str, reply: Reply) -> bool {
+        let sender = lock(&self.current)
+            .as_mut()
+            .filter(|current| current.request_id == request_id)
+            .and_then(|current| current.reply.take());
+        sender.is_some_and(|sender| sender.send(reply).is_ok())
+    }
+
+    /// Remembers why Init failed; the process exits next.
+    pub(crate) fn init_failed(&self, why: String) {
+        *lock(&self.init_error) = Some(why);
+    }
+
+    pub(crate) fn init_error(&self) -> Option<String> {
+        lock(&self.init_error).clone()
+    }
+
+    /// Counts a call; answers how many the invocation has made. What a process does before its first `next` is
+    /// Init, also when an invocation already waits for it; what it does after its answer is nobody's.
+    pub(crate) fn count(&self, call: Call) -> usize {
+        if self.init.get().is_none() {
+            lock(&self.init_calls).push(call);
+            return 0;
+        }
+        let mut current = lock(&self.current);
+        current.as_mut().map_or(0, |current| {
+            current.calls.push(call);
+            current.calls.len()
+        })
+    }
+
+    /// Ends the invocation and answers with the calls that it made.
+    pub(crate) fn finish(&self) -> Vec<Call> {
+        lock(&self.current).take().map(|current| current.calls).unwrap_or_default()
+    }
+
+    /// The calls of Init, once.
+    pub(crate) fn take_init_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *lock(&self.init_calls))
+    }
+
+    /// From start to ready.
+    pub(crate) fn init_duration(&self) -> Option<Duration> {
+        self.init.get().copied()
+    }
+
+    pub(crate) fn kill(&self) {
+        self.kill.notify_one();
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Ended(_))
+    }
+
+    /// Waits for the end; answers how it came: `exit status: 101`.
+    pub(crate) async fn ended(&self) -> String {
+        let mut life = self.life.subscribe();
+        let end = life.wait_for(|life| matches!(life, Life::Ended(_))).await;
+        match end.as_deref() {
+            Ok(Life::Ended(how)) => how.clone(),
+            _ => "gone".to_owned(),
+        }
+    }
+
+    /// The last lines that it wrote.
+    pub(crate) fn tail(&self) -> String {
+        lock(&self.tail).iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+async fn wait(lambda: Arc<Lambda>, process: Arc<Process>, mut child: Child) {
+    let output = (child.stdout.take(), child.stderr.take());
+    let lines = {
+        let (lambda, process) = (Arc::clone(&lambda), Arc::clone(&process));
+        let read = |pipe, error| follow(Arc::clone(&lambda), Arc::clone(&process), pipe, error);
+        let (out, err) = (
+            output.0.map(|pipe| read(Box::new(pipe) as Box<dyn AsyncRead + Send + Unpin>, false)),
+            output.1.map(|pipe| read(Box::new(pipe) as Box<dyn AsyncRead + Send + Unpin>, true)),
+        );
+        tokio::spawn(async move {
+            futures::future::join_all(out.into_iter().chain(err)).await;
+        })
+    };
+    let status = tokio::select! {
+        status = child.wait() => status,
+        () = process.kill.notified() => {
+            launcher::kill_group(process.pid, false);
+            child.wait().await
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, lines).await;
+    lambda.remove(process.id);
+    let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    process.life.send_replace(Life::Ended(how));
+}
+
+/// Keeps the last lines of a pipe, and shows those that tell of trouble.
+async fn follow(
+    lambda: Arc<Lambda>,
+    process: Arc<Process>,
+    pipe: Box<dyn AsyncRead + Send + Unpin>,
+    error: bool,
+) {
+    let mut lines = BufReader::new(pipe).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        {
+            let mut tail = lock(&process.tail);
+            if tail.len() == TAIL {
+                tail.pop_front();
+            }
+            tail.push_back(line.clone());
+        }
+        let trouble = line.contains("\"ERROR\"") || line.contains("\"WARN\"") || line.contains("panicked at");
+        let mut event =
+            Event::new(Kind::Log).function(&process.function.binary).failed(trouble).text(redact(&line));
+        if !trouble && !error {
+            // Shown on the page only.
+            event = event.route(DEBUG);
+        }
+        lambda.events.emit(event);
+    }
+}

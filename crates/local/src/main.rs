@@ -1,0 +1,28 @@
+//! Runs a SAM template on one machine.
+
+mod admin;
+mod aws;
+mod cli;
+mod clock;
+mod environment_file;
+mod events;
+mod faults;
+mod gateway;
+mod http;
+mod ids;
+mod invoke;
+mod lambda;
+mod launcher;
+mod run;
+mod sync;
+mod template;
+mod terminal;
+mod throttle;
+mod token;
+mod urls;
+mod websocket;
+
+fn main() -> std::process::ExitCode {
+    launcher::become_program_if_launched();
+    cli::main()
+}

@@ -1,0 +1,161 @@
+//! The resources of a template, each type with the properties that are supported, or accepted because
+//! they mean nothing on one machine. Everything else is refused by name and line.
+
+mod apis;
+mod data;
+mod functions;
+mod tasks;
+
+use super::stack::Stack;
+use super::yaml::{Node, TemplateError};
+use super::{Template, kind};
+
+/// Types that a stack may have and that need no counterpart here. Listed one by one: a new type is a
+/// decision, not an accident.
+const ACCEPTED: &[&str] = &[
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::EC2::InternetGateway",
+    "AWS::EC2::Route",
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPC",
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::ECS::Cluster",
+    "AWS::ECS::ClusterCapacityProviderAssociations",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Role",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
+    "AWS::Route53::RecordSet",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+];
+
+const EMULATED: &str = "AWS::Serverless::Function, AWS::Serverless::WebSocketApi, AWS::Serverless::HttpApi, \
+                        AWS::Serverless::Application, AWS::CloudFormation::Stack, AWS::DynamoDB::Table, \
+                        AWS::SecretsManager::Secret and AWS::ECS::TaskDefinition";
+
+/// Evaluates `template` and its nested ones.
+///
+/// # Errors
+///
+/// A resource, a property or a function that is not supported, with its line.
+pub(crate) fn build(template: &Template) -> Result<Stack, TemplateError> {
+    let mut stack = Stack::default();
+    add(template, &mut stack)?;
+    apis::add_implicit(template, &mut stack)?;
+    apis::find_targets(template, &mut stack)?;
+    Ok(stack)
+}
+
+fn add(template: &Template, stack: &mut Stack) -> Result<(), TemplateError> {
+    let resources = template.root().get("Resources");
+    for (logical, resource) in resources.and_then(Node::as_map).unwrap_or_default() {
+        for (attribute, value) in resource.as_map().unwrap_or_default() {
+            match attribute.as_str() {
+                "Type"
+                | "Properties"
+                | "Condition"
+                | "DependsOn"
+                | "Metadata"
+                | "DeletionPolicy"
+                | "UpdateReplacePolicy" => {}
+                other => {
+                    return Err(value.error(format!("{logical}: {other} is not supported on a resource")));
+                }
+            }
+        }
+        if let Some(condition) = resource.get("Condition")
+            && !template.condition(&condition.string("Condition")?, condition)?
+        {
+            continue;
+        }
+        let kind = kind(logical, resource)?;
+        let properties = Properties { template, logical, kind: &kind, resource };
+        match kind.as_str() {
+            "AWS::Serverless::Function" => functions::add(&properties, stack)?,
+            "AWS::Serverless::WebSocketApi" => apis::add_websocket(&properties, stack)?,
+            "AWS::Serverless::HttpApi" => apis::add_http(&properties, stack)?,
+            "AWS::DynamoDB::Table" => data::add_table(&properties, stack)?,
+            "AWS::SecretsManager::Secret" => data::add_secret(&properties, stack)?,
+            "AWS::ECS::TaskDefinition" => tasks::add(&properties, stack)?,
+            "AWS::Serverless::Application" | "AWS::CloudFormation::Stack" => {
+                add(&template.nested(logical, &kind, resource)?, stack)?;
+            }
+            accepted if ACCEPTED.contains(&accepted) => {
+                stack.accepted.push((logical.clone(), kind));
+            }
+            _ => {
+                return Err(resource.error(format!(
+                    "{logical}: resources of type {kind} are not supported here; supported are {EMULATED}, and \
+                     accepted without being emulated: {}",
+                    ACCEPTED.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The properties of one resource.
+pub(super) struct Properties<'a> {
+    pub(super) template: &'a Template,
+    pub(super) logical: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) resource: &'a Node,
+}
+
+impl Properties<'_> {
+    /// Refuses a property that is neither `used` nor `accepted`, those that mean nothing here.
+    pub(super) fn allow(&self, used: &[&str], accepted: &[&str]) -> Result<(), TemplateError> {
+        let properties = self.resource.get("Properties").and_then(Node::as_map).unwrap_or_default();
+        allow(self.logical, self.kind, properties, used, accepted)
+    }
+
+    /// The evaluated property, if it is given and not `AWS::NoValue`.
+    pub(super) fn get(&self, name: &str) -> Result<Option<Node>, TemplateError> {
+        match self.resource.get("Properties").and_then(|properties| properties.get(name)) {
+            Some(value) => self.template.resolve(value),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Self::get`], for a property that must be there.
+    pub(super) fn needed(&self, name: &str) -> Result<Node, TemplateError> {
+        let missing = || self.error(format!("{}: {name} is missing", self.logical));
+        self.get(name)?.ok_or_else(missing)
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>) -> TemplateError {
+        self.resource.error(message)
+    }
+}
+
+/// Refuses an entry that is neither `used` nor `accepted`.
+pub(super) fn allow(
+    logical: &str,
+    kind: &str,
+    entries: &[(String, Node)],
+    used: &[&str],
+    accepted: &[&str],
+) -> Result<(), TemplateError> {
+    let unknown =
+        entries.iter().find(|(key, _)| !used.contains(&key.as_str()) && !accepted.contains(&key.as_str()));
+    let Some((key, value)) = unknown else { return Ok(()) };
+    let mut message =
+        format!("{logical}: {key} is not supported by {kind} here; supported are {}", used.join(", "));
+    if !accepted.is_empty() {
+        message.push_str(", and accepted without effect: ");
+        message.push_str(&accepted.join(", "));
+    }
+    Err(value.error(message))
+}

@@ -1,0 +1,147 @@
+use std::path::Path;
+
+use super::parameters::{from_command_line, parse_given};
+use super::stack::{Limit, SecretSource, Stack};
+use super::*;
+
+fn build(source: &str, given: &str) -> Result<Stack, TemplateError> {
+    let given = from_command_line(&parse_given(given).unwrap());
+    resources::build(&Template::from_source(Path::new("t.yaml"), source, "local", &given)?)
+}
+
+fn value(expression: &str) -> Result<String, String> {
+    let source = format!(
+        "Parameters: {{P: {{Type: String, Default: pv}}, L: {{Type: CommaDelimitedList, Default: 'x,y'}}}}\n\
+         Conditions:\n  Yes: !Equals [!Ref P, pv]\n  No: !Not [!Condition Yes]\n  Both: !And [!Condition Yes, !Condition No]\n  \
+         Any: !Or [!Condition Yes, !Condition No]\n\
+         Resources: {{T: {{Type: AWS::DynamoDB::Table}}, S: {{Type: AWS::SecretsManager::Secret}}, \
+         R: {{Type: AWS::IAM::Role}}}}\n\
+         V: {expression}\n"
+    );
+    let source = source.replace("\nV: ", "\nOutputs: {O: {Value: ").replace("\n\n", "\n");
+    let source = format!("{}}}}}\n", source.trim_end());
+    let template = Template::from_source(Path::new("t.yaml"), &source, "local", &BTreeMap::new()).unwrap();
+    let output = template.output("O", template.root()).map_err(|error| error.to_string())?;
+    Ok(output.to_json().as_str().map_or_else(|| output.to_json().to_string(), str::to_owned))
+}
+
+#[test]
+fn intrinsics_are_evaluated() {
+    for (expression, expect) in [
+        ("!Ref P", "pv"),
+        ("!Ref T", "local-T"),
+        ("!Ref AWS::Region", "us-east-1"),
+        ("!GetAtt T.Arn", "arn:aws:dynamodb:us-east-1:000000000000:table/local-T"),
+        ("{'Fn::GetAtt': [T, Arn]}", "arn:aws:dynamodb:us-east-1:000000000000:table/local-T"),
+        (
+            "!Sub 'a-${P}-${AWS::Partition}-${!Kept}-${T.Arn}'",
+            "a-pv-aws-${Kept}-arn:aws:dynamodb:us-east-1:000000000000:table/local-T",
+        ),
+        ("!Sub ['${X}/${P}', {X: !Ref T}]", "local-T/pv"),
+        ("!Join ['-', [a, !Ref P]]", "a-pv"),
+        ("!Join [':', !Ref L]", "x:y"),
+        ("!Select [1, !Split [',', 'a,b']]", "b"),
+        ("!If [Yes, !Ref P, other]", "pv"),
+        ("!If [No, 1, 2]", "2"),
+        ("!If [Both, 1, 2]", "2"),
+        ("!If [Any, 1, 2]", "1"),
+        ("[1, !Ref AWS::NoValue, !If [No, 1, !Ref AWS::NoValue], 'x']", "[1,\"x\"]"),
+    ] {
+        assert_eq!(value(expression).unwrap(), expect, "{expression}");
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_line() {
+    for (expression, why) in [
+        ("!Ref Nope", "there is no parameter or resource Nope"),
+        ("!ImportValue x", "Fn::ImportValue is not supported"),
+        ("!If [Nope, 1, 2]", "there is no condition Nope"),
+        ("!GetAtt R.Nope", "R (AWS::IAM::Role) has no attribute Nope here"),
+        ("!Select [5, [a]]", "no such item"),
+        ("'{{resolve:ssm:x}}'", "dynamic references"),
+    ] {
+        let error = value(expression).unwrap_err();
+        assert!(error.contains(why) && error.starts_with("t.yaml:"), "{expression}: {error}");
+    }
+}
+
+const FUNCTION: &str = "Metadata: {BuildProperties: {Binary: f}}";
+
+#[test]
+fn a_stack_has_functions_apis_tables_and_secrets() {
+    let stack = build(
+        &format!(
+            "Parameters: {{Stage: {{Type: String, Default: prod}}}}\n\
+             Globals: {{Function: {{Timeout: 7, Environment: {{Variables: {{A: global, B: global}}}}}}}}\n\
+             Resources:\n  \
+               Api: {{Type: AWS::Serverless::WebSocketApi, Properties: {{RouteSelectionExpression: $request.body.action, \
+                 StageName: !Ref Stage, Routes: {{$connect: {{FunctionArn: !GetAtt F.Arn}}}}, \
+                 DefaultRouteSettings: {{ThrottlingBurstLimit: 2, ThrottlingRateLimit: 1.5}}}}}}\n  \
+               F: {{Type: AWS::Serverless::Function, {FUNCTION}, Properties: {{FunctionName: !Sub '${{AWS::StackName}}-f', \
+                 Environment: {{Variables: {{B: own, N: 3}}}}, \
+                 Events: {{E: {{Type: HttpApi, Properties: {{Method: get, Path: /x}}}}}}}}}}\n  \
+               T: {{Type: AWS::DynamoDB::Table, Properties: {{BillingMode: PAY_PER_REQUEST, AttributeDefinitions: [], \
+                 KeySchema: [], TimeToLiveSpecification: {{AttributeName: e, Enabled: true}}}}}}\n  \
+               S: {{Type: AWS::SecretsManager::Secret, Properties: {{GenerateSecretString: {{SecretStringTemplate: '{{}}', \
+                 GenerateStringKey: k1, PasswordLength: 64, ExcludePunctuation: true}}}}}}\n  \
+               Alarm: {{Type: AWS::CloudWatch::Alarm, Properties: {{Anything: !GetAZs ''}}}}\n"
+        ),
+        "Stage=dev",
+    )
+    .unwrap();
+    let function = &stack.functions[0];
+    assert_eq!((function.name.as_str(), function.binary.as_str()), ("local-f", "f"));
+    assert_eq!(function.timeout.as_secs(), 7);
+    let environment: Vec<_> = function.environment.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(environment, ["A=global", "B=own", "N=3"]);
+    let websocket = stack.websocket.unwrap();
+    assert_eq!((websocket.stage.as_str(), websocket.selector.as_str()), ("dev", "action"));
+    assert_eq!(websocket.routes["$connect"], "F");
+    assert_eq!(websocket.throttling.default, Some(Limit { burst: 2, rate: 1.5 }));
+    let http = stack.http.unwrap();
+    assert_eq!((http.logical.as_str(), http.routes[0].method.as_str()), ("ServerlessHttpApi", "GET"));
+    assert_eq!(stack.tables[0].ttl.as_deref(), Some("e"));
+    assert!(matches!(
+        stack.secrets[0].source,
+        SecretSource::Generated { length: 64, punctuation: false, .. }
+    ));
+    assert_eq!(stack.accepted, [("Alarm".to_owned(), "AWS::CloudWatch::Alarm".to_owned())]);
+}
+
+#[test]
+fn resources_and_properties_that_are_not_supported_are_refused_by_name_and_line() {
+    for (resource, why) in [
+        ("{Type: AWS::SQS::Queue}", "t.yaml:2: X: resources of type AWS::SQS::Queue are not supported"),
+        (
+            "{Type: AWS::DynamoDB::Table, Properties: {BillingMode: PROVISIONED}}",
+            "only BillingMode PAY_PER_REQUEST",
+        ),
+        (
+            "{Type: AWS::DynamoDB::Table, Properties: {StreamSpecification: {}}}",
+            "X: StreamSpecification is not supported",
+        ),
+        ("{Type: AWS::Serverless::Function, Properties: {Layers: []}}", "X: Layers is not supported"),
+        ("{Type: AWS::Serverless::Function}", "X: name its executable"),
+        ("{Type: AWS::IAM::Role, CreationPolicy: {}}", "X: CreationPolicy is not supported on a resource"),
+        ("{Type: AWS::DynamoDB::Table, Condition: Nope}", "there is no condition Nope"),
+    ] {
+        let error = build(&format!("Resources:\n  X: {resource}\n"), "").unwrap_err().to_string();
+        assert!(error.contains(why) && error.starts_with("t.yaml:2"), "{error}");
+    }
+}
+
+#[test]
+fn the_template_of_this_project_is_supported_whole() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let given =
+        from_command_line(&parse_given("AuthMode=token AlarmEmail=a@b ReservedConcurrency=5").unwrap());
+    let stack = resources::build(&Template::load(&path, "local", &given).unwrap()).unwrap();
+    assert_eq!(stack.functions.len(), 9);
+    assert!(stack.functions.iter().all(|function| function.reserved == Some(5)));
+    assert_eq!(stack.tasks[0].family, "local-sfu");
+    assert_eq!(stack.tasks[0].containers[0].name, "sfu");
+    let create = stack.function("create-room").unwrap();
+    assert_eq!(create.environment["SFU_TASK_DEFINITION"], stack.tasks[0].arn);
+    assert_eq!(create.environment["TOKEN_SECRET_ARN"], stack.secrets[0].arn);
+}

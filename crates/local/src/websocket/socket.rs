@@ -1,0 +1,309 @@
+//! One open socket, from the 101 to its `$disconnect`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::connection::{Connection, FRAME, MESSAGE, Outgoing};
+use super::event::Place;
+use super::route;
+use crate::events::{Event, Kind, now_ms};
+use crate::faults::{DisconnectMode, FaultKind, Probe, jittered};
+use crate::gateway::Gateway;
+use crate::lambda::Invocation;
+use crate::template::stack::WebSocketApi;
+
+/// How long a client may take to answer a close frame.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long one write may take before the client counts as gone.
+const WRITE: Duration = Duration::from_secs(30);
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// How a socket ended: what `$disconnect` is told.
+#[derive(Debug)]
+pub(crate) struct End {
+    code: u16,
+    reason: String,
+}
+
+impl End {
+    fn new(code: u16, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+
+    /// Gone without a close frame.
+    pub(crate) fn abnormal() -> Self {
+        Self::new(1006, "Connection closed abnormally")
+    }
+
+    fn by_client(frame: Option<CloseFrame>) -> Self {
+        match frame {
+            Some(frame) => Self::new(frame.code.into(), frame.reason.as_str()),
+            None => Self::new(1005, "Client-side close frame status not set"),
+        }
+    }
+}
+
+/// Runs the socket until it ends.
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    api: &WebSocketApi,
+    connection: &Arc<Connection>,
+    mut outbox: mpsc::Receiver<Outgoing>,
+    io: TokioIo<Upgraded>,
+) -> End {
+    let config = WebSocketConfig::default().max_frame_size(Some(FRAME)).max_message_size(Some(MESSAGE));
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let lifetime = Instant::now() + gateway.limits.lifetime;
+    let mut alarm = lifetime.min(Instant::now() + gateway.limits.idle);
+    loop {
+        tokio::select! {
+            () = connection.cut.notified() => return End::abnormal(),
+            incoming = socket.next() => match incoming {
+                Some(Ok(Message::Text(text))) => {
+                    connection.received();
+                    receive(gateway, api, connection, &text);
+                }
+                // Control frames are no messages: they are answered, and keep nothing alive.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Binary(_))) => return close(socket, 1003, "Binary frames are not supported").await,
+                Some(Ok(Message::Close(frame))) => {
+                    connection.end();
+                    // Sends the answer to the close frame.
+                    let _ = timeout(GOODBYE, socket.flush()).await;
+                    return End::by_client(frame);
+                }
+                Some(Err(Error::Capacity(_))) => return close(socket, 1009, "Message too long").await,
+                Some(Err(Error::Utf8(_))) => return close(socket, 1007, "Not UTF-8").await,
+                Some(Err(Error::Protocol(_))) => return close(socket, 1002, "Protocol error").await,
+                Some(Err(_)) | None => return End::abnormal(),
+            },
+            outgoing = outbox.recv() => match outgoing {
+                Some(first) => match send(&mut socket, connection, first, &mut outbox).await {
+                    Sent::All => {}
+                    Sent::Close(code, reason) => return close(socket, code, reason).await,
+                    Sent::Lost => return End::abnormal(),
+                },
+                None => return End::abnormal(),
+            },
+            () = sleep_until(alarm) => {
+                let quiet = Duration::from_millis(now_ms().saturating_sub(connection.last_active()));
+                if Instant::now() >= lifetime || quiet >= gateway.limits.idle {
+                    connection.end();
+                    return close(socket, 1001, "Going away").await;
+                }
+                alarm = lifetime.min(Instant::now() + gateway.limits.idle.saturating_sub(quiet));
+            }
+        }
+    }
+}
+
+enum Sent {
+    All,
+    Close(u16, &'static str),
+    Lost,
+}
+
+/// Writes `first` and whatever waits behind it with one flush.
+async fn send(
+    socket: &mut Socket,
+    connection: &Connection,
+    first: Outgoing,
+    outbox: &mut mpsc::Receiver<Outgoing>,
+) -> Sent {
+    let writing = async {
+        let mut next = Some(first);
+        while let Some(outgoing) = next {
+            match outgoing {
+                Outgoing::Message(payload) => {
+                    for frame in frames(&payload) {
+                        if socket.feed(frame).await.is_err() {
+                            return Sent::Lost;
+                        }
+                    }
+                }
+                Outgoing::Close(code, reason) => return Sent::Close(code, reason),
+            }
+            next = outbox.try_recv().ok();
+        }
+        if socket.flush().await.is_ok() { Sent::All } else { Sent::Lost }
+    };
+    tokio::select! {
+        () = connection.cut.notified() => Sent::Lost,
+        sent = timeout(WRITE, writing) => sent.unwrap_or(Sent::Lost),
+    }
+}
+
+/// A message in frames of at most [`FRAME`] bytes, as API Gateway sends it.
+fn frames(payload: &Bytes) -> Vec<Message> {
+    if payload.len() <= FRAME {
+        let text = Utf8Bytes::try_from(payload.clone());
+        return text.map(|text| vec![Message::Text(text)]).unwrap_or_default();
+    }
+    let count = payload.len().div_ceil(FRAME);
+    (0..count)
+        .map(|index| {
+            let start = index * FRAME;
+            let part = payload.slice(start..payload.len().min(start + FRAME));
+            let data = if index == 0 { Data::Text } else { Data::Continue };
+            Message::Frame(Frame::message(part, OpCode::Data(data), index + 1 == count))
+        })
+        .collect()
+}
+
+/// Says goodbye, and waits a little for the client to do so too.
+async fn close(mut socket: Socket, code: u16, reason: &'static str) -> End {
+    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+    let goodbye = async {
+        let _ = socket.close(Some(frame)).await;
+        // Then read on, without looking: a socket that is closed with unread data is reset, and a reset
+        // overtakes the close frame.
+        let mut io = socket.into_inner();
+        let _ = io.shutdown().await;
+        let mut sink = vec![0; 16 * 1024];
+        while matches!(io.read(&mut sink).await, Ok(read) if read > 0) {}
+    };
+    let _ = timeout(GOODBYE, goodbye).await;
+    End::new(code, reason)
+}
+
+/// A message from the client: its function runs beside everything else.
+fn receive(gateway: &Arc<Gateway>, api: &WebSocketApi, connection: &Arc<Connection>, text: &str) {
+    let size = text.len();
+    let event = Event::new(Kind::Message).connection(&connection.id).bytes_in(size);
+    let Some((route, function)) = route::select(&api.routes, &api.selector, text) else {
+        gateway.events.emit(event.failed(true).text("no route"));
+        return refuse(connection, "Forbidden", &crate::ids::request());
+    };
+    if !gateway.websocket_throttle.admits(route) {
+        gateway.events.emit(event.route(route).failed(true).status(429).text("throttled"));
+        return refuse(connection, "Too Many Requests", &crate::ids::request());
+    }
+    gateway.events.emit(event.route(route));
+    let place = Place { api, domain: &gateway.urls.websocket_host };
+    let (event, request_id) = place.message(connection, route, text);
+    let delay = match gateway.faults.take(Probe::Delay { route }) {
+        Some(FaultKind::Delay { delay_ms, jitter_ms, .. }) => {
+            let delay = jittered(delay_ms, jitter_ms);
+            let fault = Event::new(Kind::Fault).connection(&connection.id).route(route);
+            gateway.events.emit(fault.text(format!("delayed {delay:?}")));
+            Some(delay)
+        }
+        _ => None,
+    };
+    // `$disconnect` waits for what runs, not for what a fault holds back: so that it may overtake it.
+    let running = delay.is_none().then(|| connection.running());
+    let invocation =
+        Invocation { event, route: route.to_owned(), connection: Some(connection.id.clone()), size };
+    let (gateway, connection, function) = (Arc::clone(gateway), Arc::clone(connection), function.to_owned());
+    tokio::spawn(async move {
+        let mut running = running;
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay).await;
+            running = Some(connection.running());
+        }
+        if gateway.lambda.invoke(&function, invocation).await.is_err() {
+            refuse(&connection, "Internal server error", &request_id);
+        }
+        drop(running);
+    });
+}
+
+/// What API Gateway itself says to a client.
+fn refuse(connection: &Connection, message: &str, request_id: &str) {
+    let frame = json!({ "message": message, "connectionId": connection.id, "requestId": request_id });
+    // A client that is gone or does not read needs no telling.
+    let _ = connection.post(&frame.to_string().into());
+}
+
+/// Forgets a connection and tells its function, with whatever fault is due.
+pub(crate) async fn disconnected(
+    gateway: &Arc<Gateway>,
+    api: &WebSocketApi,
+    connection: &Arc<Connection>,
+    end: End,
+) {
+    connection.end();
+    gateway.connections.remove(&connection.id);
+    let event = Event::new(Kind::Disconnect).connection(&connection.id).route("$disconnect");
+    gateway.events.emit(event.status(end.code).text(&end.reason));
+    if gateway.is_stopping() {
+        // The journal keeps it for the next run, which tells the functions.
+        return;
+    }
+    connection.at_rest().await;
+    let mut times = 1;
+    let mut pause = Duration::ZERO;
+    if let Some(FaultKind::Disconnect { mode, delay_ms }) = gateway.faults.take(Probe::Disconnect) {
+        let fault = Event::new(Kind::Fault).connection(&connection.id).route("$disconnect");
+        gateway.events.emit(fault.text(format!("{mode:?} {delay_ms} ms")));
+        pause = Duration::from_millis(delay_ms);
+        match mode {
+            DisconnectMode::Delay => tokio::time::sleep(pause).await,
+            DisconnectMode::Drop => times = 0,
+            DisconnectMode::Repeat => times = 2,
+        }
+    }
+    if let Some(function) = api.routes.get("$disconnect") {
+        for time in 0..times {
+            if time > 0 {
+                tokio::time::sleep(pause).await;
+            }
+            if !gateway.websocket_throttle.admits("$disconnect") {
+                continue;
+            }
+            let place = Place { api, domain: &gateway.urls.websocket_host };
+            let invocation = Invocation {
+                event: place.disconnect(connection, end.code, &end.reason),
+                route: "$disconnect".into(),
+                connection: Some(connection.id.clone()),
+                size: 0,
+            };
+            // Best effort, as at AWS; the failure has its own line.
+            let _ = gateway.lambda.invoke(function, invocation).await;
+        }
+    }
+    if !gateway.is_stopping() {
+        gateway.journal.told(&connection.id);
+    }
+}
+
+/// Tells the functions about connections that an earlier run has left behind.
+pub(crate) async fn tell_left(gateway: &Arc<Gateway>, left: Vec<super::journal::Left>) {
+    let Some(api) = &gateway.websocket else { return };
+    for one in left {
+        let (connection, _outbox) =
+            Connection::restored(one.id, one.connected_at, "127.0.0.1".to_owned(), String::new());
+        disconnected(gateway, api, &connection, End::abnormal()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_message_goes_out_in_frames_of_32_kb() {
+        assert_eq!(frames(&Bytes::from(vec![b'x'; FRAME])).len(), 1);
+        let parts = frames(&Bytes::from(vec![b'x'; 2 * FRAME + 1]));
+        let size =
+            |message: &Message| if let Message::Frame(frame) = message { frame.payload().len() } else { 0 };
+        assert_eq!(parts.iter().map(size).collect::<Vec<_>>(), [FRAME, FRAME, 1]);
+        let Message::Frame(last) = &parts[2] else { panic!() };
+        assert!(last.header().is_final && last.header().opcode == OpCode::Data(Data::Continue));
+    }
+}
