@@ -12,6 +12,9 @@ use crate::gateway::{AnyError, Limits, Options};
 use crate::token::Claims;
 use crate::{environment_file, invoke, run, token};
 
+/// How long the sweep of a table may go on after everything else has ended.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Runs a SAM template on one machine: HTTP and WebSocket APIs, functions, DynamoDB, ECS tasks, secrets.
 #[derive(Parser)]
 #[command(name = "arbiter-local", version)]
@@ -158,11 +161,11 @@ pub(crate) fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<bool, AnyError> {
     match command {
-        Command::Run(args) => runtime()?.block_on(run::run(&args.into())).map(|()| true),
+        Command::Run(args) => complete(run::run(&args.into())).map(|()| true),
         Command::Invoke(args) => {
             let (function, event, fixtures) =
                 (args.function.clone(), args.event.clone(), args.fixtures.clone());
-            runtime()?.block_on(invoke::run(&args.into(), &function, &event, &fixtures))
+            complete(invoke::run(&args.into(), &function, &event, &fixtures))
         }
         Command::Token(args) => {
             let claims = Claims::new(args.sub, args.path, args.peer, args.role, args.ttl);
@@ -180,10 +183,15 @@ fn dispatch(command: Command) -> Result<bool, AnyError> {
     }
 }
 
-/// At least four workers: a call of the embedded database occupies one until it is done.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+/// Runs `future` to its end, and waits no longer than [`LAST`] for what it has left behind.
+fn complete<T>(future: impl Future<Output = Result<T, AnyError>>) -> Result<T, AnyError> {
+    // At least four workers: a call of the embedded database occupies one until it is done.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    tokio::runtime::Builder::new_multi_thread().worker_threads(cores.max(4)).enable_all().build()
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(cores.max(4)).enable_all().build()?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_timeout(LAST);
+    result
 }
 
 impl From<RunArgs> for Options {

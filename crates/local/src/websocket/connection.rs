@@ -1,7 +1,7 @@
 //! Connections, and what can be done to one from outside.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
@@ -52,10 +52,6 @@ pub(crate) struct Connection {
     outbox: mpsc::Sender<Outgoing>,
     /// Wakes the socket's task to end it with no close frame.
     pub(crate) cut: Notify,
-    /// Invocations for its messages that are running.
-    running: AtomicUsize,
-    /// Told when the last of them is done.
-    rest: Notify,
     /// Messages in and out, for the page.
     messages_in: AtomicU64,
     messages_out: AtomicU64,
@@ -83,8 +79,6 @@ impl Connection {
             state: AtomicU8::new(CONNECTING),
             outbox,
             cut: Notify::new(),
-            running: AtomicUsize::new(0),
-            rest: Notify::new(),
             messages_in: AtomicU64::new(0),
             messages_out: AtomicU64::new(0),
         };
@@ -146,34 +140,6 @@ impl Connection {
     /// Epoch milliseconds.
     pub(crate) fn last_active(&self) -> u64 {
         self.last_active.load(Ordering::Relaxed)
-    }
-
-    /// Counts an invocation for one of its messages while the result lives.
-    pub(crate) fn running(self: &Arc<Self>) -> Running {
-        self.running.fetch_add(1, Ordering::AcqRel);
-        Running(Arc::clone(self))
-    }
-
-    /// Waits until no invocation for one of its messages is running.
-    pub(crate) async fn at_rest(&self) {
-        loop {
-            let rest = self.rest.notified();
-            if self.running.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            rest.await;
-        }
-    }
-}
-
-/// An invocation that `$disconnect` comes after.
-pub(crate) struct Running(Arc<Connection>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.rest.notify_waiters();
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -89,6 +90,8 @@ pub(crate) async fn run(
                 }
                 Some(Err(Error::Capacity(_))) => return close(socket, 1009, "Message too long").await,
                 Some(Err(Error::Utf8(_))) => return close(socket, 1007, "Not UTF-8").await,
+                // The connection broke: that is no frame that broke the rules.
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => return End::abnormal(),
                 Some(Err(Error::Protocol(_))) => return close(socket, 1002, "Protocol error").await,
                 Some(Err(_)) | None => return End::abnormal(),
             },
@@ -205,21 +208,16 @@ fn receive(gateway: &Arc<Gateway>, api: &WebSocketApi, connection: &Arc<Connecti
         }
         _ => None,
     };
-    // `$disconnect` waits for what runs, not for what a fault holds back: so that it may overtake it.
-    let running = delay.is_none().then(|| connection.running());
     let invocation =
         Invocation { event, route: route.to_owned(), connection: Some(connection.id.clone()), size };
     let (gateway, connection, function) = (Arc::clone(gateway), Arc::clone(connection), function.to_owned());
     tokio::spawn(async move {
-        let mut running = running;
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
-            running = Some(connection.running());
         }
         if gateway.lambda.invoke(&function, invocation).await.is_err() {
             refuse(&connection, "Internal server error", &request_id);
         }
-        drop(running);
     });
 }
 
@@ -230,7 +228,8 @@ fn refuse(connection: &Connection, message: &str, request_id: &str) {
     let _ = connection.post(&frame.to_string().into());
 }
 
-/// Forgets a connection and tells its function, with whatever fault is due.
+/// Forgets a connection and tells its function, with whatever fault is due. What still runs for the connection
+/// is not waited for: API Gateway promises no order.
 pub(crate) async fn disconnected(
     gateway: &Arc<Gateway>,
     api: &WebSocketApi,
@@ -245,7 +244,6 @@ pub(crate) async fn disconnected(
         // The journal keeps it for the next run, which tells the functions.
         return;
     }
-    connection.at_rest().await;
     let mut times = 1;
     let mut pause = Duration::ZERO;
     if let Some(FaultKind::Disconnect { mode, delay_ms }) = gateway.faults.take(Probe::Disconnect) {

@@ -1,5 +1,7 @@
 //! `make bench`: measures the functions and the relay on this machine, prints the tables and writes them into
 //! `docs/BENCHMARKS.md`. Nothing is asserted about time; it ends by itself after a few minutes.
+//!
+//! With the names of sections (`functions`, `calls`, `relay`, `fan-out`) it measures those, and writes no file.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on ends with a sentence")]
 
@@ -31,13 +33,24 @@ async fn main() {
     if cfg!(debug_assertions) {
         eprintln!("This is a debug build: its figures say nothing. Use `make bench`.");
     }
-    let sections = [
-        functions::measure().await,
-        Box::pin(calls::measure()).await,
-        relay::measure().await,
-        fan_out::measure().await,
-    ];
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |section: &str| wanted.is_empty() || wanted.iter().any(|name| name == section);
+    let mut sections = Vec::new();
+    if is_wanted("functions") {
+        sections.push(functions::measure().await);
+    }
+    if is_wanted("calls") {
+        sections.push(Box::pin(calls::measure()).await);
+    }
+    if is_wanted("relay") {
+        sections.push(relay::measure().await);
+    }
+    if is_wanted("fan-out") {
+        sections.push(fan_out::measure().await);
+    }
     let tables = sections.join("\n");
     println!("{tables}");
-    report::write(&tables);
+    if wanted.is_empty() && !cfg!(debug_assertions) {
+        report::write(&tables);
+    }
 }
