@@ -7,27 +7,10 @@ use gateway::departure::Departures;
 use gateway::edge::Disconnect;
 use gateway::failure::Failure;
 
-/// What the function needs.
-#[derive(Debug)]
-pub struct Deps {
-    /// The tables and the sockets.
-    pub departures: Departures,
-}
-
-impl Deps {
-    /// Reads the settings and opens the connections.
-    ///
-    /// # Errors
-    /// Names the variable that is wrong.
-    pub async fn from_env() -> Result<Self, Failure> {
-        Ok(Self { departures: Departures::from_env(&gateway::aws::load().await).await? })
-    }
-}
-
 /// Frees the connection's place, if it still has one, and tells its room.
 ///
 /// # Errors
 /// When DynamoDB fails; the place is then freed by whoever posts to it next, or by its lease.
-pub async fn disconnect(deps: &Deps, event: Disconnect) -> Result<(), Failure> {
-    deps.departures.disconnected(&event.life, event.reason).await
+pub async fn disconnect(departures: &Departures, event: Disconnect) -> Result<(), Failure> {
+    departures.disconnected(&event.life, event.reason).await
 }

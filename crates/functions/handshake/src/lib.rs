@@ -21,31 +21,14 @@ const IDENTIFY_WITHIN: Duration = Duration::from_secs(1);
 /// The first pause between two looks; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
-/// What the function needs.
-#[derive(Debug)]
-pub struct Deps {
-    /// The tables and the sockets.
-    pub departures: Departures,
-}
-
-impl Deps {
-    /// Reads the settings and opens the connections.
-    ///
-    /// # Errors
-    /// Names the variable that is wrong.
-    pub async fn from_env() -> Result<Self, Failure> {
-        Ok(Self { departures: Departures::from_env(&gateway::aws::load().await).await? })
-    }
-}
-
 /// Relays a handshake to the other side of its room: one read of two items, one post.
 ///
 /// # Errors
 /// Those of DESIGN §4: a bad message, a connection that is nobody, somebody else's room, a receiver that is away.
-pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
+pub async fn handshake(departures: &Departures, call: Call<'_>) -> Result<Reply, Error> {
     let data = call.request.data()?;
     let handshake = Handshake::parse(&data)?;
-    let (sender, receiver) = look_up(deps, call.life, &handshake).await?;
+    let (sender, receiver) = look_up(departures, call.life, &handshake).await?;
     check(&sender, receiver.as_ref(), &handshake)?;
     let (to, identity) = match (receiver, handshake.direction) {
         (Some(Receiver::Sfu(sfu)), direction) => {
@@ -56,13 +39,13 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
             (member.life, Identity::Client { peer_id, room_id })
         }
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
-        (_, Direction::ToSfu(room)) => return Err(without_sfu(deps, &room).await?),
+        (_, Direction::ToSfu(room)) => return Err(without_sfu(departures, &room).await?),
     };
     let absent = match &identity {
         Identity::Sfu { .. } => Error::SfuUnavailable,
         Identity::Client { .. } => Error::PeerNotFound,
     };
-    match deps.departures.post(&to, identity, handshake.text).await? {
+    match departures.post(&to, identity, handshake.text).await? {
         Posted::Delivered => Ok(Reply::Ack),
         Posted::Gone => Err(absent),
         Posted::Busy => Err(Error::TooManyRequests),
@@ -73,14 +56,14 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
 /// Who sends, and who receives. A sender whose row is there but who is nobody yet is waited for, within
 /// [`IDENTIFY_WITHIN`].
 async fn look_up(
-    deps: &Deps,
+    departures: &Departures,
     life: &Life,
     handshake: &Handshake<'_>,
 ) -> Result<(Identity, Option<Receiver>), Error> {
     let until = Instant::now() + IDENTIFY_WITHIN;
     let mut pause = FIRST_PAUSE;
     loop {
-        let Route { sender, receiver } = route(deps, life, &handshake.direction).await?;
+        let Route { sender, receiver } = route(departures, life, &handshake.direction).await?;
         let row = sender.filter(|row| row.life == *life).ok_or(Error::ConnectionNotFound)?;
         if let Some(identity) = row.identity {
             return Ok((identity, receiver));
@@ -93,8 +76,8 @@ async fn look_up(
     }
 }
 
-async fn route(deps: &Deps, life: &Life, direction: &Direction) -> Result<Route, Failure> {
-    let Departures { store, clock, .. } = &deps.departures;
+async fn route(departures: &Departures, life: &Life, direction: &Direction) -> Result<Route, Failure> {
+    let Departures { store, clock, .. } = departures;
     match direction {
         Direction::ToSfu(room) => store.route_to_sfu(&life.connection_id, room).await,
         Direction::ToPeer(room, peer) => {
@@ -137,8 +120,8 @@ fn check(sender: &Identity, receiver: Option<&Receiver>, handshake: &Handshake<'
 }
 
 /// Why a room has no SFU: it is closed, or away. Only then the room itself is read.
-async fn without_sfu(deps: &Deps, room: &RoomId) -> Result<Error, Failure> {
-    let Departures { store, clock, .. } = &deps.departures;
+async fn without_sfu(departures: &Departures, room: &RoomId) -> Result<Error, Failure> {
+    let Departures { store, clock, .. } = departures;
     Ok(match store.room(room, clock.now()).await?.map(|room| room.status) {
         Some(Status::Closed) | None => Error::RoomClosed,
         Some(Status::Pending | Status::Unclaimed | Status::Claimed) => Error::SfuUnavailable,

@@ -1,11 +1,12 @@
 //! The `handshake` Lambda.
 
-use gateway::{edge, logging};
-use handshake::{Deps, handshake};
+use gateway::departure::Departures;
+use gateway::{aws, edge, logging};
+use handshake::handshake;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let deps = Deps::from_env().await?;
-    edge::serve_messages(&deps.departures, async |call| handshake(&deps, call).await).await
+    let departures = Departures::from_env(&aws::load().await).await?;
+    edge::serve_messages(&departures, async |call| handshake(&departures, call).await).await
 }

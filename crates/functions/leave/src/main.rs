@@ -1,11 +1,12 @@
 //! The `leave` Lambda.
 
-use gateway::{edge, logging};
-use leave::{Deps, leave};
+use gateway::departure::Departures;
+use gateway::{aws, edge, logging};
+use leave::leave;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let deps = Deps::from_env().await?;
-    edge::serve_messages(&deps.departures, async |call| leave(&deps, call).await).await
+    let departures = Departures::from_env(&aws::load().await).await?;
+    edge::serve_messages(&departures, async |call| leave(&departures, call).await).await
 }

@@ -63,3 +63,26 @@ pub async fn serve_connects(
     }))
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::golden::event;
+
+    #[test]
+    fn a_browser_has_an_origin_and_an_sfu_has_a_token() {
+        let browser = Connect::read(event("connect")).unwrap();
+        assert!(browser.origin.is_some() && browser.token.is_none());
+        let sfu = Connect::read(event("connect-sfu")).unwrap();
+        assert!(sfu.origin.is_none());
+        assert_eq!(sfu.token.unwrap().len(), 64);
+        assert_eq!(sfu.life.connected_at.0, 1_795_251_810_352);
+    }
+
+    #[test]
+    fn an_event_without_its_connection_is_refused() {
+        let mut event: ApiGatewayWebsocketProxyRequest = event("connect");
+        event.request_context.connection_id = None;
+        assert!(Connect::read(event).unwrap_err().to_string().contains("connectionId"));
+    }
+}

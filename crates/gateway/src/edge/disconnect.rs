@@ -49,3 +49,18 @@ pub async fn serve_disconnects(
     }))
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::golden::event;
+
+    #[test]
+    fn the_close_code_is_read_and_may_be_absent() {
+        assert_eq!(Disconnect::read(event("disconnect")).unwrap().reason, Departure::Left);
+        assert_eq!(Disconnect::read(event("disconnect-lost")).unwrap().reason, Departure::Lost);
+        let mut event: ApiGatewayWebsocketProxyRequest = event("disconnect");
+        event.request_context.disconnect_status_code = None;
+        assert_eq!(Disconnect::read(event).unwrap().reason, Departure::Lost);
+    }
+}

@@ -96,3 +96,35 @@ fn response(status: u16, body: &Value) -> Value {
         "body": body.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::golden::event;
+
+    #[test]
+    fn the_query_is_read_as_it_was_sent() {
+        assert!(HttpCall::read(event("get-room-id")).path_of_query().is_ok());
+        let twice = HttpCall::read(event("get-room-id-url-path-twice")).path_of_query().unwrap_err();
+        assert_eq!(twice.to_string(), "urlPath is given twice");
+    }
+
+    #[test]
+    fn a_body_is_read_whatever_its_encoding() {
+        assert!(HttpCall::read(event("claim-room")).path_of_body().is_ok());
+        assert!(HttpCall::read(event("claim-room-base64")).path_of_body().is_ok());
+        let none = HttpCall::read(event("claim-room-no-body")).path_of_body().unwrap_err();
+        assert_eq!(none.to_string(), "missing urlPath");
+        let mut broken: ApiGatewayV2httpRequest = event("claim-room-base64");
+        broken.body = Some("_w==".into());
+        assert_eq!(HttpCall::read(broken).path_of_body().unwrap_err().to_string(), "body is not JSON");
+    }
+
+    #[test]
+    fn a_bearer_token_is_found_behind_its_scheme() {
+        assert_eq!(bearer("Bearer a.b.c"), Some("a.b.c"));
+        assert_eq!(bearer("bearer  a.b.c "), Some("a.b.c"));
+        assert_eq!(bearer("Basic a.b.c"), None);
+        assert_eq!(bearer("a.b.c"), None);
+    }
+}

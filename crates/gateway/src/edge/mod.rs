@@ -30,3 +30,17 @@ fn life(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Life, Failure
         connection_id: ConnectionId::new(context.connection_id.ok_or_else(|| missing("connectionId"))?),
     })
 }
+
+#[cfg(test)]
+mod golden {
+    //! The sample events, as the functions read them.
+
+    use serde::de::DeserializeOwned;
+
+    /// Reads `events/<name>.json`.
+    pub(super) fn event<T: DeserializeOwned>(name: &str) -> T {
+        let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+}

@@ -92,6 +92,17 @@ pub(super) fn room_key(key: Key) -> Item {
     HashMap::from([("pk".into(), AttributeValue::S(key.pk)), ("sk".into(), AttributeValue::S(key.sk))])
 }
 
+/// What all writes have in common. The SDK gives each kind a builder of its own, with the same methods.
+macro_rules! conditioned {
+    ($builder:expr, $write:expr) => {
+        $builder
+            .table_name(&$write.table)
+            .set_condition_expression($write.condition.clone())
+            .set_expression_attribute_names($write.names())
+            .set_expression_attribute_values($write.values())
+    };
+}
+
 impl Write {
     fn new(table: &str, action: Action) -> Self {
         Self {
@@ -174,53 +185,27 @@ impl Write {
     }
 
     fn to_transact_item(&self) -> Result<TransactWriteItem, BuildError> {
-        let on_failure = ReturnValuesOnConditionCheckFailure::AllOld;
-        let item = TransactWriteItem::builder();
-        let (condition, names, values) = (self.condition.clone(), self.names(), self.values());
-        Ok(match &self.action {
-            Action::Put(put) => item.put(
-                Put::builder()
-                    .table_name(&self.table)
-                    .set_item(Some(put.clone()))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()?,
-            ),
-            Action::Update(key, expression) => item.update(
-                Update::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(key.clone()))
-                    .update_expression(expression)
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()?,
-            ),
-            Action::Delete(key) => item.delete(
-                Delete::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(key.clone()))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()?,
-            ),
-            Action::Check(key) => item.condition_check(
-                ConditionCheck::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(key.clone()))
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .return_values_on_condition_check_failure(on_failure)
-                    .build()?,
-            ),
-        }
-        .build())
+        let (item, on_failure) = (TransactWriteItem::builder(), ReturnValuesOnConditionCheckFailure::AllOld);
+        let item = match &self.action {
+            Action::Put(put) => {
+                let put = conditioned!(Put::builder().set_item(Some(put.clone())), self);
+                item.put(put.return_values_on_condition_check_failure(on_failure).build()?)
+            }
+            Action::Update(key, expression) => {
+                let update = Update::builder().set_key(Some(key.clone())).update_expression(expression);
+                let update = conditioned!(update, self);
+                item.update(update.return_values_on_condition_check_failure(on_failure).build()?)
+            }
+            Action::Delete(key) => {
+                let delete = conditioned!(Delete::builder().set_key(Some(key.clone())), self);
+                item.delete(delete.return_values_on_condition_check_failure(on_failure).build()?)
+            }
+            Action::Check(key) => {
+                let check = conditioned!(ConditionCheck::builder().set_key(Some(key.clone())), self);
+                item.condition_check(check.return_values_on_condition_check_failure(on_failure).build()?)
+            }
+        };
+        Ok(item.build())
     }
 }
 
@@ -270,14 +255,7 @@ impl Store {
     /// Puts one item.
     pub(super) async fn put(&self, write: Write) -> Result<Written, Failure> {
         let Action::Put(item) = &write.action else { return Err(Failure::new(PUT, "is for puts")) };
-        let request = self
-            .client
-            .put_item()
-            .table_name(&write.table)
-            .set_item(Some(item.clone()))
-            .set_condition_expression(write.condition.clone())
-            .set_expression_attribute_names(write.names())
-            .set_expression_attribute_values(write.values());
+        let request = conditioned!(self.client.put_item().set_item(Some(item.clone())), write);
         let mut pauses = Pauses::new();
         loop {
             if let Some(written) = settled(PUT, request.clone().send().await, &mut pauses).await? {
@@ -289,14 +267,7 @@ impl Store {
     /// Deletes one item.
     pub(super) async fn delete(&self, write: Write) -> Result<Written, Failure> {
         let Action::Delete(key) = &write.action else { return Err(Failure::new(DELETE, "is for deletes")) };
-        let request = self
-            .client
-            .delete_item()
-            .table_name(&write.table)
-            .set_key(Some(key.clone()))
-            .set_condition_expression(write.condition.clone())
-            .set_expression_attribute_names(write.names())
-            .set_expression_attribute_values(write.values());
+        let request = conditioned!(self.client.delete_item().set_key(Some(key.clone())), write);
         let mut pauses = Pauses::new();
         loop {
             if let Some(written) = settled(DELETE, request.clone().send().await, &mut pauses).await? {
