@@ -2,8 +2,9 @@
 
 use std::env;
 
-use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
-use lambda_runtime::tracing::subscriber::fmt;
+use lambda_runtime::tracing::subscriber::filter::{LevelFilter, Targets};
+use lambda_runtime::tracing::subscriber::prelude::*;
+use lambda_runtime::tracing::subscriber::{fmt, registry};
 
 /// Starts logging at `AWS_LAMBDA_LOG_LEVEL` (default `INFO`).
 ///
@@ -13,8 +14,11 @@ use lambda_runtime::tracing::subscriber::fmt;
 pub fn init() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse::<LevelFilter>().ok());
     let level = level.unwrap_or(LevelFilter::INFO);
-    let (runtime, libraries) = (level.min(LevelFilter::INFO), level.min(LevelFilter::WARN));
-    let filter = EnvFilter::new(format!("{libraries},lambda_runtime={runtime},gateway={level}"));
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("lambda_runtime", level.min(LevelFilter::INFO))
+        .with_target("gateway", level);
     // With its time: Lambda takes a JSON line without a `timestamp` for one of level INFO.
-    fmt().json().flatten_event(true).with_target(false).with_env_filter(filter).init();
+    let lines = fmt::layer().json().flatten_event(true).with_target(false);
+    registry().with(lines.with_filter(targets)).init();
 }

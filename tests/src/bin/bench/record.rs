@@ -39,6 +39,8 @@ pub(crate) struct Call {
     /// Bytes of the bodies.
     pub(crate) request_bytes: usize,
     pub(crate) response_bytes: usize,
+    /// Items that a batch or a transaction names, or that a query answers with.
+    pub(crate) items: Option<usize>,
 }
 
 /// What the gateway has recorded since it was last told to forget.
