@@ -118,6 +118,19 @@ impl Socket {
         std::mem::take(&mut self.early)
     }
 
+    /// Everything up to a `goAway` or an `error`; ends with the socket if it is closed before.
+    pub async fn told_or_closed(&mut self) -> Vec<Value> {
+        let mut told = std::mem::take(&mut self.early);
+        while !told.iter().any(|one| one["type"] == "goAway" || one["type"] == "error") {
+            match self.next_frame().await {
+                Message::Text(text) => told.push(serde_json::from_str(&text).expect("JSON")),
+                Message::Close(_) => break,
+                _ => {}
+            }
+        }
+        told
+    }
+
     /// Closes with a code and waits for the end.
     pub async fn close(mut self, code: u16) {
         let frame = CloseFrame { code: code.into(), reason: "".into() };

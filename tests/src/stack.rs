@@ -207,9 +207,15 @@ impl Stack {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
-    /// Sets a fault.
-    pub async fn fault(&self, fault: Value) {
-        self.admin_post("/faults", fault).await;
+    /// Sets a fault; answers with its id.
+    pub async fn fault(&self, fault: Value) -> Value {
+        self.admin_post("/faults", fault).await["id"].clone()
+    }
+
+    /// Removes a fault. What faults delay is let go.
+    pub async fn no_fault(&self, id: &Value) {
+        let request = self.http.delete(format!("{}/faults/{id}", self.urls.admin_url));
+        request.send().await.expect("the admin endpoint");
     }
 
     /// Removes all faults.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::sync::lock;
@@ -239,6 +240,8 @@ pub(crate) struct Faults {
     /// Looked at first, so that a run without faults takes no lock for them.
     any: AtomicBool,
     ids: AtomicU64,
+    /// Changes with every deletion.
+    deletions: watch::Sender<()>,
 }
 
 impl Faults {
@@ -280,12 +283,26 @@ impl Faults {
             keep
         });
         self.any.store(!all.is_empty(), Ordering::Release);
+        self.deletions.send_replace(());
         before - all.len()
     }
 
     /// All, with how often each has struck.
     pub(crate) fn list(&self) -> Json {
         serde_json::to_value(&*lock(&self.active)).unwrap_or_default()
+    }
+
+    /// What [`Faults::held`] waits for. To be asked for before a fault is taken.
+    pub(crate) fn deletions(&self) -> watch::Receiver<()> {
+        self.deletions.subscribe()
+    }
+
+    /// Waits for `delay`, or until a fault is deleted: a test can hold a call for as long as it wants.
+    pub(crate) async fn held(mut deletions: watch::Receiver<()>, delay: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            Ok(()) = deletions.changed() => {}
+        }
     }
 
     /// The first fault that strikes at `probe`.

@@ -30,12 +30,15 @@ enum Attempt {
     Claimed,
     /// The candidate is somebody else's, or its SFU is gone.
     CandidateGone,
+    /// The candidate's SFU has identified again and renewed the lease, which becomes the path's.
+    CandidateRenewed(PoolEntry),
     /// The path, or the room that it named, is not as it was seen.
     PathChanged(Option<ClaimedPath>),
 }
 
 // The positions of the writes in the transaction.
 const PATH: usize = 0;
+const ENTRY: usize = 1;
 const OLD_ROOM: usize = 4;
 
 impl Store {
@@ -55,8 +58,8 @@ impl Store {
         if pool.is_empty() {
             held = self.held(self.path(path, now).await?, grace, now).await?;
         }
-        let mut path_changes = 0;
-        while path_changes < ROUNDS {
+        let mut changes = 0;
+        while changes < ROUNDS {
             if let Held::Serving(room) = held {
                 return Ok(Claimed::Room(room));
             }
@@ -64,8 +67,12 @@ impl Store {
             match self.attempt(path, &candidate, &held, now).await? {
                 Attempt::Claimed => return Ok(Claimed::Room(candidate.room_id)),
                 Attempt::CandidateGone => {}
+                Attempt::CandidateRenewed(renewed) => {
+                    changes += 1;
+                    pool.push(renewed);
+                }
                 Attempt::PathChanged(claimed) => {
-                    path_changes += 1;
+                    changes += 1;
                     pool.push(candidate);
                     held = self.held(claimed, grace, now).await?;
                 }
@@ -115,7 +122,10 @@ impl Store {
         if refusals.refused(OLD_ROOM) {
             return Ok(Attempt::PathChanged(self.path(path, now).await?));
         }
-        Ok(Attempt::CandidateGone)
+        Ok(match refusals.held(ENTRY)? {
+            Some(renewed) => Attempt::CandidateRenewed(renewed),
+            None => Attempt::CandidateGone,
+        })
     }
 
     fn claim_writes(
@@ -140,7 +150,10 @@ impl Store {
         };
         let mut writes = vec![
             the_path,
-            Write::delete(&self.rooms, room_key(Key::pool(room_id))).when("attribute_exists(#pk)"),
+            // As it was read: its lease becomes the path's.
+            Write::delete(&self.rooms, room_key(Key::pool(room_id)))
+                .when("#expiresAt = :lease")
+                .bind(":lease", expires_at),
             Write::update(
                 &self.rooms,
                 room_key(Key::room(room_id)),

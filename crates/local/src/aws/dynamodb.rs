@@ -19,13 +19,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Called, NO_ANSWER, Reply, struck};
-use crate::faults::{DynamodbError, FaultKind, Probe, When};
+use crate::faults::{DynamodbError, FaultKind, Faults, Probe, When};
 use crate::template::stack::Table;
 
 /// Answers one call, with whatever fault is due.
 pub(crate) async fn answer(called: &Called<'_>) -> Reply {
     let database = &called.gateway.database;
     let probe = Probe::Dynamodb { function: called.function, operation: called.operation };
+    let deletions = called.gateway.faults.deletions();
     let Some(FaultKind::Dynamodb { error, when, delay_ms, .. }) = called.gateway.faults.take(probe) else {
         return execute(database, called.operation, called.body);
     };
@@ -34,7 +35,7 @@ pub(crate) async fn answer(called: &Called<'_>) -> Reply {
         "dynamodb",
         &error.map_or_else(|| format!("{delay_ms} ms late"), |error| format!("{error:?}")),
     );
-    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+    Faults::held(deletions, Duration::from_millis(delay_ms)).await;
     let Some(error) = error else {
         return execute(database, called.operation, called.body);
     };
