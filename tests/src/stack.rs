@@ -218,6 +218,24 @@ impl Stack {
         request.send().await.expect("the admin endpoint");
     }
 
+    /// Holds back the next call of an operation by a function, until the answer is handed to [`Stack::no_fault`].
+    pub async fn hold(&self, function: &str, operation: &str) -> Value {
+        let hold = json!({
+            "fault": "dynamodb", "function": function, "operation": operation, "delayMs": 60_000, "times": 1,
+        });
+        self.fault(hold).await
+    }
+
+    /// Waits until a call is held back.
+    pub async fn held(&self, hold: &Value) {
+        until("the call is held back", async || {
+            let faults = self.admin("/faults").await;
+            let fault = faults.as_array()?.iter().find(|fault| fault["id"] == *hold)?;
+            (fault["fired"] == 1).then_some(())
+        })
+        .await;
+    }
+
     /// Removes all faults.
     pub async fn no_faults(&self) {
         let request = self.http.delete(format!("{}/faults", self.urls.admin_url));

@@ -1,6 +1,6 @@
 //! A client goes, on purpose or not.
 
-use arbiter_tests::{Room, Stack};
+use arbiter_tests::{Room, Stack, until};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -126,9 +126,50 @@ async fn a_fan_out_that_meets_ghosts_announces_them_too() {
     assert_eq!(stack.rooms("PEER#").await.len(), 0);
 }
 
+/// The peer is back before the room is told that it went: it is not told of itself.
+#[tokio::test]
+async fn a_peer_is_not_told_of_its_own_older_life() {
+    let stack = Stack::start().await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut other = stack.join(&room.id, "other").await;
+    let first = stack.join(&room.id, "p").await;
+    let mut second = stack.connect().await;
+    let hold = stack.hold("disconnect", "Query").await;
+    first.close(1000).await;
+    stack.held(&hold).await;
+    second.identify(&room.id, "p").await;
+    stack.no_fault(&hold).await;
+    assert_eq!(other.next().await["clientId"], "p");
+    assert_eq!(sfu.next().await["clientId"], "p");
+    stack.invoked("disconnect", 1).await;
+    assert_eq!(second.heard().await, Vec::<Value>::new());
+}
+
+/// Slow receivers are waited for at once, not one after the other.
+#[tokio::test]
+async fn slow_receivers_do_not_delay_each_other() {
+    let stack = Stack::start().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut slow = vec![];
+    for n in 0..6 {
+        let mut socket = stack.connect().await;
+        let connection = socket.identify(&room.id, &format!("slow-{n}")).await["connectionId"].clone();
+        stack.fault(json!({ "fault": "management", "delayMs": 1000, "connectionId": connection })).await;
+        slow.push(socket);
+    }
+    stack.join(&room.id, "p").await.close(1000).await;
+    for socket in &mut slow {
+        assert_eq!(socket.next().await["clientId"], "p");
+    }
+    let invocation = stack.invoked("disconnect", 1).await.remove(0);
+    let posts =
+        invocation["calls"].as_array().unwrap().iter().map(|call| call["durationMs"].as_f64().unwrap());
+    assert!(invocation["durationMs"].as_f64().unwrap() < posts.sum::<f64>() / 2.0, "{invocation}");
+}
+
 /// TASTE 8: a fan-out never fails because one receiver does.
 #[tokio::test]
-async fn a_throttled_receiver_keeps_nobody_from_being_told() {
+async fn a_receiver_that_cannot_be_reached_for_now_keeps_nobody_from_being_told_and_is_not_gone() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let mut slow = stack.connect().await;
@@ -137,14 +178,42 @@ async fn a_throttled_receiver_keeps_nobody_from_being_told() {
     for n in 0..4 {
         others.push(stack.join(&room.id, &format!("other-{n}")).await);
     }
-    stack.fault(json!({ "fault": "management", "error": 429, "connectionId": connection })).await;
-    stack.join(&room.id, "p").await.close(1000).await;
-    for other in &mut others {
-        assert_eq!(other.next().await["clientId"], "p");
+    for (n, error) in [429, 500].into_iter().enumerate() {
+        stack.fault(json!({ "fault": "management", "error": error, "connectionId": connection })).await;
+        stack.join(&room.id, "p").await.close(1000).await;
+        for other in &mut others {
+            assert_eq!(other.next().await["clientId"], "p");
+        }
+        assert_eq!(sfu.next().await["clientId"], "p");
+        stack.invoked("disconnect", n + 1).await;
+        stack.no_faults().await;
+        assert_eq!(slow.heard().await, Vec::<Value>::new());
+        assert_eq!(stack.rooms("PEER#").await.len(), 5, "slow is not gone");
     }
-    assert_eq!(sfu.next().await["clientId"], "p");
-    stack.invoked("disconnect", 1).await;
-    stack.no_faults().await;
-    assert_eq!(slow.heard().await, Vec::<Value>::new());
-    assert_eq!(stack.rooms("PEER#").await.len(), 5, "slow is not gone");
+}
+
+/// The sender of a request is gone when it is answered, and `$disconnect` is dropped.
+#[tokio::test]
+async fn a_sender_that_is_found_gone_has_departed() {
+    let stack = Stack::start().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut other = stack.join(&room.id, "other").await;
+    let mut client = stack.connect().await;
+    let connection = client.identify(&room.id, "p").await["connectionId"].clone();
+    stack.fault(json!({ "fault": "disconnect", "mode": "drop" })).await;
+    let hold = stack.hold("handshake", "BatchGetItem").await;
+    let request = json!({ "action": "handshake", "requestId": "1", "data": room.candidate("p", "c") });
+    client.send(&request.to_string()).await;
+    stack.held(&hold).await;
+    client.cut();
+    until("the gateway notices", async || {
+        let state = stack.admin("/state").await;
+        let open = state["connections"].as_array()?.iter().any(|one| one["connectionId"] == connection);
+        (!open).then_some(())
+    })
+    .await;
+    stack.no_fault(&hold).await;
+    let told = other.next().await;
+    assert_eq!((&told["clientId"], &told["reason"]), (&json!("p"), &json!("lost")));
+    assert_eq!(stack.rooms("PEER#").await.len(), 1);
 }

@@ -112,3 +112,25 @@ async fn a_call_survives_a_cut_of_every_socket() {
     assert_eq!(sfu.next_of("producer").await, room.candidate("p", "c"));
     assert_eq!(stack.get_room_id("page").await.1["roomId"], room.id.as_str());
 }
+
+/// What is written stands, whether or not the room could be told of it.
+#[tokio::test]
+async fn who_has_left_or_returned_has_whether_or_not_the_room_is_told() {
+    let stack = Stack::start().await;
+    let (room, sfu) = Room::claimed(&stack, "page").await;
+    let mut client = stack.join(&room.id, "p").await;
+    sfu.close(1001).await;
+    assert_eq!(client.next().await["type"], "sfuDisconnect");
+    for function in ["leave", "identify"] {
+        let fault =
+            json!({ "fault": "dynamodb", "error": "internal", "operation": "Query", "function": function });
+        stack.fault(fault).await;
+    }
+    let mut sfu = room.sfu(&["candidates"]).await;
+    assert_eq!(client.request("leave", json!({})).await["type"], "ack");
+    assert_eq!(stack.rooms("PEER#").await, Vec::<Value>::new());
+    stack.no_faults().await;
+    let mut client = stack.join(&room.id, "p").await;
+    assert_eq!(client.request("handshake", room.candidate("p", "c")).await["type"], "ack");
+    assert_eq!(sfu.next().await, room.candidate("p", "c"));
+}

@@ -186,3 +186,31 @@ async fn a_handshake_without_an_identify_is_refused_after_its_wait() {
     assert_eq!(sfu.heard().await, Vec::<Value>::new());
     client.identify(&room.id, "p").await;
 }
+
+/// A receiver that takes no more for now is not gone.
+#[tokio::test]
+async fn a_throttled_receiver_is_a_typed_error() {
+    let stack = Stack::start().await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut client = stack.join(&room.id, "p").await;
+    let connection = stack.rooms("SFU").await[0]["connectionId"].clone();
+    stack.fault(json!({ "fault": "management", "error": 429, "connectionId": connection })).await;
+    let answer = client.request("handshake", room.candidate("p", "c")).await;
+    assert_eq!((&answer["status"], &answer["code"]), (&json!(429), &json!("too_many_requests")));
+    stack.no_faults().await;
+    assert_eq!(client.request("handshake", room.candidate("p", "again")).await["type"], "ack");
+    assert_eq!(sfu.next().await, room.candidate("p", "again"));
+}
+
+/// A stranger who never identifies costs a bounded number of reads.
+#[tokio::test]
+async fn a_handshake_that_waits_looks_ever_less_often() {
+    let stack = Stack::start().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut client = stack.connect().await;
+    client.request("handshake", room.candidate("p", "c")).await;
+    let invocation = stack.invoked("handshake", 1).await.remove(0);
+    let looks = invocation["calls"].as_array().unwrap().iter();
+    let looks = looks.filter(|call| call["operation"] == "BatchGetItem").count();
+    assert!((2..=8).contains(&looks), "{looks}");
+}

@@ -140,3 +140,16 @@ async fn a_lost_sfu_is_found_by_the_next_handshake() {
     assert_eq!(code, "sfu_unavailable");
     assert_eq!(told["claimAfterMs"], 5000);
 }
+
+/// An SFU that says twice who it is must not replace, and close, itself.
+#[tokio::test]
+async fn an_sfu_may_say_again_who_it_is() {
+    let stack = Stack::start().await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut client = stack.join(&room.id, "p").await;
+    assert_eq!(room.identify_sfu(&mut sfu, &["candidates"]).await["type"], "identified");
+    assert_eq!(client.request("handshake", room.candidate("p", "c")).await["type"], "ack");
+    assert_eq!(sfu.heard().await, [room.candidate("p", "c")]);
+    let disguised = json!({ "type": "client", "id": room.id, "roomId": room.id });
+    assert_eq!(sfu.request("identify", disguised).await["code"], "already_identified");
+}

@@ -134,3 +134,20 @@ async fn an_origin_that_is_not_listed_may_not_connect() {
     }
     assert!(arbiter_tests::Socket::open(&stack.urls.signal_url).await.is_ok(), "a program sends no origin");
 }
+
+/// RFC 6750 §2.1: the scheme is part of it.
+#[tokio::test]
+async fn a_token_is_a_bearers() {
+    let stack = Stack::with().parameter("AuthMode", "token").start().await;
+    let token = mint(&stack, &["--path", "page"]);
+    for (scheme, status) in [("Bearer", 404), ("bearer", 404), ("Basic", 401), ("", 401)] {
+        let response = reqwest::Client::new()
+            .patch(format!("{}/claimRoom", stack.urls.http_url))
+            .header("authorization", format!("{scheme} {token}"))
+            .body(r#"{"urlPath":"page"}"#)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status().as_u16(), status, "{scheme}");
+    }
+}

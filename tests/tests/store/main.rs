@@ -1,0 +1,311 @@
+//! The store's contract on the embedded DynamoDB: leases and fences, at times of the test's choosing.
+
+#![expect(clippy::indexing_slicing, clippy::large_futures, clippy::unwrap_used, reason = "this is a test")]
+
+mod claims;
+mod leases;
+mod races;
+mod unprocessed;
+
+use std::time::Duration;
+
+use arbiter_tests::Stack;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use gateway::store::{Join, Limits, Serve, Store};
+use model::id::{ConnectionId, PeerId, RoomId};
+use model::item::{Connection, Identity, Room, Slot};
+use model::life::Life;
+use model::outcome::{Claimed, Departed, Joined, Left, Reserved, Served};
+use model::path::UrlPath;
+use model::room::{CONNECTION_LEASE, LEASE, PENDING_LEASE, Status};
+use model::secret::SecretHash;
+use model::time::EpochMillis;
+
+const START: EpochMillis = EpochMillis(1_800_000_000_000);
+const GRACE: Duration = Duration::from_secs(5);
+const LIMITS: Limits = Limits { rooms: 2, idle_rooms: 9 };
+
+struct Tables {
+    store: Store,
+    stack: Stack,
+    limits: Limits,
+}
+
+impl Tables {
+    async fn new() -> Self {
+        Self::with(LIMITS).await
+    }
+
+    async fn with(limits: Limits) -> Self {
+        let stack = Stack::start().await;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(&stack.urls.dynamodb_url)
+            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+            .load()
+            .await;
+        let name = async |table: &str| {
+            stack.admin(&format!("/tables/{table}")).await["name"].as_str().unwrap().to_owned()
+        };
+        let store = Store::new(&config, name("ConnectionsTable").await, name("RoomsTable").await);
+        Self { store, stack, limits }
+    }
+
+    /// Deletes an item behind everybody's back, as TTL does.
+    async fn expire(&self, table: &str, key: serde_json::Value) {
+        let table = self.stack.admin(&format!("/tables/{table}")).await["name"].clone();
+        let request = reqwest::Client::new()
+            .post(&self.stack.urls.dynamodb_url)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "DynamoDB_20120810.DeleteItem")
+            .body(serde_json::json!({ "TableName": table, "Key": key }).to_string());
+        assert!(request.send().await.unwrap().status().is_success());
+    }
+
+    /// A connection that says nothing yet.
+    async fn connection(&self, id: &str, at: EpochMillis, token: Option<&str>) -> Life {
+        let life = Life { connected_at: at, connection_id: ConnectionId::new(id.into()) };
+        let row = Connection {
+            life: life.clone(),
+            identity: None,
+            sfu_token_hash: token.map(SecretHash::of),
+            expires_at: at.plus(CONNECTION_LEASE).seconds(),
+        };
+        self.store.connect(&row).await.unwrap();
+        life
+    }
+
+    async fn reserve(&self, id: &str, now: EpochMillis) -> Reserved {
+        let make = |slot| Room {
+            status: Status::Pending,
+            url_path: None,
+            slot,
+            sfu_token_hash: SecretHash::of(id),
+            created_at: now,
+            claimed_at: None,
+            sfu_lost_at: None,
+            expires_at: now.plus(PENDING_LEASE).seconds(),
+        };
+        self.store.reserve(&room(id), make, self.limits, now).await.unwrap()
+    }
+
+    /// An SFU's identify on a connection of its own; a room's token is its id.
+    async fn serve(&self, id: &str, connection: &str, now: EpochMillis) -> (Life, Served) {
+        let life = self.connection(connection, now, Some(id)).await;
+        let serve = Serve { life: life.clone(), room: room(id), features: vec![] };
+        let served = self.store.serve(&serve, now).await.unwrap();
+        (life, served)
+    }
+
+    async fn claim(&self, path: &str, now: EpochMillis) -> Claimed {
+        self.store.claim(&UrlPath::new(path.into()).unwrap(), GRACE, now).await.unwrap()
+    }
+
+    /// A claimed room, and its SFU's life.
+    async fn claimed(&self, id: &str, path: &str, now: EpochMillis) -> Life {
+        assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
+        let (life, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
+        assert_eq!(served, Served::Serving { replaced: None, returned: false });
+        assert_eq!(self.claim(path, now).await, Claimed::Room(room(id)));
+        life
+    }
+
+    async fn join(&self, life: &Life, peer_id: &str, id: &str, now: EpochMillis) -> Joined {
+        let join =
+            Join { life: life.clone(), peer: peer(peer_id), room: room(id), resume_hash: None, path: None };
+        self.store.join(&join, now).await.unwrap()
+    }
+}
+
+fn room(id: &str) -> RoomId {
+    RoomId::try_from(id.to_owned()).unwrap()
+}
+
+fn peer(id: &str) -> PeerId {
+    PeerId::try_from(id.to_owned()).unwrap()
+}
+
+fn minutes(minutes: u64) -> EpochMillis {
+    START.plus(Duration::from_mins(minutes))
+}
+
+#[tokio::test]
+async fn a_connect_that_is_repeated_does_not_wipe_an_identity() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let life = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
+    tables.connection("c", START, None).await;
+    let row = tables.store.connection(&life.connection_id).await.unwrap().unwrap();
+    assert_eq!(row.identity, Some(Identity::Client { peer_id: peer("p"), room_id: room("r") }));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_joins_nothing() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let life = tables.connection("c", START, None).await;
+    assert_eq!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Nothing);
+    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::ConnectionGone);
+    let other = Life { connected_at: EpochMillis(1), ..tables.connection("d", START, None).await };
+    assert_eq!(tables.join(&other, "p", "r", START).await, Joined::ConnectionGone);
+}
+
+#[tokio::test]
+async fn a_place_is_free_when_its_lease_has_ended_whatever_ttl_does() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let ghost = tables.connection("ghost", START, None).await;
+    assert_eq!(tables.join(&ghost, "p", "r", START).await, Joined::Member { replaced: None });
+    let next = tables.connection("next", minutes(129), None).await;
+    assert_eq!(tables.join(&next, "p", "r", minutes(129)).await, Joined::PeerInUse);
+    let joined = tables.join(&next, "p", "r", minutes(130)).await;
+    assert_eq!(joined, Joined::Member { replaced: Some(ghost.clone()) });
+    assert_eq!(tables.store.disconnect(&ghost, minutes(130)).await.unwrap(), Departed::Nothing);
+    let occupants = tables.store.occupants(&room("r"), minutes(130)).await.unwrap();
+    assert_eq!(occupants.members.len(), 1);
+}
+
+#[tokio::test]
+async fn an_expired_member_is_in_no_fan_out() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let ghost = tables.connection("ghost", START, None).await;
+    assert_eq!(tables.join(&ghost, "p", "r", START).await, Joined::Member { replaced: None });
+    let seen = async |now| tables.store.occupants(&room("r"), now).await.unwrap().members.len();
+    assert_eq!((seen(minutes(129)).await, seen(minutes(130)).await), (1, 0));
+    let route = tables.store.route_to_peer(&ghost.connection_id, &room("r"), &peer("p"), minutes(130)).await;
+    assert!(route.unwrap().receiver.is_none());
+}
+
+#[tokio::test]
+async fn a_pending_room_whose_sfu_never_comes_gives_its_slot_back_after_ten_minutes() {
+    let tables = Tables::new().await;
+    assert!(matches!(tables.reserve("a", START).await, Reserved::Room(_)));
+    assert!(matches!(tables.reserve("b", START).await, Reserved::Room(_)));
+    assert_eq!(tables.reserve("c", minutes(9)).await, Reserved::TooManyRooms);
+    assert!(matches!(tables.reserve("c", minutes(10)).await, Reserved::Room(_)));
+    assert_eq!(tables.serve("a", "late", minutes(10)).await.1, Served::Unauthorized, "it is absent");
+}
+
+#[tokio::test]
+async fn every_identify_of_the_sfu_renews_the_leases_of_room_slot_and_path() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let (later, served) = tables.serve("r", "second", minutes(110)).await;
+    assert!(matches!(served, Served::Serving { replaced: Some(_), returned: false }), "{served:?}");
+    let after = START.plus(LEASE).plus(Duration::from_mins(1));
+    assert_eq!(tables.claim("page", after).await, Claimed::Room(room("r")));
+    let client = tables.connection("c", after, None).await;
+    assert_eq!(tables.join(&client, "p", "r", after).await, Joined::Member { replaced: None });
+    assert!(matches!(tables.reserve("b", after).await, Reserved::Room(_)));
+    assert_eq!(tables.reserve("c", after).await, Reserved::TooManyRooms, "its slot is still held");
+
+    let end = later.connected_at.plus(LEASE);
+    assert_eq!(tables.claim("page", end).await, Claimed::NoRoom);
+    let client = tables.connection("d", end, None).await;
+    assert_eq!(tables.join(&client, "q", "r", end).await, Joined::RoomNotFound);
+}
+
+#[tokio::test]
+async fn a_lost_sfu_keeps_its_slot_for_ten_minutes_and_cannot_return_without_it() {
+    let tables = Tables::new().await;
+    let life = tables.claimed("r", "page", START).await;
+    assert!(matches!(tables.reserve("b", START).await, Reserved::Room(_)));
+    assert!(matches!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Gone(_)));
+    assert_eq!(tables.reserve("c", minutes(9)).await, Reserved::TooManyRooms);
+    assert_eq!(
+        tables.serve("r", "in time", minutes(9)).await.1,
+        Served::Serving { replaced: None, returned: true }
+    );
+    let again = Life { connected_at: minutes(9), connection_id: ConnectionId::new("in time".into()) };
+    assert!(matches!(tables.store.disconnect(&again, minutes(9)).await.unwrap(), Departed::Gone(_)));
+    // Both other slots' leases have ended by then.
+    assert!(matches!(tables.reserve("c", minutes(19)).await, Reserved::Room(_)));
+    assert!(matches!(tables.reserve("d", minutes(19)).await, Reserved::Room(_)));
+    assert_eq!(tables.serve("r", "too late", minutes(20)).await.1, Served::RoomClosed);
+}
+
+#[tokio::test]
+async fn a_claim_over_a_lost_room_waits_for_the_grace_to_the_millisecond() {
+    let tables = Tables::new().await;
+    let life = tables.claimed("old", "page", START).await;
+    assert!(matches!(tables.reserve("new", START).await, Reserved::Room(_)));
+    let (_, served) = tables.serve("new", "sfu-of-new", START).await;
+    assert_eq!(served, Served::Serving { replaced: None, returned: false });
+    assert!(matches!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Gone(_)));
+    let within = EpochMillis(START.0 + 4_999);
+    assert_eq!(tables.claim("page", within).await, Claimed::Room(room("old")));
+    assert_eq!(tables.claim("page", START.plus(GRACE)).await, Claimed::Room(room("new")));
+    let old = tables.store.room(&room("old"), START).await.unwrap().unwrap();
+    assert_eq!(old.status, Status::Closed);
+    assert_eq!(tables.serve("old", "returned", START.plus(GRACE)).await.1, Served::RoomClosed);
+}
+
+#[tokio::test]
+async fn a_room_that_was_found_gone_twice_is_mourned_once() {
+    let tables = Tables::new().await;
+    let sfu = tables.claimed("r", "page", START).await;
+    let life = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
+    let client = Identity::Client { peer_id: peer("p"), room_id: room("r") };
+    let depart = async |identity: &Identity, life: &Life| {
+        tables.store.depart(life, identity.clone(), START).await.unwrap()
+    };
+    assert_eq!(depart(&client, &life).await, Departed::Gone(client.clone()));
+    assert_eq!(depart(&client, &life).await, Departed::Nothing);
+    assert_eq!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Nothing);
+    let identity = Identity::Sfu { room_id: room("r"), slot: Slot(0), features: vec![] };
+    assert!(matches!(depart(&identity, &sfu).await, Departed::Gone(_)));
+    assert_eq!(depart(&identity, &sfu).await, Departed::Nothing);
+}
+
+#[tokio::test]
+async fn what_is_found_gone_may_have_been_replaced_since() {
+    let tables = Tables::new().await;
+    let older = tables.claimed("r", "page", START).await;
+    let (newer, served) = tables.serve("r", "newer", minutes(1)).await;
+    assert_eq!(served, Served::Serving { replaced: Some(older.clone()), returned: false });
+    let identity = Identity::Sfu { room_id: room("r"), slot: Slot(0), features: vec![] };
+    assert_eq!(tables.store.depart(&older, identity, minutes(1)).await.unwrap(), Departed::Nothing);
+    assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().life, newer);
+    assert_eq!(tables.store.room(&room("r"), minutes(1)).await.unwrap().unwrap().sfu_lost_at, None);
+}
+
+#[tokio::test]
+async fn a_room_whose_sfu_came_all_the_same_is_not_taken_back() {
+    let tables = Tables::new().await;
+    assert!(matches!(tables.reserve("r", START).await, Reserved::Room(_)));
+    let slot = tables.store.room(&room("r"), START).await.unwrap().unwrap().slot;
+    assert!(matches!(tables.serve("r", "c", START).await.1, Served::Serving { .. }));
+    tables.store.release(&room("r"), slot).await.unwrap();
+    assert_eq!(tables.claim("page", START).await, Claimed::Room(room("r")));
+}
+
+#[tokio::test]
+async fn leaving_twice_is_leaving_once() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let life = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
+    assert!(matches!(tables.store.leave(&life, START).await.unwrap(), Left::Gone(_)));
+    assert_eq!(tables.store.leave(&life, START).await.unwrap(), Left::NotIdentified);
+    assert_eq!(tables.join(&life, "q", "r", START).await, Joined::Member { replaced: None });
+}
+
+#[tokio::test]
+async fn a_token_for_another_path_opens_nothing() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let life = tables.connection("c", START, None).await;
+    let join = |path: &str| Join {
+        life: life.clone(),
+        peer: peer("p"),
+        room: room("r"),
+        resume_hash: None,
+        path: Some(UrlPath::new(path.into()).unwrap()),
+    };
+    assert_eq!(tables.store.join(&join("other"), START).await.unwrap(), Joined::OtherPath);
+    assert_eq!(tables.store.join(&join("page"), START).await.unwrap(), Joined::Member { replaced: None });
+}
