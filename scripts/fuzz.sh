@@ -1,16 +1,53 @@
 #!/usr/bin/env bash
 # Usage: scripts/fuzz.sh [TARGET] [SECONDS]
-# Runs one fuzz target, or each of them, for a while. A crash leaves its input below fuzz/artifacts/.
+# Runs one fuzz target, or each of them in turn, for SECONDS (60). What is found lies below fuzz/artifacts/, what
+# was learnt below fuzz/corpus/. Any toolchain will do: only the sanitizers need a nightly one, and the workspace
+# forbids unsafe code.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/tools.sh cargo-fuzz
-PATH="$PWD/.tools/cargo-fuzz/bin:$PATH"
+target=${1:-}
 seconds=${2:-60}
-targets=${1:-$(cargo fuzz list)}
-for target in $targets; do
+if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
+    echo "SECONDS_EACH must be a number of seconds, not $seconds." >&2
+    exit 1
+fi
+
+# libFuzzer would take anything else for "without end".
+if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
+    echo "SECONDS_EACH must be a whole number of seconds, not \"$seconds\"." >&2
+    exit 2
+fi
+if ! command -v c++ >/dev/null; then
+    echo "libFuzzer is C++: install a compiler first (on Debian: apt-get install g++)." >&2
+    exit 1
+fi
+if ! scripts/tools.sh cargo-fuzz; then
+    echo "cargo-fuzz could not be built. \"cargo install cargo-fuzz\" by hand shows why." >&2
+    exit 1
+fi
+PATH="$PWD/.tools/cargo-fuzz/bin:$PATH"
+
+mapfile -t targets < <(cargo fuzz list)
+if [[ -n $target ]]; then
+    if [[ " ${targets[*]} " != *" $target "* ]]; then
+        echo "There is no target $target. There are: ${targets[*]}" >&2
+        exit 2
+    fi
+    targets=("$target")
+fi
+
+failed=()
+for target in "${targets[@]}"; do
     echo "Fuzzing $target for $seconds s (the first build takes two minutes)."
     mkdir -p "fuzz/corpus/$target"
-    # No address sanitizer: it needs a nightly compiler, and the workspace forbids unsafe code.
+    # 40,000 bytes: API Gateway closes a socket at a longer frame.
     cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-        -dict=fuzz/signaling.dict -max_total_time="$seconds" -verbosity=0 -print_final_stats=1
+        -dict=fuzz/signaling.dict -max_total_time="$seconds" -max_len=40000 -timeout=10 \
+        -verbosity=0 -print_final_stats=1 || failed+=("$target")
 done
+
+if ((${#failed[@]})); then
+    echo "Something was found in: ${failed[*]}. The input is below fuzz/artifacts/." >&2
+    exit 1
+fi
+echo "Nothing was found."
