@@ -40,7 +40,7 @@ failed=()
 for target in "${targets[@]}"; do
     echo "Fuzzing $target for $seconds s (the first build takes two minutes)."
     mkdir -p "fuzz/corpus/$target"
-    # 40,000 bytes: API Gateway closes a socket at a longer frame.
+    # More than any frame that API Gateway takes (32 KB).
     cargo fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -dict=fuzz/signaling.dict -max_total_time="$seconds" -max_len=40000 -timeout=10 \
         -verbosity=0 -print_final_stats=1 || failed+=("$target")

@@ -69,7 +69,8 @@ impl Departures {
     /// The socket of `life` is closed, or was found closed.
     ///
     /// # Errors
-    /// When DynamoDB fails before the place is freed. A notice that cannot be delivered is logged and is no error.
+    /// When DynamoDB fails: before the place is freed, or when it is freed and the room cannot be read to be told. A
+    /// notice that cannot be delivered is logged and is no error.
     pub async fn disconnected(&self, life: &Life, reason: Departure) -> Result<(), Failure> {
         match self.store.disconnect(life, self.clock.now()).await? {
             Departed::Nothing => Ok(()),

@@ -12,7 +12,7 @@ async fn no_ghost_and_no_missing_member_after_a_storm() {
     let stack = Stack::start().await;
     let (room, _sfu) = Room::claimed(&stack, "page").await;
     let conflict = json!({
-        "fault": "dynamodb", "error": "conflict-cancelled", "operation": "TransactWriteItems", "probability": 0.2,
+        "fault": "dynamodb", "error": "conflict-cancelled", "operation": "TransactWriteItems", "probability": 0.05,
     });
     stack.fault(conflict).await;
     stack.fault(json!({ "fault": "dynamodb", "delayMs": 30, "probability": 0.3 })).await;
