@@ -115,6 +115,8 @@ impl Keys {
         let mut known = self.known.lock().await;
         // A key that was added since, by a rotation. Bounded, so that made-up kids cost nothing.
         if known.key(header.kid.as_deref()).is_none() && known.read_at.elapsed() >= REREAD_AFTER {
+            // Also when the read fails: the next made-up kid must not ask again at once.
+            known.read_at = Instant::now();
             *known = Known::read(&self.client, &self.secret).await?;
         }
         let key = known.key(header.kid.as_deref()).ok_or(Denied::Unauthorized)?;

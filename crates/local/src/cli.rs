@@ -109,7 +109,7 @@ struct InvokeArgs {
     #[arg(long)]
     event: PathBuf,
     /// File with the rows that the tables hold
-    #[arg(long, default_value = "events/fixtures.json")]
+    #[arg(long, env = "FIXTURES", default_value = "events/fixtures.json")]
     fixtures: PathBuf,
 }
 

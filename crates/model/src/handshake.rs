@@ -17,7 +17,7 @@ pub const MAX_CANDIDATES: usize = 64;
 pub const CANDIDATES_FEATURE: &str = "candidates";
 
 /// What the gateway reads of a handshake. All else, `remotePeerId` included, passes through unread.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Handshake<'a> {
     /// Who says it sends this; checked against the connection.
     pub sender: PeerId,
@@ -27,6 +27,16 @@ pub struct Handshake<'a> {
     pub batch: bool,
     /// The `data` as it was sent, which is what the receiver gets.
     pub text: &'a str,
+}
+
+impl std::fmt::Debug for Handshake<'_> {
+    /// Without its text: that is SDP and addresses.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handshake")
+            .field("sender", &self.sender)
+            .field("direction", &self.direction)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where a handshake goes. The message tells; the connection's kind must agree.

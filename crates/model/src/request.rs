@@ -59,12 +59,17 @@ impl<'a> Request<'a> {
 }
 
 /// The `data` of a request.
-#[derive(Debug)]
 pub struct Data<'a> {
     /// The object as it was sent, byte for byte.
     pub text: &'a str,
     /// Its fields.
     pub object: Object<'a>,
+}
+
+impl std::fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Data").field("object", &self.object).finish_non_exhaustive()
+    }
 }
 
 /// A field of `data`, its absence and its misuse told apart.

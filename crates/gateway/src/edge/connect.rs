@@ -10,7 +10,6 @@ use super::{Error, life};
 use crate::failure::Failure;
 
 /// A socket that wants to open.
-#[derive(Debug)]
 pub struct Connect {
     /// Which one.
     pub life: Life,
@@ -18,6 +17,12 @@ pub struct Connect {
     pub origin: Option<String>,
     /// The `token` of the URL, which an SFU is started with.
     pub token: Option<String>,
+}
+
+impl std::fmt::Debug for Connect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connect").field("life", &self.life).finish_non_exhaustive()
+    }
 }
 
 /// Whether the socket may open.
@@ -31,7 +36,9 @@ pub enum Admission {
 
 impl Connect {
     fn read(event: ApiGatewayWebsocketProxyRequest) -> Result<Self, Failure> {
-        let origin = event.headers.get("origin").and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+        // One that does not read is there all the same, and on no list.
+        let origin = event.headers.get("origin");
+        let origin = origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned());
         let token = event.query_string_parameters.first("token").map(str::to_owned);
         Ok(Self { life: life(event.request_context)?, origin, token })
     }
@@ -77,6 +84,13 @@ mod tests {
         assert!(sfu.origin.is_none());
         assert_eq!(sfu.token.unwrap().len(), 64);
         assert_eq!(sfu.life.connected_at.0, 1_795_251_810_352);
+    }
+
+    #[test]
+    fn an_origin_that_does_not_read_is_not_absent() {
+        let mut event: ApiGatewayWebsocketProxyRequest = event("connect");
+        event.headers.insert("origin", "https://élsewhere.example".parse().unwrap());
+        assert!(Connect::read(event).unwrap().origin.is_some());
     }
 
     #[test]

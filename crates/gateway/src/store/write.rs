@@ -77,9 +77,10 @@ impl Refusals {
     }
 }
 
-/// Reads a stored item.
+/// Reads a stored item. What is wrong with it is not said: the text would quote the item.
 pub(super) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
-    from_item(item).map_err(|error| Failure::new("dynamodb", format!("a stored item does not read: {error}")))
+    let kind = std::any::type_name::<T>();
+    from_item(item).map_err(|_| Failure::new("dynamodb", format!("a stored {kind} does not read")))
 }
 
 /// The key of a connection's row.
