@@ -14,6 +14,10 @@ SAM := $(TOOLS)/aws-sam-cli/bin/sam
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 # PORT, LOCAL_DIR, PARAMETERS and SFU_COMMAND reach arbiter-local as make exports its command line. An
 # `export` here would make them empty, not absent, when they are not given.
+# What createRoom starts on this machine, unless something else is asked for.
+SFU = $(or $(SFU_COMMAND),env PUBLIC_IP=127.0.0.1 MEDIA_PORT=0 $(DEBUG)/arbiter-sfu)
+DEMO := web/react/dist/demo
+NODE_MODULES := web/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY := 0
 export RUSTDOCFLAGS := -D warnings
 
@@ -22,14 +26,23 @@ first = @test -e $(1) || echo "$(2)"
 
 ##@ On this machine
 
-run: gateway ## Run everything: APIs, functions, tables. PORT= LOCAL_DIR= PARAMETERS="Name=value …" SFU_COMMAND=
-	@exec $(DEBUG)/arbiter-local run
+run: gateway web ## Run everything and open a video call. PORT= LOCAL_DIR= PARAMETERS="Name=value …" SFU_COMMAND=
+	@SFU_COMMAND="$(SFU)" exec $(DEBUG)/arbiter-local run --demo $(DEMO)
 
-test: ## Run every test
-	$(call first,$(DEBUG)/arbiter-local,First build of the workspace: about 4 minutes on two cores.)
+test: test-rust test-web ## Run every test
+
+test-rust: ## The gateway's and the SFU's
+	$(call first,$(DEBUG)/arbiter-local,First build of the workspace: about 5 minutes on two cores.)
 	@cargo build --workspace --bins
 	@echo "Building and running the tests."
 	@cargo test --workspace
+
+test-web: gateway web ## The client's and the component's, and calls in a real browser
+	@echo "Running the web tests."
+	@cd web && npm test --silent --workspace sdk --workspace react
+	@if chromium=$$(scripts/program.sh chromium); then \
+	  echo "Running the browser tests (about three minutes)." && cd web && CHROMIUM="$$chromium" npm test --silent --workspace tests; \
+	else echo "BROWSER TESTS SKIPPED: there is no Chromium."; fi
 
 invoke: needs-FUNCTION gateway ## Run one function once, on sample rows. FUNCTION=identify [EVENT=events/….json]
 	@$(DEBUG)/arbiter-local invoke --function $(FUNCTION) --event $(EVENT)
@@ -51,7 +64,7 @@ fuzz: ## Feed every message parser with nonsense. [TARGET=… SECONDS_EACH=60]
 
 ##@ Checks
 
-check: fmt clippy docs templates policies ## Everything below but audit
+check: fmt clippy docs lint-web templates policies ## Everything below but audit
 
 fmt: ## Formatting
 	@echo "Formatting."
@@ -64,6 +77,10 @@ clippy: ## Lints, with warnings as errors
 docs: ## Documentation, with warnings as errors
 	@echo "Documentation (a few minutes the first time)."
 	@cargo doc --quiet --workspace --no-deps
+
+lint-web: web ## Formatting, lints and types of web/
+	@echo "Formatting, lints and types of web/."
+	@cd web && npm run --silent check
 
 templates: ## sam validate --lint, and cfn-lint on the nested templates
 	@scripts/tools.sh aws-sam-cli cfn-lint
@@ -100,22 +117,36 @@ logs: ## Follow the log of all functions of a stack
 ##@ Other
 
 clean: ## Remove what these commands made, tools and local data included
-	@rm -rf .aws-sam .local .tools
+	@rm -rf .aws-sam .local .tools web/node_modules web/*/dist
 	@cargo clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The local gateway and the functions that it runs.
+# The client, the component and the demo page.
+web: $(DEMO)/index.html
+
+$(NODE_MODULES): web/package.json web/package-lock.json $(wildcard web/*/package.json)
+	@command -v npm >/dev/null || { echo "This needs Node 20.19 or newer (on Debian: apt-get install nodejs npm)."; exit 1; }
+	@echo "Installing what the web parts are built with (npm, once, about half a minute)."
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(DEMO)/index.html: $(NODE_MODULES) $(shell find web/sdk web/react -type f -not -path '*/dist/*' -not -path '*/node_modules/*' -not -path '*/test/*')
+	@echo "Building the web client and the demo page."
+	@cd web && npm run --silent build
+	@touch $@
+
+# The local gateway, and the functions and the SFU that it runs.
 gateway:
-	$(call first,$(DEBUG)/arbiter-local,First build: about 3 minutes on two cores. Later ones take seconds.)
+	$(call first,$(DEBUG)/arbiter-local,First build: about 4 minutes on two cores. Later ones take seconds.)
 	@cargo build --quiet --workspace --exclude arbiter-tests --bins
 
 # Stops with a sentence when a variable is not given.
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help invoke logs policies run \
-	smoke templates test token watch
+.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help invoke lint-web logs policies run \
+	smoke templates test test-rust test-web token watch web

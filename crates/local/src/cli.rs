@@ -73,9 +73,12 @@ struct RunArgs {
     template: TemplateArgs,
     #[command(flatten)]
     functions: FunctionArgs,
-    /// The first of three ports; 0 takes any three
+    /// The first of three ports, four with --demo; 0 takes any
     #[arg(long, env = "PORT", default_value_t = 3000)]
     port: u16,
+    /// Folder of a built demo page, served on a fourth port
+    #[arg(long)]
+    demo: Option<PathBuf>,
     /// Keep the tables in memory only
     #[arg(long)]
     in_memory: bool,
@@ -198,6 +201,7 @@ impl From<RunArgs> for Options {
     fn from(args: RunArgs) -> Self {
         Self {
             port: args.port,
+            demo: args.demo,
             in_memory: args.in_memory,
             limits: Limits { idle: args.idle_timeout, lifetime: args.connection_limit },
             throttle: !args.no_throttle,
@@ -225,6 +229,7 @@ fn options(template: TemplateArgs, functions: FunctionArgs) -> Options {
         parameters: template.parameters,
         bin_dir: functions.bin_dir,
         containers: containers.into_iter().filter(|(_, command)| !command.is_empty()).collect(),
+        demo: None,
         in_memory: true,
         limits: Limits { idle: Duration::from_mins(10), lifetime: Duration::from_hours(2) },
         throttle: true,

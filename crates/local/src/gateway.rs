@@ -33,7 +33,7 @@ use crate::urls::{UrlFile, Urls};
 use crate::websocket::connection::Connections;
 use crate::websocket::journal::Journal;
 use crate::websocket::{socket, upgrade};
-use crate::{aws, terminal};
+use crate::{aws, demo, terminal};
 
 /// What a stack is called here: the first part of its names.
 pub(crate) const STACK: &str = "local";
@@ -49,7 +49,7 @@ pub(crate) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) template: PathBuf,
-    /// The first of three; 0: any.
+    /// The first of three, four with the demo; 0: any.
     pub(crate) port: u16,
     pub(crate) folder: PathBuf,
     /// `Name=value …`.
@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) bin_dir: PathBuf,
     /// Command line by container.
     pub(crate) containers: BTreeMap<String, Vec<String>>,
+    /// Folder of a built page.
+    pub(crate) demo: Option<PathBuf>,
     pub(crate) in_memory: bool,
     pub(crate) limits: Limits,
     pub(crate) throttle: bool,
@@ -189,7 +191,11 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
     for (_, kind) in &stack.accepted {
         *accepted.entry(kind.trim_start_matches("AWS::").to_owned()).or_default() += 1;
     }
-    let url_file = urls.file(&stack);
+    let mut url_file = urls.file(&stack);
+    let demo = match &options.demo {
+        Some(folder) => Some(demo(folder, options.port, &mut url_file).await?),
+        None => None,
+    };
     let events = Arc::new(Events::new(options.terminal.then(terminal::start)));
     let faults = Arc::new(Faults::default());
     let launcher = Arc::new(Launcher::new());
@@ -227,7 +233,7 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         stopping: AtomicBool::new(false),
     });
     let [http, websocket, endpoints] = listeners;
-    let background = vec![
+    let mut background = vec![
         serve(http, &gateway, api::answer),
         serve(websocket, &gateway, upgrade::answer),
         serve(endpoints, &gateway, |state: State<Arc<Gateway>>, request: Request| {
@@ -236,6 +242,7 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         tokio::spawn(Arc::clone(&gateway.lambda).sweep()),
         tokio::spawn(sweep_ttl(gateway.database.clone())),
     ];
+    background.extend(demo);
     for fault in &options.faults {
         gateway.add_fault(fault).map_err(|error| format!("--fault: {error}"))?;
     }
@@ -261,13 +268,25 @@ impl Running {
 
 /// Listens on three ports in a row, or on any three.
 async fn listen(first: u16) -> Result<[TcpListener; 3], AnyError> {
-    let bind = async |offset: u16| {
-        let port = if first == 0 { 0 } else { first.checked_add(offset).ok_or("PORT is too high")? };
-        TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(|error| {
-            AnyError::from(format!("port {port} of 127.0.0.1: {error}; give another first port with PORT=…"))
-        })
-    };
-    Ok([bind(0).await?, bind(1).await?, bind(2).await?])
+    Ok([bind(first, 0).await?, bind(first, 1).await?, bind(first, 2).await?])
+}
+
+async fn bind(first: u16, offset: u16) -> Result<TcpListener, AnyError> {
+    let port = if first == 0 { 0 } else { first.checked_add(offset).ok_or("PORT is too high")? };
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.map_err(|error| {
+        format!("port {port} of 127.0.0.1: {error}; give another first port with PORT=…").into()
+    })
+}
+
+/// Serves the demo page on the fourth port, and adds it to `urls`.
+async fn demo(folder: &Path, first: u16, urls: &mut UrlFile) -> Result<JoinHandle<()>, AnyError> {
+    let listener = bind(first, 3).await?;
+    urls.demo_url = Some(format!("http://{}", listener.local_addr()?));
+    let router = demo::router(folder, urls);
+    Ok(tokio::spawn(async move {
+        // It never ends by itself.
+        let _ = axum::serve(listener, router).await;
+    }))
 }
 
 fn serve<H, T>(listener: TcpListener, gateway: &Arc<Gateway>, answer: H) -> JoinHandle<()>
@@ -299,6 +318,9 @@ async fn sweep_ttl(database: Database) {
 /// What somebody should know before the first request.
 fn notes(stack: &Stack, options: &Options) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(folder) = options.demo.as_ref().filter(|folder| !folder.join("index.html").exists()) {
+        notes.push(format!("{} has no index.html: build the demo page with `make web`", folder.display()));
+    }
     for function in &stack.functions {
         let path = options.bin_dir.join(&function.binary);
         if !path.exists() {

@@ -4,6 +4,7 @@ mod admin;
 mod aws;
 mod cli;
 mod clock;
+mod demo;
 mod environment_file;
 mod events;
 mod faults;

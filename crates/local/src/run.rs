@@ -50,7 +50,10 @@ fn own_folder(folder: &Path) -> Result<File, AnyError> {
 fn greeting(running: &Running, options: &Options) -> String {
     let mut lines = vec![format!("arbiter-local runs {}", options.template.display()), String::new()];
     let mut line = |what: &str, text: &str| lines.push(format!("  {what:<14}{text}"));
-    line("page", &running.urls.admin_url);
+    if let Some(url) = &running.urls.demo_url {
+        line("video call", &format!("{url}/any/path/you/like   (open it in two tabs)"));
+    }
+    line("what flows", &running.urls.admin_url);
     if let Some(url) = &running.urls.http_url {
         line("HTTP API", url);
     }

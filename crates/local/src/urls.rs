@@ -33,6 +33,8 @@ pub(crate) struct UrlFile {
     pub(crate) dynamodb_url: String,
     pub(crate) secrets_url: String,
     pub(crate) admin_url: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) demo_url: Option<String>,
 }
 
 impl Urls {
@@ -49,6 +51,7 @@ impl Urls {
             dynamodb_url: format!("http://{}/dynamodb", self.aws_host),
             secrets_url: format!("http://{}/secrets", self.aws_host),
             admin_url: format!("http://{}/_local", self.http_host),
+            demo_url: None,
         }
     }
 

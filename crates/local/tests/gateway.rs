@@ -372,3 +372,24 @@ async fn another_web_page_is_refused_by_the_admin_api() {
     assert_eq!(status("https://elsewhere.example").await, 403);
     assert_eq!(status(gateway.url("httpUrl")).await, 200);
 }
+
+#[tokio::test]
+async fn every_path_of_the_demo_is_its_page_and_its_files_are_files() {
+    let folder = std::env::temp_dir().join(format!("arbiter-local-page-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("assets")).unwrap();
+    std::fs::write(folder.join("index.html"), "the page").unwrap();
+    std::fs::write(folder.join("assets/app.js"), "the code").unwrap();
+    let gateway = Gateway::start("demo", &["--in-memory", "--demo", folder.to_str().unwrap()]).await;
+    let get = async |path: &str| {
+        let answer = reqwest::get(format!("{}{path}", gateway.url("demoUrl"))).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    for path in ["", "/", "/any/path/you/like", "/index.html", "/a.b", "/%2e%2e/%2e%2e/etc/passwd"] {
+        assert_eq!(get(path).await, (200, "the page".to_owned()), "{path}");
+    }
+    assert_eq!(get("/assets/app.js").await, (200, "the code".to_owned()));
+    assert_eq!(get("/assets/older.js").await.0, 404);
+    let config: Value = serde_json::from_str(&get("/config.json").await.1).unwrap();
+    assert_eq!(config, json!({ "httpUrl": gateway.urls["httpUrl"], "signalUrl": gateway.urls["signalUrl"] }));
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,141 @@
+import type { Room } from "@arbiter/client";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { until } from "./until";
+
+declare global {
+  interface Window {
+    /** The demo page's call. */
+    arbiter: Room;
+    /** Every peer connection of the page, in the order in which they were made. */
+    connections: RTCPeerConnection[];
+    /** Let peer connections use nothing but TURN. */
+    relayOnly?: boolean;
+  }
+}
+
+/** What arrives from one other person. Counters, from the browser's own statistics. */
+export interface Received {
+  framesDecoded: number;
+  width: number;
+  /** Seconds of sound, weighed by its loudness. */
+  audioEnergy: number;
+  freezes: number;
+  /** Seconds. */
+  frozen: number;
+}
+
+/** A person in a tab of a real browser. */
+export class Person {
+  /** What went wrong in the page: nothing should. */
+  readonly errors: string[] = [];
+
+  private constructor(
+    readonly name: string,
+    readonly page: Page,
+    private readonly context: BrowserContext,
+  ) {
+    page.on("pageerror", (error) => this.errors.push(error.message));
+  }
+
+  /** Opens `url`, whose page joins by itself. */
+  static async open(browser: Browser, name: string, url: string, script?: string): Promise<Person> {
+    const context = await browser.newContext({ permissions: ["camera", "microphone"] });
+    const page = await context.newPage();
+    const person = new Person(name, page, context);
+    await page.addInitScript(recordConnections);
+    if (script) await page.addInitScript(script);
+    await page.goto(url);
+    return person;
+  }
+
+  /** Waits until the page's call stands. */
+  async joined(seconds = 30): Promise<this> {
+    await until(
+      `${this.name} has joined`,
+      () => this.page.evaluate(() => window.arbiter?.state === "joined"),
+      seconds,
+    );
+    return this;
+  }
+
+  /** The ids of the others, by name. */
+  others(): Promise<Record<string, string>> {
+    return this.page.evaluate(() =>
+      Object.fromEntries(
+        [...window.arbiter.peers.values()].map((peer) => [peer.features.name ?? "", peer.id]),
+      ),
+    );
+  }
+
+  /** What arrives from whoever is called `name`; nothing until there is a stream. */
+  received(name: string, source: "camera" | "screen" = "camera"): Promise<Received | undefined> {
+    return this.page.evaluate(
+      async ([name, source]) => {
+        const peer = [...window.arbiter.peers.values()].find((peer) => peer.features.name === name);
+        const stream = source === "screen" ? peer?.screen : peer?.camera;
+        if (!stream) return undefined;
+        const found = { framesDecoded: 0, width: 0, audioEnergy: 0, freezes: 0, frozen: 0 };
+        for (const connection of window.connections.filter((one) => one.connectionState !== "closed")) {
+          for (const receiver of connection.getReceivers()) {
+            if (!stream.getTracks().includes(receiver.track)) continue;
+            for (const report of (await receiver.getStats()).values()) {
+              if (report.type !== "inbound-rtp") continue;
+              found.framesDecoded += report.framesDecoded ?? 0;
+              found.width = Math.max(found.width, report.frameWidth ?? 0);
+              found.audioEnergy += report.totalAudioEnergy ?? 0;
+              found.freezes += report.freezeCount ?? 0;
+              found.frozen += report.totalFreezesDuration ?? 0;
+            }
+          }
+        }
+        return found;
+      },
+      [name, source] as const,
+    );
+  }
+
+  /** Waits until pictures and sound of `name` come in, and go on coming in. */
+  async seesAndHears(name: string, seconds = 20): Promise<void> {
+    await this.sees(name, "camera", seconds);
+    const before = (await this.received(name))?.audioEnergy ?? 0;
+    await until(
+      `${this.name} hears ${name}`,
+      async () => ((await this.received(name))?.audioEnergy ?? 0) > before,
+      seconds,
+    );
+  }
+
+  /** Waits until pictures of `name` come in, and go on coming in. */
+  async sees(name: string, source: "camera" | "screen" = "camera", seconds = 20): Promise<void> {
+    const frames = async () => (await this.received(name, source))?.framesDecoded ?? 0;
+    const before = await until(
+      `${this.name} sees a ${source} of ${name}`,
+      async () => (await frames()) || undefined,
+      seconds,
+    );
+    await until(`${this.name} goes on seeing ${name}`, async () => (await frames()) > before + 5, seconds);
+  }
+
+  /** Goes as a person goes: by closing the tab. */
+  async close(): Promise<void> {
+    await this.page.close({ runBeforeUnload: false });
+    await this.context.close();
+  }
+}
+
+/** Runs in the page before everything else. */
+function recordConnections() {
+  window.connections = [];
+  const restricted = (configuration?: RTCConfiguration): RTCConfiguration =>
+    window.relayOnly ? { ...configuration, iceTransportPolicy: "relay" } : { ...configuration };
+  const Original = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super(restricted(configuration));
+      window.connections.push(this);
+    }
+    override setConfiguration(configuration?: RTCConfiguration) {
+      super.setConfiguration(restricted(configuration));
+    }
+  };
+}

@@ -1,0 +1,8 @@
+import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
+
+/** The path of a program, installed if need be; throws with a sentence when it cannot be had. */
+export function program(name: "chromium" | "coturn"): string {
+  const script = resolve(import.meta.dirname, "../../../scripts/program.sh");
+  return execFileSync(script, [name], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
+}
