@@ -1,0 +1,163 @@
+import { afterEach, test } from "vitest";
+import { calls } from "../src/call";
+import type { Person } from "../src/person";
+import { until } from "../src/until";
+import { percentile, table, usage } from "./figures";
+
+const call = calls({ parameters: { MaxRooms: 100, MaxIdleRooms: 50 }, arguments: ["--no-throttle"] });
+afterEach(() => call.end());
+
+/** Runs in the page: notes when the first socket is opened, and when remote pictures are shown. */
+const NOTE_FRAMES = `
+  const Original = window.WebSocket;
+  window.WebSocket = class extends Original {
+    constructor(...rest) {
+      super(...rest);
+      window.firstSocket ??= performance.now();
+    }
+  };
+  window.gaps = [];
+  new MutationObserver(() => {
+    for (const video of document.querySelectorAll("video")) {
+      if (video.noted) continue;
+      video.noted = true;
+      let last;
+      const frame = (now) => {
+        const remote = video.srcObject && video.srcObject !== window.arbiter?.self.camera;
+        if (remote) {
+          window.firstFrame ??= now;
+          if (last !== undefined) window.gaps.push(now - last);
+          last = now;
+        }
+        video.requestVideoFrameCallback(frame);
+      };
+      video.requestVideoFrameCallback(frame);
+    }
+  }).observe(document, { childList: true, subtree: true });
+`;
+
+declare global {
+  interface Window {
+    /** Milliseconds since the page was opened: the first WebSocket, and the first remote picture. */
+    firstSocket?: number;
+    firstFrame?: number;
+    /** Milliseconds between remote pictures. */
+    gaps: number[];
+  }
+}
+
+test("from joining to the first picture, and what a join sends", async () => {
+  const RUNS = 20;
+  const path = call.path();
+  const ann = await (await call.open(path, "Ann")).joined();
+  const fromSocket: number[] = [];
+  const fromPage: number[] = [];
+  const signaling: { sent: number; received: number; bytesSent: number; bytesReceived: number }[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const bob = await call.open(path, "Bob", { script: NOTE_FRAMES });
+    const [socket, frame] = await until("Bob sees Ann", () =>
+      bob.page.evaluate(
+        () => window.firstSocket && window.firstFrame && ([window.firstSocket, window.firstFrame] as const),
+      ),
+    );
+    fromSocket.push(frame - socket);
+    fromPage.push(frame);
+    signaling.push(await bob.page.evaluate(async () => (await window.arbiter.statistics()).signaling));
+    await bob.close();
+    await until("Ann is alone", () => ann.page.evaluate(() => window.arbiter.peers.size === 0));
+  }
+  const row = (what: string, times: number[]) => [
+    what,
+    percentile(times, 0.5).toFixed(0),
+    percentile(times, 0.95).toFixed(0),
+  ];
+  table(
+    [`ms to the first picture of somebody who is there (${RUNS} runs)`, "p50", "p95"],
+    [row("since the socket was opened", fromSocket), row("since the page was opened", fromPage)],
+  );
+  const median = (of: (one: (typeof signaling)[number]) => number) => percentile(signaling.map(of), 0.5);
+  table(
+    ["a join sends", "messages", "bytes", "receives", "bytes"],
+    [
+      [
+        "median",
+        median((s) => s.sent),
+        median((s) => s.bytesSent),
+        median((s) => s.received),
+        median((s) => s.bytesReceived),
+      ],
+    ],
+  );
+});
+
+test("what an SFU uses", async () => {
+  const rows: (string | number)[][] = [];
+  for (const [people, width, fps] of [
+    [2, 640, 20],
+    [5, 320, 10],
+    [10, 160, 5],
+  ] as const) {
+    const path = call.path();
+    const before = new Set((await call.stack.sfus()).map((sfu) => sfu.pid));
+    const all: Person[] = [];
+    const height = (width * 3) / 4;
+    const script = `window.capture = { width: ${width}, height: ${height}, frameRate: ${fps} };
+      const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = (wanted) =>
+        getUserMedia(wanted.video ? { ...wanted, video: { width: ${width}, height: ${height}, frameRate: ${fps} } } : wanted);`;
+    for (let index = 0; index < people; index += 1) {
+      all.push(await (await call.open(path, `P${index}`, { script })).joined());
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+    }
+    const sfu = (await call.stack.sfus()).find((task) => !before.has(task.pid));
+    if (!sfu) throw new Error("the room has no SFU");
+    const streams = async () => {
+      let decoding = 0;
+      for (const person of all)
+        for (const other of all)
+          if (person !== other && (await person.received(other.name))?.framesDecoded) decoding += 1;
+      return decoding;
+    };
+    await until("every picture is there", async () => (await streams()) === people * (people - 1), 60).catch(
+      () => {},
+    );
+    const { cpu, memory } = await usage(sfu.pid, 10);
+    rows.push([
+      `${people} people, ${width}x${height}@${fps}`,
+      cpu.toFixed(1),
+      memory.toFixed(0),
+      `${await streams()} of ${people * (people - 1)}`,
+    ]);
+    await call.end();
+  }
+  table(["SFU", "% of a core", "MB", "streams that decode"], rows);
+});
+
+test("what a gateway reconnect does to the media", async () => {
+  const path = call.path();
+  const ann = await (await call.open(path, "Ann")).joined();
+  const bob = await (await call.open(path, "Bob", { script: NOTE_FRAMES })).joined();
+  await bob.seesAndHears("Ann");
+  const longest = async (seconds: number) => {
+    await bob.page.evaluate(() => window.gaps.splice(0));
+    await bob.page.waitForTimeout(seconds * 1_000);
+    const gaps = await bob.page.evaluate(() => window.gaps);
+    return [
+      percentile(gaps, 0.5).toFixed(0),
+      percentile(gaps, 0.99).toFixed(0),
+      Math.max(...gaps).toFixed(0),
+    ];
+  };
+  const quiet = await longest(10);
+  await call.stack.fault({ fault: "cut", everyMs: 2_000 });
+  const cut = await longest(10);
+  await call.stack.noFaults();
+  await ann.joined();
+  table(
+    ["ms between two pictures", "p50", "p99", "longest"],
+    [
+      ["signaling undisturbed, 10 s", ...quiet],
+      ["every socket cut every 2 s, 10 s", ...cut],
+    ],
+  );
+});
