@@ -1,2 +1,8 @@
-//! x
-fn main() {}
+//! The SFU's executable.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    arbiter_sfu::shell::main().await
+}

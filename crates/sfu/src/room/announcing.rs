@@ -1,0 +1,154 @@
+//! Who is offered whose media, and again when that fails.
+
+use std::time::{Duration, Instant};
+
+use super::consumer::{self, Consumer};
+use super::outbox::About;
+use super::peer::PeerKey;
+use super::signal;
+use super::{Role, Room};
+
+/// A connection is begun anew at most so often.
+const REBUILD_PACE: Duration = Duration::from_secs(1);
+/// The longest pause between two beginnings that come to nothing.
+const MAX_REBUILD_PAUSE: Duration = Duration::from_secs(30);
+/// So often, after which only something new from either side begins it again.
+const MAX_FAILURES: u32 = 8;
+
+impl Room {
+    /// A peer's producer connection is up: its media is offered to everybody who is there, and everybody's to it.
+    pub(super) fn announce(&mut self, now: Instant, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(producer) = peer.producer.as_mut().filter(|producer| !producer.up) else { return };
+        producer.up = true;
+        self.counters.joins += 1;
+        for other in self.others(key) {
+            self.offer_anew(now, other, key);
+            self.offer_anew(now, key, other);
+        }
+    }
+
+    /// Those who are up, but one.
+    pub(super) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
+        self.peers.iter().filter(|(other, peer)| **other != key && peer.is_up()).map(|(other, _)| *other).collect()
+    }
+
+    /// A producer that is up sends other tracks than before.
+    pub(super) fn tracks_changed(&mut self, now: Instant, key: PeerKey) {
+        for other in self.others(key) {
+            self.offer_anew(now, other, key);
+        }
+    }
+
+    /// Offers the source's tracks as they are now to the receiver, on a connection that is made if there is none.
+    fn offer_anew(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
+        let known = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source));
+        match known {
+            Some(consumer) => {
+                consumer.stale = true;
+                consumer.failures = 0;
+                self.offer(now, receiver, source);
+            }
+            None => self.build(now, (receiver, source), 0, 0),
+        }
+    }
+
+    /// Makes the connection on which the receiver gets the source, unless the source sends nothing.
+    fn build(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), number: u64, failures: u32) {
+        let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
+        let Some(producer) = producer.filter(|producer| !producer.tracks.is_empty()) else { return };
+        let link = consumer::link(&self.settings, &producer.sent_codecs(), now);
+        let link = self.links.insert(Role::Consumer(receiver, source), link);
+        let consumer = Consumer::new(link, number, failures, now);
+        match self.peers.get_mut(&receiver) {
+            Some(peer) => {
+                peer.consumers.insert(source, consumer);
+                self.offer(now, receiver, source);
+            }
+            None => self.links.remove(link),
+        }
+    }
+
+    /// Sends the receiver an offer, if there is something to offer and no offer on its way.
+    pub(super) fn offer(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
+        let Some(mut consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source)) else {
+            return;
+        };
+        let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
+        let sdp = match (self.links.touch(consumer.link), producer) {
+            (Some(link), Some(producer)) => {
+                let sdp = consumer.offer(link, producer, now);
+                link.tick(now);
+                sdp
+            }
+            _ => None,
+        };
+        let number = consumer.number;
+        if sdp.as_ref().is_some_and(|sdp| sdp.len() > super::limits::MAX_OFFER_BYTES) {
+            consumer.rebuild = Some(now);
+        }
+        if let Some(peer) = self.peers.get_mut(&receiver) {
+            peer.consumers.insert(source, consumer);
+        }
+        if let Some(sdp) = sdp {
+            self.send_offer(now, (receiver, source), number, sdp);
+        }
+    }
+
+    fn send_offer(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), number: u64, sdp: String) {
+        let (Some(peer), Some(remote)) = (self.peers.get(&receiver), self.peers.get(&source)) else { return };
+        let (room, ids) = (&self.settings.room, (&peer.id, &remote.id));
+        let about = About::Offer(peer.id.clone(), remote.id.clone());
+        self.outbox.push(now, about, |request| signal::offer(request, room, ids, number, sdp));
+    }
+
+    /// The connection is of no use: another is made, but not at once when this one is new.
+    pub(super) fn rebuild_soon(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&receiver) else { return };
+        let Some(consumer) = peer.consumers.get_mut(&source) else { return };
+        if consumer.rebuild.is_none() && consumer.failures < MAX_FAILURES {
+            let pause = (REBUILD_PACE * (1 << consumer.failures.min(5))).min(MAX_REBUILD_PAUSE);
+            consumer.rebuild = Some(now.max(consumer.built + pause));
+        }
+    }
+
+    /// Looks after the offers of one peer: those that nobody answers, and connections that are to be begun anew.
+    pub(super) fn watch_offers(&mut self, now: Instant, receiver: PeerKey) {
+        let Some(peer) = self.peers.get(&receiver) else { return };
+        let sources: Vec<PeerKey> = peer.consumers.keys().copied().collect();
+        for source in sources {
+            self.watch_offer(now, receiver, source);
+        }
+    }
+
+    fn watch_offer(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&receiver) else { return };
+        let Some(consumer) = peer.consumers.get_mut(&source) else { return };
+        if consumer.rebuild.is_some_and(|due| due <= now) {
+            let (link, number, failures) = (consumer.link, consumer.number, consumer.failures);
+            peer.consumers.remove(&source);
+            self.links.remove(link);
+            self.counters.rebuilds += 1;
+            return self.build(now, (receiver, source), number, failures + 1);
+        }
+        if consumer.answer_due().is_none_or(|due| due > now) {
+            return;
+        }
+        if consumer.outstanding.as_ref().is_some_and(|offer| offer.repeats >= consumer::MAX_REPEATS) {
+            return self.rebuild_soon(now, receiver, source);
+        }
+        if let Some(sdp) = consumer.repeat(now) {
+            let number = consumer.number;
+            self.send_offer(now, (receiver, source), number, sdp);
+        }
+    }
+
+    /// A consumer's media can flow.
+    pub(super) fn consumer_connected(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&receiver) else { return };
+        if let Some(consumer) = peer.consumers.get_mut(&source) {
+            consumer.failures = 0;
+        }
+        self.refresh(now, receiver, source);
+    }
+}

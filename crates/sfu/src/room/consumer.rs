@@ -1,0 +1,211 @@
+//! The connection on which a peer receives another one.
+
+use std::time::{Duration, Instant};
+
+use str0m::RtcConfig;
+use str0m::bwe::Bitrate;
+use str0m::change::{SdpApi, SdpPendingOffer};
+use str0m::format::{Codec, PayloadParams};
+use str0m::media::{Direction, MediaKind, Mid, Pt};
+
+use super::codecs;
+use super::link::{Failed, Link};
+use super::links::LinkId;
+use super::producer::{Producer, Track};
+use super::rewrite::Rewriter;
+use super::sdp;
+use super::settings::Settings;
+
+/// What a new connection is taken to carry, until it is measured.
+const FIRST_ESTIMATE: u64 = 1_000_000;
+/// How long an answer may take; the pause doubles with each repetition.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// How often an offer is repeated before the connection is begun anew.
+pub(crate) const MAX_REPEATS: u32 = 2;
+
+/// A consumer connection.
+pub(crate) struct Consumer {
+    pub(crate) link: LinkId,
+    /// The number of the last offer. It grows over all connections to this peer of this peer.
+    pub(crate) number: u64,
+    pub(crate) outstanding: Option<Outstanding>,
+    /// The producer's tracks have changed since the last offer.
+    pub(crate) stale: bool,
+    /// How often the connection has been begun anew without coming up.
+    pub(crate) failures: u32,
+    /// When it is to be begun anew.
+    pub(crate) rebuild: Option<Instant>,
+    pub(crate) built: Instant,
+    pub(crate) sections: Vec<Section>,
+    /// Bits a second that the way to the receiver is taken to carry.
+    pub(crate) estimate: u64,
+    /// What the estimator was last told of the rates that we would like to send.
+    pub(crate) asked: (u64, u64),
+}
+
+/// An offer that has not been answered yet.
+pub(crate) struct Outstanding {
+    pending: SdpPendingOffer,
+    pub(crate) sdp: String,
+    pub(crate) since: Instant,
+    pub(crate) repeats: u32,
+}
+
+/// One media section: the stream in which a track is sent. When the track has ended, it carries the next one of its
+/// kind, so that descriptions do not grow for ever.
+pub(crate) struct Section {
+    pub(crate) mid: Mid,
+    kind: MediaKind,
+    /// The producer's track that it carries.
+    pub(crate) track: Option<Mid>,
+    /// The stream and track id that the receiver is told.
+    ids: (String, String),
+    /// str0m tells others.
+    renamed: bool,
+    /// The receiver has agreed to it.
+    pub(crate) open: bool,
+    /// The encoding that is to be sent, by its place.
+    pub(crate) layer: Option<usize>,
+    pub(crate) rewriter: Rewriter,
+    /// What the receiver has agreed to.
+    pub(crate) codecs: Vec<(Codec, Pt)>,
+}
+
+/// The link of a new consumer connection.
+pub(crate) fn link(settings: &Settings, codecs: &[Codec], now: Instant) -> Link {
+    let mut config = RtcConfig::new()
+        .set_extension_map(codecs::consumer_extensions())
+        .enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)))
+        .set_stats_interval(Some(super::STATISTICS));
+    *config.codec_config() = codecs::only(codecs);
+    Link::new(config, settings, now)
+}
+
+impl Consumer {
+    pub(crate) fn new(link: LinkId, number: u64, failures: u32, now: Instant) -> Self {
+        Self {
+            link,
+            number,
+            outstanding: None,
+            stale: true,
+            failures,
+            rebuild: None,
+            built: now,
+            sections: vec![],
+            estimate: FIRST_ESTIMATE,
+            asked: (0, 0),
+        }
+    }
+
+    /// Offers the producer's tracks as they are now, if the receiver has not been offered just those. Answers the
+    /// description, or nothing if there is nothing to say, or no saying it before the last offer is answered.
+    pub(crate) fn offer(&mut self, link: &mut Link, producer: &Producer, now: Instant) -> Option<String> {
+        if self.outstanding.is_some() || !self.stale {
+            return None;
+        }
+        self.stale = false;
+        let sections = &mut self.sections;
+        let (offer, pending) = link.with(|rtc| {
+            let mut api = rtc.sdp_api();
+            arrange(sections, &mut api, &producer.tracks);
+            api.apply().map(|(offer, pending)| (offer.to_sdp_string(), pending))
+        })??;
+        let renamed = self.sections.iter().filter(|section| section.renamed);
+        let sdp = renamed.fold(offer, |sdp, section| {
+            sdp::with_stream(&sdp, &section.mid.to_string(), &section.ids.0, &section.ids.1)
+        });
+        self.number += 1;
+        self.outstanding = Some(Outstanding { pending, sdp: sdp.clone(), since: now, repeats: 0 });
+        Some(sdp)
+    }
+
+    /// The outstanding offer, to be sent once more under a number of its own.
+    pub(crate) fn repeat(&mut self, now: Instant) -> Option<String> {
+        let outstanding = self.outstanding.as_mut()?;
+        outstanding.since = now;
+        outstanding.repeats += 1;
+        self.number += 1;
+        Some(outstanding.sdp.clone())
+    }
+
+    /// When the outstanding offer has been waited for long enough.
+    pub(crate) fn answer_due(&self) -> Option<Instant> {
+        let outstanding = self.outstanding.as_ref()?;
+        Some(outstanding.since + ANSWER_WAIT * (1 << outstanding.repeats.min(4)))
+    }
+
+    /// Takes the answer to the outstanding offer. Answers whether there was one.
+    pub(crate) fn answer(&mut self, link: &mut Link, sdp: &str) -> Result<bool, Failed> {
+        let Some(outstanding) = self.outstanding.take() else { return Ok(false) };
+        link.accept_answer(outstanding.pending, sdp)?;
+        let sections = &mut self.sections;
+        link.with(|rtc| {
+            let params = rtc.codec_config().params().to_vec();
+            for section in sections {
+                let Some(media) = rtc.media(section.mid) else { continue };
+                section.open = media.direction().is_sending() && !media.disabled();
+                section.codecs = agreed(&params, media.remote_pts());
+            }
+        })
+        .ok_or(Failed::Ended)?;
+        Ok(true)
+    }
+
+    /// The section in which a track is sent.
+    pub(crate) fn section(&mut self, track: Mid) -> Option<&mut Section> {
+        self.sections.iter_mut().find(|section| section.track == Some(track))
+    }
+}
+
+fn agreed(params: &[PayloadParams], pts: &[Pt]) -> Vec<(Codec, Pt)> {
+    let params = params.iter().filter(|params| pts.contains(&params.pt()));
+    params.map(|params| (params.spec().codec, params.pt())).collect()
+}
+
+/// Makes the sections fit the tracks: closes those whose track has ended, and finds one for each new track.
+fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) {
+    for section in sections.iter_mut() {
+        let goes_on = |mid: Mid| tracks.iter().any(|track| track.mid == mid && is(track, section));
+        if section.track.is_some_and(|mid| !goes_on(mid)) {
+            section.track = None;
+            section.layer = None;
+            api.set_direction(section.mid, Direction::Inactive);
+        }
+    }
+    for track in tracks {
+        if sections.iter().any(|section| section.track == Some(track.mid)) {
+            continue;
+        }
+        let ids = (track.stream.clone(), track.id.clone());
+        match sections.iter_mut().find(|section| section.track.is_none() && section.kind == track.kind) {
+            Some(section) => {
+                section.renamed = section.renamed || section.ids != ids;
+                (section.track, section.ids) = (Some(track.mid), ids);
+                api.set_direction(section.mid, Direction::SendOnly);
+            }
+            None => sections.push(added(api, track, ids)),
+        }
+    }
+}
+
+/// Whether a section tells of just this track.
+fn is(track: &Track, section: &Section) -> bool {
+    section.ids.0 == track.stream && section.ids.1 == track.id
+}
+
+fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section {
+    let (stream, id) = (ids.0.clone(), ids.1.clone());
+    let mid = api.add_media(track.kind, Direction::SendOnly, Some(stream), Some(id), None);
+    Section {
+        mid,
+        kind: track.kind,
+        track: Some(track.mid),
+        ids,
+        renamed: false,
+        open: false,
+        layer: None,
+        rewriter: Rewriter::default(),
+        codecs: vec![],
+    }
+}
+

@@ -1,0 +1,131 @@
+//! When the room is given up: `DESIGN.md` §7.
+
+use std::time::{Duration, Instant};
+
+use super::outbox::{About, Outbox};
+use super::settings::Settings;
+use super::signal;
+
+/// How long a room that is left waits for the gateway to say so.
+const LEAVE_WAIT: Duration = Duration::from_secs(2);
+
+/// How the process ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The room has been left, or has been asked to end: status 0.
+    Left,
+    /// It cannot go on: status 1, and why.
+    Failed(String),
+}
+
+/// The room's time on earth.
+#[derive(Debug)]
+pub(crate) struct Life {
+    room_idle: Duration,
+    pool_idle: Duration,
+    identify_limit: Duration,
+    gateway_limit: Duration,
+    /// Since when there is no gateway; at first, since the start.
+    without_gateway: Option<Instant>,
+    identified: bool,
+    /// Somebody has been here, or the gateway says that the room has been claimed.
+    claimed: bool,
+    /// Since when nobody has been here, or nobody was asked to.
+    empty: Instant,
+    /// The pool has been asked whether it needs the room.
+    asked: bool,
+    leaving: Option<Instant>,
+    exit: Option<Exit>,
+}
+
+impl Life {
+    pub(crate) fn new(settings: &Settings, now: Instant) -> Self {
+        Self {
+            room_idle: settings.room_idle,
+            pool_idle: settings.pool_idle,
+            identify_limit: settings.identify_limit,
+            gateway_limit: settings.gateway_limit,
+            without_gateway: Some(now),
+            identified: false,
+            claimed: false,
+            empty: now,
+            asked: false,
+            leaving: None,
+            exit: None,
+        }
+    }
+
+    pub(crate) fn gateway_opened(&mut self) {
+        self.identified = true;
+        self.without_gateway = None;
+    }
+
+    pub(crate) fn gateway_closed(&mut self, now: Instant) {
+        self.without_gateway.get_or_insert(now);
+    }
+
+    /// Somebody is here, or was until now.
+    pub(crate) fn used(&mut self, now: Instant) {
+        self.claimed = true;
+        self.empty = now;
+    }
+
+    /// The gateway has closed the room, as it was asked to.
+    pub(crate) fn closed(&mut self) {
+        self.exit.get_or_insert(Exit::Left);
+    }
+
+    /// The gateway has not.
+    pub(crate) fn refused(&mut self, now: Instant, code: &str) {
+        if self.leaving.is_some() {
+            return self.closed();
+        }
+        self.asked = false;
+        self.empty = now;
+        // `room_needed`, or whatever kept it from saying so: asked again after the same time.
+        self.claimed = self.claimed || code == "room_claimed";
+    }
+
+    /// Leaves the room whoever is in it.
+    pub(crate) fn leave(&mut self, now: Instant, outbox: &mut Outbox) {
+        if self.leaving.is_none() {
+            self.leaving = Some(now);
+            outbox.push(now, About::Leave, |request| signal::leave(request, false));
+        }
+    }
+
+    pub(crate) fn watch(&mut self, now: Instant, empty: bool, outbox: &mut Outbox) {
+        if !empty {
+            self.used(now);
+        }
+        let since = |moment: Instant| now.saturating_duration_since(moment);
+        if let Some(leaving) = self.leaving {
+            // Whoever waits longer is killed before it has ended.
+            if since(leaving) >= LEAVE_WAIT {
+                self.closed();
+            }
+            return;
+        }
+        if let Some(without) = self.without_gateway {
+            let (limit, sentence) = if self.identified {
+                (self.gateway_limit, "the gateway has been away for too long")
+            } else {
+                (self.identify_limit, "the gateway did not take this SFU in time")
+            };
+            if since(without) >= limit {
+                self.exit.get_or_insert(Exit::Failed(sentence.into()));
+            }
+        }
+        if self.claimed && since(self.empty) >= self.room_idle {
+            self.leave(now, outbox);
+        } else if !self.claimed && !self.asked && since(self.empty) >= self.pool_idle {
+            self.asked = true;
+            outbox.push(now, About::Leave, |request| signal::leave(request, true));
+        }
+    }
+
+    /// How the process is to end, once it is.
+    pub(crate) fn exit(&mut self) -> Option<Exit> {
+        self.exit.take()
+    }
+}

@@ -1,0 +1,38 @@
+//! What one client, or all of them, may use up. Beyond a limit something is dropped, and nothing ends.
+
+use std::time::Duration;
+
+/// People in a room.
+pub(crate) const MAX_PEERS: usize = 64;
+/// Peers that the room still knows something of after they have gone: which of their lives ended on purpose.
+pub(crate) const MAX_MEMORIES: usize = 256;
+/// Media sections of a producer's description, those of closed tracks included.
+pub(crate) const MAX_SECTIONS: usize = 32;
+/// Encodings of one video.
+pub(crate) const MAX_LAYERS: usize = 4;
+/// The longest description that the gateway relays (`model::handshake::MAX_SDP_BYTES`).
+pub(crate) const MAX_SDP_BYTES: usize = 24_576;
+/// A consumer's description that has grown to this, with tracks that came and went, is begun anew.
+pub(crate) const MAX_OFFER_BYTES: usize = 16_384;
+/// The largest RTP payload that is forwarded: with the largest header and the tag of SRTP it still fits an Ethernet frame,
+/// and str0m's buffer.
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 1_400;
+/// The longest message on a data channel.
+pub(crate) const MAX_CHANNEL_MESSAGE: usize = 16 * 1024;
+/// Messages that wait for one peer's data channel; the oldest is dropped.
+pub(crate) const MAX_CHANNEL_QUEUE: usize = 256;
+/// Source addresses that lead to one connection.
+pub(crate) const MAX_ROUTES: usize = 16;
+/// Messages that wait for the gateway, or for its `ack`; the oldest is dropped.
+pub(crate) const MAX_SIGNALS: usize = 1_024;
+/// Fingerprints of a peer's earlier producer connections that are remembered.
+pub(crate) const MAX_FINGERPRINTS: usize = 8;
+
+/// Chat messages and features of one peer: so many at once …
+pub(crate) const CHANNEL_BURST: u32 = 30;
+/// … and one more in each of these.
+pub(crate) const CHANNEL_PACE: Duration = Duration::from_millis(100);
+/// Descriptions of one peer: so many at once …
+pub(crate) const SIGNAL_BURST: u32 = 40;
+/// … and one more in each of these.
+pub(crate) const SIGNAL_PACE: Duration = Duration::from_millis(250);

@@ -1,0 +1,166 @@
+//! One WebRTC connection, and the wall around it.
+//!
+//! str0m asserts what it takes for granted, as its documentation says, and recommends `catch_unwind` to servers. An
+//! [`Rtc`] has no threads, locks or globals, and nothing of ours is inside it: after a panic it is dropped as a whole,
+//! and nothing half-changed is left. So a panic ends its connection, and no other.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::net::Receive;
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+
+use str0m::net::{Protocol, TcpType, Transmit};
+
+use super::settings::Settings;
+
+/// A connection to one client.
+pub(crate) struct Link {
+    /// `None` when it has ended: closed, failed, or fallen over.
+    rtc: Option<Rtc>,
+    /// When it wants to hear the time.
+    pub(crate) deadline: Option<Instant>,
+    /// When a packet last came that it took for its own.
+    pub(crate) heard: Instant,
+    /// When it was made.
+    pub(crate) born: Instant,
+    /// DTLS is up.
+    pub(crate) connected: bool,
+    /// ICE has been up since then.
+    pub(crate) ice: bool,
+}
+
+/// What comes out of a connection.
+pub(crate) enum Step {
+    Transmit(Transmit),
+    Event(Event),
+}
+
+/// Why nothing came of a call.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failed {
+    #[error("the connection has ended")]
+    Ended,
+    /// Without str0m's own words: they may quote the description.
+    #[error("the description was not accepted")]
+    Description,
+}
+
+impl Link {
+    pub(crate) fn new(config: RtcConfig, settings: &Settings, now: Instant) -> Self {
+        let make = || {
+            let mut rtc = config.set_ice_lite(true).set_rtp_mode(true).build(now);
+            for candidate in settings.addresses.iter().flat_map(|address| {
+                let tcp = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive);
+                [Candidate::host(*address, Protocol::Udp), tcp.build()]
+            }) {
+                if let Ok(candidate) = candidate {
+                    rtc.add_local_candidate(candidate);
+                }
+            }
+            rtc
+        };
+        let rtc = catch_unwind(AssertUnwindSafe(make)).ok();
+        Self { rtc, deadline: Some(now), heard: now, born: now, connected: false, ice: false }
+    }
+
+    /// Calls into the connection, if it lives.
+    pub(crate) fn with<T>(&mut self, call: impl FnOnce(&mut Rtc) -> T) -> Option<T> {
+        let rtc = self.rtc.as_mut()?;
+        let result = catch_unwind(AssertUnwindSafe(|| call(rtc))).ok();
+        if result.is_none() {
+            tracing::error!("a connection fell over and is dropped");
+            self.end();
+        }
+        result
+    }
+
+    /// Drops what is left of the connection.
+    fn end(&mut self) {
+        let rtc = self.rtc.take();
+        self.connected = false;
+        self.deadline = None;
+        // What fell over once may do so again.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(rtc)));
+    }
+
+    pub(crate) fn lives(&self) -> bool {
+        self.rtc.is_some()
+    }
+
+    /// Whether a packet is this connection's. No packet may be able to end the process, so the question is asked
+    /// behind the wall too.
+    pub(crate) fn accepts(&mut self, input: &Input<'_>) -> bool {
+        self.with(|rtc| rtc.accepts(input)).unwrap_or(false)
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) {
+        self.heard = now;
+        self.input(Input::Receive(now, packet));
+    }
+
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.input(Input::Timeout(now));
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        if !matches!(self.with(|rtc| rtc.handle_input(input)), Some(Ok(()))) {
+            self.end();
+        }
+    }
+
+    /// The next thing that comes out, or nothing: then `deadline` says when to ask again.
+    pub(crate) fn poll(&mut self) -> Option<Step> {
+        match self.with(Rtc::poll_output)? {
+            Ok(Output::Transmit(transmit)) => Some(Step::Transmit(transmit)),
+            Ok(Output::Event(event)) => {
+                self.note(&event);
+                Some(Step::Event(event))
+            }
+            Ok(Output::Timeout(deadline)) => {
+                self.deadline = Some(deadline);
+                if !self.with(|rtc| rtc.is_alive()).unwrap_or(false) {
+                    self.end();
+                }
+                None
+            }
+            Err(_) => {
+                self.end();
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        if let Event::IceConnectionStateChange(state) = event {
+            self.ice = matches!(state, IceConnectionState::Connected | IceConnectionState::Completed);
+        } else if matches!(event, Event::Connected) {
+            self.connected = true;
+        } else if matches!(event, Event::Closed) {
+            self.connected = false;
+        }
+    }
+
+    /// Takes a client's offer and answers it.
+    pub(crate) fn accept_offer(&mut self, sdp: &str) -> Result<String, Failed> {
+        let accept = |rtc: &mut Rtc| {
+            let offer = SdpOffer::from_sdp_string(sdp).ok()?;
+            rtc.sdp_api().accept_offer(offer).ok().map(|answer| answer.to_sdp_string())
+        };
+        self.with(accept).ok_or(Failed::Ended)?.ok_or(Failed::Description)
+    }
+
+    /// Takes a client's answer.
+    pub(crate) fn accept_answer(
+        &mut self,
+        pending: str0m::change::SdpPendingOffer,
+        sdp: &str,
+    ) -> Result<(), Failed> {
+        let accept = |rtc: &mut Rtc| {
+            let answer = SdpAnswer::from_sdp_string(sdp).ok()?;
+            rtc.sdp_api().accept_answer(pending, answer).ok()
+        };
+        self.with(accept).ok_or(Failed::Ended)?.ok_or(Failed::Description)
+    }
+}

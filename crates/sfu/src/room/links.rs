@@ -1,0 +1,215 @@
+//! All connections of the room: whose a packet is, and which of them have something to say.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::{Event, Input};
+
+use super::limits::MAX_ROUTES;
+use super::link::{Link, Step};
+use super::peer::PeerKey;
+
+/// A connection, for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LinkId(u64);
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A peer sends on it.
+    Producer(PeerKey),
+    /// The first peer receives the second on it.
+    Consumer(PeerKey, PeerKey),
+}
+
+struct Entry {
+    link: Link,
+    role: Role,
+    /// It has been given something since it was last asked what it has to say.
+    dirty: bool,
+    routes: Vec<Route>,
+    /// The deadline under which it stands in the heap.
+    queued: Option<Instant>,
+}
+
+type Route = (Protocol, SocketAddr);
+
+/// The connections.
+#[derive(Default)]
+pub(crate) struct Links {
+    entries: HashMap<LinkId, Entry>,
+    routes: HashMap<Route, LinkId>,
+    dirty: VecDeque<LinkId>,
+    deadlines: BinaryHeap<Reverse<(Instant, LinkId)>>,
+    transmits: VecDeque<Transmit>,
+    last: u64,
+}
+
+impl Links {
+    pub(crate) fn insert(&mut self, role: Role, link: Link) -> LinkId {
+        self.last += 1;
+        let id = LinkId(self.last);
+        self.entries.insert(id, Entry { link, role, dirty: false, routes: vec![], queued: None });
+        self.mark(id);
+        id
+    }
+
+    /// Ends a connection, with a word to the other side where there is one.
+    pub(crate) fn remove(&mut self, id: LinkId) {
+        let Some(mut entry) = self.entries.remove(&id) else { return };
+        for route in entry.routes {
+            self.routes.remove(&route);
+        }
+        if entry.link.connected {
+            entry.link.with(|rtc| rtc.close().ok());
+            while let Some(step) = entry.link.poll() {
+                if let Step::Transmit(transmit) = step {
+                    self.transmits.push_back(transmit);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {
+        self.entries.get(&id).map(|entry| &entry.link)
+    }
+
+    /// A connection that is about to be given something.
+    pub(crate) fn touch(&mut self, id: LinkId) -> Option<&mut Link> {
+        self.mark(id);
+        self.entries.get_mut(&id).map(|entry| &mut entry.link)
+    }
+
+    fn mark(&mut self, id: LinkId) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && !entry.dirty
+        {
+            entry.dirty = true;
+            self.dirty.push_back(id);
+        }
+    }
+
+    /// Gives a packet to the connection that it belongs to, if there is one.
+    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) -> Option<LinkId> {
+        let route = (packet.proto, packet.source);
+        let input = Input::Receive(now, packet);
+        let known = self.routes.get(&route).copied().filter(|id| self.accepts(*id, &input));
+        let id = match known {
+            Some(id) => id,
+            None => {
+                let mut entries = self.entries.iter_mut();
+                let id = entries.find_map(|(id, entry)| entry.link.accepts(&input).then_some(*id))?;
+                self.learn(route, id);
+                id
+            }
+        };
+        if let Input::Receive(now, packet) = input {
+            self.touch(id)?.receive(now, packet);
+        }
+        Some(id)
+    }
+
+    fn accepts(&mut self, id: LinkId, input: &Input<'_>) -> bool {
+        self.entries.get_mut(&id).is_some_and(|entry| entry.link.accepts(input))
+    }
+
+    /// Remembers where a connection's packets come from.
+    fn learn(&mut self, route: Route, id: LinkId) {
+        if let Some(before) = self.routes.insert(route, id)
+            && let Some(entry) = self.entries.get_mut(&before)
+        {
+            entry.routes.retain(|known| *known != route);
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.routes.push(route);
+        if entry.routes.len() > MAX_ROUTES {
+            let oldest = entry.routes.remove(0);
+            self.routes.remove(&oldest);
+        }
+    }
+
+    /// Tells the time to those that wait for it.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(id) = self.due(now) {
+            if let Some(link) = self.touch(id) {
+                link.tick(now);
+            }
+        }
+    }
+
+    fn due(&mut self, now: Instant) -> Option<LinkId> {
+        let (deadline, id) = self.first()?;
+        if deadline > now {
+            return None;
+        }
+        self.deadlines.pop();
+        self.entries.get_mut(&id)?.queued = None;
+        Some(id)
+    }
+
+    /// When [`tick`](Self::tick) is to be called next.
+    pub(crate) fn deadline(&mut self) -> Option<Instant> {
+        self.first().map(|(deadline, _)| deadline)
+    }
+
+    /// The first deadline of all. A connection is in the heap once; when its deadline has moved back since, it is put
+    /// there anew.
+    fn first(&mut self) -> Option<(Instant, LinkId)> {
+        loop {
+            let Reverse((queued, id)) = *self.deadlines.peek()?;
+            match self.entries.get_mut(&id).filter(|entry| entry.queued == Some(queued)) {
+                Some(entry) if entry.link.deadline == Some(queued) => return Some((queued, id)),
+                Some(entry) => {
+                    entry.queued = None;
+                    self.deadlines.pop();
+                    self.queue(id);
+                }
+                None => {
+                    self.deadlines.pop();
+                }
+            }
+        }
+    }
+
+    fn queue(&mut self, id: LinkId) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Some(deadline) = entry.link.deadline
+            && entry.queued.is_none_or(|queued| deadline < queued)
+        {
+            entry.queued = Some(deadline);
+            self.deadlines.push(Reverse((deadline, id)));
+        }
+    }
+
+    /// The next event of a connection that was given something. Its packets are put aside for
+    /// [`transmit`](Self::transmit).
+    pub(crate) fn event(&mut self) -> Option<(LinkId, Role, Event)> {
+        while let Some(id) = self.dirty.front().copied() {
+            while let Some(entry) = self.entries.get_mut(&id) {
+                match entry.link.poll() {
+                    Some(Step::Transmit(transmit)) => self.transmits.push_back(transmit),
+                    Some(Step::Event(event)) => return Some((id, entry.role, event)),
+                    None => {
+                        entry.dirty = false;
+                        self.queue(id);
+                        break;
+                    }
+                }
+            }
+            self.dirty.pop_front();
+        }
+        None
+    }
+
+    /// The next packet to send.
+    pub(crate) fn transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}

@@ -1,0 +1,92 @@
+//! What is counted.
+
+use str0m::stats::PeerStats;
+
+use super::Room;
+
+/// What has happened since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Datagrams, and frames of ICE-TCP.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Datagrams sent.
+    pub packets_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Packets that were nobody's.
+    pub strays: u64,
+    /// Media packets given to a receiver.
+    pub forwarded: u64,
+    /// Key frames that receivers asked for.
+    pub key_frames_wanted: u64,
+    /// Key frames that producers were asked for.
+    pub key_frames_asked: u64,
+    /// Changes from one encoding to another.
+    pub switches: u64,
+    /// Messages for the gateway.
+    pub signals_out: u64,
+    /// Messages of the gateway that could not be read.
+    pub unreadable: u64,
+    /// Messages that the gateway could not hand on.
+    pub refused: u64,
+    /// Descriptions of clients that were refused.
+    pub bad_descriptions: u64,
+    /// Consumer connections begun anew.
+    pub rebuilds: u64,
+    /// Producer connections that came up.
+    pub joins: u64,
+    /// Peers that went.
+    pub departures: u64,
+    /// Chat messages passed on.
+    pub chats: u64,
+    /// Losses that receivers reported, as a sum of fractions …
+    pub loss_sum: f64,
+    /// … of so many reports.
+    pub loss_reports: u64,
+    /// Round trips, as a sum of seconds …
+    pub round_trip_sum: f64,
+    /// … of so many measurements.
+    pub round_trips: u64,
+    pub(crate) sweeps: u64,
+}
+
+/// Who and what is there now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Peers, whether their media is up or not.
+    pub peers: usize,
+    /// Connections on which peers send.
+    pub producers: usize,
+    /// Connections on which they receive.
+    pub consumers: usize,
+}
+
+impl Counters {
+    pub(crate) fn peer(&mut self, stats: &PeerStats) {
+        if let Some(loss) = stats.egress_loss_fraction {
+            self.loss_sum += f64::from(loss);
+            self.loss_reports += 1;
+        }
+        if let Some(trip) = stats.rtt {
+            self.round_trip_sum += trip.as_secs_f64();
+            self.round_trips += 1;
+        }
+    }
+}
+
+impl Room {
+    /// What has happened since the start.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Who and what is there now.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let producers = self.peers.values().filter(|peer| peer.producer.is_some()).count();
+        Census { peers: self.peers.len(), producers, consumers: self.links.len().saturating_sub(producers) }
+    }
+}

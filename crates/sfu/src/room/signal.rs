@@ -1,0 +1,161 @@
+//! Signaling as it is read and written: `docs/PROTOCOL.md` (the gateway's words) and `docs/MEDIA.md` (the clients').
+
+use model::id::{PeerId, RoomId};
+use serde::{Deserialize, Serialize};
+
+/// Anything that the gateway sends: its own messages, and handshakes as clients sent them.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(crate) enum Incoming {
+    /// About a client's own connection.
+    Producer(Handshake),
+    /// About the connection on which a client receives another peer.
+    Consumer(Handshake),
+    /// A client's signaling is gone.
+    ClientDisconnect {
+        client_id: PeerId,
+        #[serde(default)]
+        connection_id: Option<String>,
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// A request succeeded.
+    Ack { request_id: String },
+    /// A request failed.
+    Error {
+        #[serde(default)]
+        request_id: Option<String>,
+        status: u16,
+        #[serde(default)]
+        code: String,
+    },
+    /// What later versions may say.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Whether a client meant to go. The original gateway gave no reason, and its clients never come back.
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Reason {
+    Lost,
+    #[default]
+    #[serde(other)]
+    Left,
+}
+
+/// A client's handshake. Its candidates are not read: the SFU is ICE-lite, and learns where a client is from the
+/// client's own checks.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Handshake {
+    pub(crate) sender: PeerId,
+    #[serde(default)]
+    pub(crate) remote_peer_id: Option<PeerId>,
+    #[serde(default)]
+    pub(crate) connection_id: Option<String>,
+    #[serde(default)]
+    pub(crate) negotiation: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(crate) description: Option<Description>,
+}
+
+impl Handshake {
+    /// The number of the offer; what is no whole number counts as absent.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.negotiation.as_ref().and_then(serde_json::Value::as_u64)
+    }
+}
+
+/// An `RTCSessionDescriptionInit`.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Description {
+    #[serde(rename = "type")]
+    pub(crate) kind: DescriptionKind,
+    #[serde(default)]
+    pub(crate) sdp: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DescriptionKind {
+    Offer,
+    Answer,
+    Rollback,
+    #[serde(other)]
+    Other,
+}
+
+/// A handshake to a client.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outgoing<'a> {
+    r#type: &'static str,
+    sender: &'a RoomId,
+    receiver: &'a PeerId,
+    room_id: &'a RoomId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_peer_id: Option<&'a PeerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negotiation: Option<u64>,
+    description: Description,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a, T> {
+    action: &'static str,
+    request_id: &'a str,
+    data: T,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Leave {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    if_spare: bool,
+}
+
+/// The answer to a client's offer.
+pub(crate) fn answer(id: &str, room: &RoomId, peer: &PeerId, number: Option<u64>, sdp: String) -> String {
+    let description = Description { kind: DescriptionKind::Answer, sdp };
+    request(id, "handshake", Outgoing {
+        r#type: "producer",
+        sender: room,
+        receiver: peer,
+        room_id: room,
+        remote_peer_id: None,
+        negotiation: number,
+        description,
+    })
+}
+
+/// An offer of another peer's media.
+pub(crate) fn offer(
+    id: &str,
+    room: &RoomId,
+    (peer, remote): (&PeerId, &PeerId),
+    number: u64,
+    sdp: String,
+) -> String {
+    let description = Description { kind: DescriptionKind::Offer, sdp };
+    request(id, "handshake", Outgoing {
+        r#type: "consumer",
+        sender: room,
+        receiver: peer,
+        room_id: room,
+        remote_peer_id: Some(remote),
+        negotiation: Some(number),
+        description,
+    })
+}
+
+/// The room is given up; with `if_spare`, only if the pool does not need it.
+pub(crate) fn leave(id: &str, if_spare: bool) -> String {
+    request(id, "leave", Leave { if_spare })
+}
+
+fn request<T: Serialize>(request_id: &str, action: &'static str, data: T) -> String {
+    // Strings and numbers under string keys: nothing here can fail to serialise.
+    serde_json::to_string(&Request { action, request_id, data }).unwrap_or_default()
+}

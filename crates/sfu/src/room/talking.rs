@@ -1,0 +1,177 @@
+//! The data channels: chat, and who is there with what switched on.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+use str0m::channel::{ChannelData, ChannelId};
+
+use super::Room;
+use super::limits::{MAX_CHANNEL_MESSAGE, MAX_CHANNEL_QUEUE};
+use super::link::Link;
+use super::peer::{Peer, PeerKey};
+use super::producer::Channels;
+
+/// Whether a peer can be reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Here,
+    /// Its signaling is gone; its media is kept for a while.
+    Lost,
+    /// It has been removed.
+    Gone,
+}
+
+impl Room {
+    /// A peer can be told of the others.
+    pub(super) fn channel_opened(&mut self, key: PeerKey, channel: ChannelId) {
+        let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return };
+        if producer.channels.features == channel {
+            producer.channels.open = true;
+            let others: Vec<String> =
+                self.peers.iter().filter(|(other, _)| **other != key).filter_map(|(_, peer)| state(peer)).collect();
+            for text in others {
+                self.tell(key, Channel::Features, text);
+            }
+        }
+        self.flush(key);
+    }
+
+    /// A peer has said something on a channel. What does not parse is dropped.
+    pub(super) fn channel_said(&mut self, now: Instant, key: PeerKey, data: &ChannelData) {
+        if data.data.len() > MAX_CHANNEL_MESSAGE {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(producer) = peer.producer.as_ref() else { return };
+        let (chat, features) = (producer.channels.chat, producer.channels.features);
+        let Ok(message) = serde_json::from_slice::<Map<String, Value>>(&data.data) else { return };
+        let may = peer.talk.take(now);
+        if data.id == chat && may {
+            self.chat(key, message);
+        } else if data.id == features {
+            self.take_features(now, key, message, may);
+        }
+    }
+
+    fn chat(&mut self, key: PeerKey, mut message: Map<String, Value>) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        message.insert("from".into(), peer.id.as_str().into());
+        self.counters.chats += 1;
+        self.tell_others(key, Channel::Chat, &Value::Object(message).to_string());
+    }
+
+    /// Keeps what a peer says of itself, and passes it on; a little later if it says too much.
+    fn take_features(&mut self, now: Instant, key: PeerKey, mut message: Map<String, Value>, may: bool) {
+        let connection = message.remove("connectionId").and_then(|id| id.as_str().map(str::to_owned));
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        message.insert("id".into(), peer.id.as_str().into());
+        message.remove("presence");
+        let greeting = message.remove("initialConnect");
+        peer.features = Some(message);
+        peer.untold = true;
+        if may {
+            self.tell_features(key, greeting);
+        }
+        self.heard_from(now, key, connection);
+    }
+
+    /// Tells the others what a peer last said of itself.
+    pub(super) fn tell_features(&mut self, key: PeerKey, greeting: Option<Value>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.untold = false;
+        let Some(mut message) = described(peer) else { return };
+        message.extend(greeting.map(|greeting| ("initialConnect".to_owned(), greeting)));
+        self.tell_others(key, Channel::Features, &Value::Object(message).to_string());
+    }
+
+    /// Tells the others that a peer can be reached, or no longer.
+    pub(super) fn tell_presence(&mut self, key: PeerKey, presence: Presence) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        let mut message = described(peer).unwrap_or_else(|| {
+            let blank = json!({ "id": peer.id.as_str(), "features": {} });
+            blank.as_object().cloned().unwrap_or_default()
+        });
+        let word = match presence {
+            Presence::Here => "here",
+            Presence::Lost => "lost",
+            Presence::Gone => "gone",
+        };
+        message.insert("presence".into(), word.into());
+        self.tell_others(key, Channel::Features, &Value::Object(message).to_string());
+    }
+
+    fn tell_others(&mut self, key: PeerKey, channel: Channel, text: &str) {
+        let others: Vec<PeerKey> = self.peers.keys().copied().filter(|other| *other != key).collect();
+        for other in others {
+            self.tell(other, channel, text.to_owned());
+        }
+    }
+
+    /// Puts a message into a peer's queue, and sends what its channels take.
+    fn tell(&mut self, key: PeerKey, channel: Channel, text: String) {
+        let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return };
+        let channels = &mut producer.channels;
+        // Until its channel is open a peer is told nothing: it is brought up to date then.
+        if !channels.open {
+            return;
+        }
+        let id = match channel {
+            Channel::Chat => channels.chat,
+            Channel::Features => channels.features,
+        };
+        channels.queue.push_back((id, text));
+        if channels.queue.len() > MAX_CHANNEL_QUEUE {
+            channels.queue.pop_front();
+        }
+        self.flush(key);
+    }
+
+    /// Sends what waits for a peer's channels, as far as they take it.
+    pub(super) fn flush(&mut self, key: PeerKey) {
+        let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return };
+        if producer.channels.queue.is_empty() {
+            return;
+        }
+        if let Some(link) = self.links.touch(producer.link) {
+            drain(&mut producer.channels, link);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Channel {
+    Chat,
+    Features,
+}
+
+fn drain(channels: &mut Channels, link: &mut Link) {
+    while let Some((id, text)) = channels.queue.front() {
+        let taken = link.with(|rtc| {
+            let mut channel = rtc.channel(*id)?;
+            channel.write(false, text.as_bytes()).ok()
+        });
+        if taken.flatten() != Some(true) {
+            break;
+        }
+        channels.queue.pop_front();
+    }
+}
+
+/// A peer's last features, with what the room knows of it.
+fn described(peer: &Peer) -> Option<Map<String, Value>> {
+    let mut message = peer.features.clone()?;
+    let features = message.entry("features").or_insert_with(|| json!({}));
+    if let Some(features) = features.as_object_mut() {
+        features.insert("speaking".into(), peer.voice.speaks().into());
+    }
+    Some(message)
+}
+
+/// What a newcomer is told of a peer.
+fn state(peer: &Peer) -> Option<String> {
+    let mut message = described(peer)?;
+    if peer.lost.is_some() {
+        message.insert("presence".into(), "lost".into());
+    }
+    Some(Value::Object(message).to_string())
+}

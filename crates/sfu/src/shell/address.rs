@@ -1,0 +1,130 @@
+//! Where clients reach the SFU: what it is told, else what a STUN server sees, else what a web server sees.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::environment::Environment;
+use super::media::Media;
+use super::stun;
+
+/// The waits for a STUN server's answer.
+const STUN_WAITS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_millis(1_000), Duration::from_millis(1_500)];
+/// Who else tells an address.
+const CHECK_HOST: &str = "checkip.amazonaws.com";
+/// How long that may take.
+const CHECK_WAIT: Duration = Duration::from_secs(5);
+/// The most of its answer that is read.
+const CHECK_BYTES: u64 = 4_096;
+
+/// The address to bind: what is asked for, else the one from which the outside is reached.
+pub(super) fn bound(environment: &Environment) -> IpAddr {
+    if let Some(ip) = environment.bind {
+        return ip;
+    }
+    let public = environment.public.first();
+    if let Some(loopback) = public.filter(|ip| ip.is_loopback()) {
+        return *loopback;
+    }
+    route(public.is_some_and(IpAddr::is_ipv6)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// The local address of the default route. Nothing is sent: connecting a datagram socket only looks the route up.
+fn route(v6: bool) -> Option<IpAddr> {
+    // Addresses for documentation (RFC 5737, RFC 3849): they are routed like any other, and are nobody's.
+    let (any, far): (IpAddr, IpAddr) = if v6 {
+        (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
+    } else {
+        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into())
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((far, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// The addresses that the candidates say.
+///
+/// # Errors
+/// A sentence, when there is no telling.
+pub(super) async fn advertised(
+    environment: &Environment,
+    media: &Media,
+    tls: Arc<ClientConfig>,
+) -> Result<Vec<SocketAddr>, String> {
+    if !environment.public.is_empty() {
+        return Ok(environment.public.iter().map(|ip| SocketAddr::new(*ip, media.port())).collect());
+    }
+    for server in &environment.stun {
+        if let Some(seen) = ask_stun(server, media).await {
+            // Behind a NAT that changes ports the port is the one that it has opened.
+            return Ok(vec![seen]);
+        }
+    }
+    match timeout(CHECK_WAIT, ask_web(tls)).await {
+        Ok(Some(ip)) => Ok(vec![SocketAddr::new(ip, media.port())]),
+        _ => Err(format!(
+            "the public address is unknown: neither a STUN server of RTC_CONFIG nor {CHECK_HOST} tells it; set PUBLIC_IP"
+        )),
+    }
+}
+
+async fn ask_stun(server: &str, media: &Media) -> Option<SocketAddr> {
+    let v6 = media.is_v6();
+    let server = lookup_host(server).await.ok()?.find(|address| address.is_ipv6() == v6)?;
+    let id: [u8; 12] = rand::random();
+    for wait in STUN_WAITS {
+        let answer = async {
+            loop {
+                let answer = media.ask(server, &stun::request(id)).await?;
+                if let Some(seen) = stun::response(&answer, id) {
+                    return Some(seen);
+                }
+            }
+        };
+        if let Ok(Some(seen)) = timeout(wait, answer).await {
+            return Some(seen);
+        }
+    }
+    None
+}
+
+/// Asks over HTTPS: the answer's body is the address.
+async fn ask_web(tls: Arc<ClientConfig>) -> Option<IpAddr> {
+    let stream = TcpStream::connect((CHECK_HOST, 443)).await.ok()?;
+    let name = ServerName::try_from(CHECK_HOST).ok()?;
+    let mut stream = TlsConnector::from(tls).connect(name, stream).await.ok()?;
+    let request = format!("GET / HTTP/1.1\r\nHost: {CHECK_HOST}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    // A server that closes without a TLS farewell has said all the same what it had to.
+    let _ = stream.take(CHECK_BYTES).read_to_string(&mut answer).await;
+    web_answer(&answer)
+}
+
+fn web_answer(answer: &str) -> Option<IpAddr> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.split(' ').nth(1).filter(|status| *status == "200")?;
+    body.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_web_server_s_answer_is_an_address_or_nothing() {
+        let answer = |status: &str, body: &str| format!("HTTP/1.1 {status}\r\nServer: x\r\n\r\n{body}\n");
+        assert_eq!(web_answer(&answer("200 OK", "192.0.2.7")), Some(Ipv4Addr::new(192, 0, 2, 7).into()));
+        assert_eq!(web_answer(&answer("503 Busy", "192.0.2.7")), None);
+        assert_eq!(web_answer(&answer("200 OK", "<html>")), None);
+        assert_eq!(web_answer("HTTP/1.1 200 OK"), None);
+    }
+}

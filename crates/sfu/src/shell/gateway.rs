@@ -1,0 +1,304 @@
+//! The socket to the gateway: identified, kept alive, replaced before its time is up, opened again when it breaks.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::{SinkExt, StreamExt};
+use model::id::RoomId;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+use super::environment::Environment;
+
+type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// How long opening a socket and identifying on it may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long the answer to a ping may take.
+const PONG: Duration = Duration::from_secs(10);
+/// How long a socket that has been replaced is still read.
+const DRAIN: Duration = Duration::from_secs(5);
+/// The pause before the first attempt to reconnect; it doubles …
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// … up to this.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// The least life of a socket before it is renewed, whatever the gateway's clock says.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+/// What the room is told.
+pub(super) enum Word {
+    /// There is an identified socket.
+    Opened,
+    /// There is none any more.
+    Closed,
+    /// What the gateway said on it.
+    Message(String),
+    /// The gateway will not have this SFU: a sentence.
+    Refused(String),
+}
+
+/// The task that holds the socket.
+pub(super) struct Gateway {
+    door: Door,
+    ping: Duration,
+    words: mpsc::Sender<Word>,
+    outgoing: mpsc::UnboundedReceiver<String>,
+}
+
+/// How a socket is opened.
+#[derive(Clone)]
+struct Door {
+    /// With the room's secret in it.
+    url: String,
+    room: RoomId,
+    renew_early: Duration,
+    tls: Arc<ClientConfig>,
+}
+
+/// A successor on its way.
+type Renewal = JoinHandle<Result<Socket, Failure>>;
+
+/// A socket on which the gateway has taken us for who we are.
+struct Socket {
+    stream: Stream,
+    /// When to have another.
+    renew: Instant,
+}
+
+/// Why there is no socket.
+enum Failure {
+    /// It may be there a little later.
+    Later,
+    /// It will never be.
+    Never(String),
+}
+
+/// Why a socket is no longer served.
+enum End {
+    Broken,
+    Renewed(Box<Socket>),
+    Refused(String),
+    /// Another SFU has the room now.
+    Replaced,
+}
+
+impl Gateway {
+    pub(super) fn new(
+        environment: &Environment,
+        tls: Arc<ClientConfig>,
+        words: mpsc::Sender<Word>,
+        outgoing: mpsc::UnboundedReceiver<String>,
+    ) -> Self {
+        let door = Door {
+            url: environment.signal_url.clone(),
+            room: environment.room.clone(),
+            renew_early: environment.renew_early,
+            tls,
+        };
+        Self { door, ping: environment.ping, words, outgoing }
+    }
+
+    /// Holds a socket for as long as the process lives.
+    pub(super) async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match open(self.door.clone()).await {
+                Ok(socket) => {
+                    pause = FIRST_PAUSE;
+                    if let Err(sentence) = self.hold(socket).await {
+                        return self.say(Word::Refused(sentence)).await;
+                    }
+                }
+                Err(Failure::Later) => {}
+                Err(Failure::Never(sentence)) => return self.say(Word::Refused(sentence)).await,
+            }
+            sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
+            pause = (pause * 2).min(MAX_PAUSE);
+        }
+    }
+
+    /// Serves a socket and its successors, until one breaks.
+    async fn hold(&mut self, mut socket: Socket) -> Result<(), String> {
+        loop {
+            // What was meant for a socket before this one is kept by the room, and will be said again.
+            while self.outgoing.try_recv().is_ok() {}
+            self.say(Word::Opened).await;
+            match self.serve(&mut socket).await {
+                End::Renewed(newer) => {
+                    let older = std::mem::replace(&mut socket, *newer);
+                    tokio::spawn(drain(older.stream, self.words.clone()));
+                }
+                End::Broken => {
+                    self.say(Word::Closed).await;
+                    tracing::warn!("the socket to the gateway broke");
+                    return Ok(());
+                }
+                End::Refused(sentence) => return Err(sentence),
+                End::Replaced => return Err("another SFU has taken this room".into()),
+            }
+        }
+    }
+
+    /// Serves a socket until it ends, or its successor is there. The gateway ends a socket as soon as its successor
+    /// has identified, which may be before we know of that.
+    async fn serve(&mut self, socket: &mut Socket) -> End {
+        let mut renewal = None;
+        let end = self.serve_until(socket, &mut renewal).await;
+        match (end, renewal) {
+            (End::Broken | End::Replaced, Some(task)) => match task.await {
+                Ok(Ok(newer)) => End::Renewed(Box::new(newer)),
+                Ok(Err(Failure::Never(sentence))) => End::Refused(sentence),
+                Ok(Err(Failure::Later)) | Err(_) => End::Broken,
+            },
+            (end, _) => end,
+        }
+    }
+
+    async fn serve_until(&mut self, socket: &mut Socket, renewal: &mut Option<Renewal>) -> End {
+        let mut ping = Instant::now() + self.ping;
+        let mut deadline: Option<Instant> = None;
+        let mut renew = socket.renew;
+        loop {
+            tokio::select! {
+                message = socket.stream.next() => {
+                    deadline = None;
+                    match message {
+                        Some(Ok(Message::Text(text))) => match read(&text) {
+                            Some(Own::GoAway) => return End::Replaced,
+                            Some(Own::Pong) => {}
+                            None => self.say(Word::Message(text.as_str().to_owned())).await,
+                        },
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Broken,
+                        Some(Ok(_)) => {}
+                    }
+                }
+                Some(text) = self.outgoing.recv() => {
+                    if socket.stream.send(Message::text(text)).await.is_err() {
+                        return End::Broken;
+                    }
+                }
+                () = sleep_until(ping) => {
+                    ping = Instant::now() + self.ping;
+                    deadline = Some(Instant::now() + PONG);
+                    if socket.stream.send(Message::text(r#"{"action":"ping"}"#)).await.is_err() {
+                        return End::Broken;
+                    }
+                }
+                () = sleep_until(deadline.unwrap_or(ping)), if deadline.is_some() => return End::Broken,
+                () = sleep_until(renew), if renewal.is_none() => {
+                    *renewal = Some(tokio::spawn(open(self.door.clone())));
+                }
+                opened = finished(renewal) => {
+                    *renewal = None;
+                    match opened {
+                        Ok(newer) => return End::Renewed(Box::new(newer)),
+                        Err(Failure::Later) => renew = Instant::now() + FIRST_PAUSE * 8,
+                        Err(Failure::Never(sentence)) => return End::Refused(sentence),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn say(&self, word: Word) {
+        // Without a room there is nothing to tell.
+        let _ = self.words.send(word).await;
+    }
+}
+
+async fn finished(renewal: &mut Option<Renewal>) -> Result<Socket, Failure> {
+    match renewal {
+        Some(task) => task.await.unwrap_or(Err(Failure::Later)),
+        None => std::future::pending().await,
+    }
+}
+
+/// What the gateway says to the socket alone.
+enum Own {
+    Pong,
+    GoAway,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum Reply {
+    Identified { reconnect_before: u64 },
+    Error {
+        #[serde(default)]
+        request_id: Option<String>,
+        status: u16,
+        code: String,
+    },
+    Pong,
+    GoAway,
+    #[serde(other)]
+    Other,
+}
+
+fn read(text: &str) -> Option<Own> {
+    match serde_json::from_str(text).ok()? {
+        Reply::Pong => Some(Own::Pong),
+        Reply::GoAway => Some(Own::GoAway),
+        Reply::Identified { .. } | Reply::Error { .. } | Reply::Other => None,
+    }
+}
+
+/// Reads what a replaced socket still brings.
+async fn drain(mut stream: Stream, words: mpsc::Sender<Word>) {
+    let rest = async {
+        while let Some(Ok(message)) = stream.next().await {
+            if let Message::Text(text) = message
+                && read(&text).is_none()
+            {
+                let _ = words.send(Word::Message(text.as_str().to_owned())).await;
+            }
+        }
+    };
+    let _ = timeout(DRAIN, rest).await;
+    let _ = stream.close(None).await;
+}
+
+async fn open(door: Door) -> Result<Socket, Failure> {
+    timeout(CONNECT, identify(&door)).await.unwrap_or(Err(Failure::Later))
+}
+
+async fn identify(door: &Door) -> Result<Socket, Failure> {
+    let tls = Connector::Rustls(Arc::clone(&door.tls));
+    let opened = connect_async_tls_with_config(&door.url, None, true, Some(tls)).await;
+    let (mut stream, _) = opened.map_err(|_| Failure::Later)?;
+    let data = json!({ "type": "sfu", "id": door.room.as_str(), "features": ["candidates", "ice-lite"] });
+    let request = json!({ "action": "identify", "requestId": "identify", "data": data });
+    stream.send(Message::text(request.to_string())).await.map_err(|_| Failure::Later)?;
+    while let Some(Ok(message)) = stream.next().await {
+        let Message::Text(text) = message else { continue };
+        match serde_json::from_str(&text) {
+            Ok(Reply::Identified { reconnect_before }) => {
+                return Ok(Socket { stream, renew: Instant::now() + life(reconnect_before, door.renew_early) });
+            }
+            Ok(Reply::Error { request_id, status, code }) if request_id.as_deref() == Some("identify") => {
+                return Err(match status {
+                    401 | 403 => Failure::Never("the gateway does not accept the token of SIGNAL_SERVER_URL".into()),
+                    404 | 410 => Failure::Never(format!("the room is not there any more ({code})")),
+                    _ => Failure::Later,
+                });
+            }
+            Ok(Reply::GoAway) => return Err(Failure::Later),
+            _ => {}
+        }
+    }
+    Err(Failure::Later)
+}
+
+/// How long a socket is used: until a little before the gateway wants another in its place.
+fn life(reconnect_before: u64, early: Duration) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = Duration::from_millis(reconnect_before).saturating_sub(now);
+    left.saturating_sub(early.min(left / 2)).max(LEAST_LIFE)
+}

@@ -1,0 +1,131 @@
+//! Sockets, the clock and the process around the [`room`](crate::room).
+
+mod address;
+mod environment;
+mod gateway;
+mod logging;
+mod media;
+mod metrics;
+mod process;
+mod stun;
+mod tcp;
+mod tls;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::room::{Exit, Output, Room, Settings};
+use environment::Environment;
+use gateway::Word;
+use media::Media;
+use metrics::Snapshot;
+
+/// The whole program.
+pub async fn main() -> ExitCode {
+    logging::init();
+    let variable = |name: &str| std::env::var(name).ok();
+    if std::env::args().any(|argument| argument == "--health") {
+        return metrics::check(environment::metrics_port(&variable).unwrap_or_default()).await;
+    }
+    let result = match Environment::read(variable) {
+        Ok(environment) => run(environment).await,
+        Err(sentence) => Err(sentence),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            tracing::error!(reason = sentence, "the SFU ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves one room until it is given up.
+///
+/// # Errors
+/// A sentence, when there is nothing to be done.
+async fn run(environment: Environment) -> Result<(), String> {
+    let tls = tls::config()?;
+    let mut media = Media::bind(address::bound(&environment), environment.port).await?;
+    let addresses = address::advertised(&environment, &media, Arc::clone(&tls)).await?;
+    let mut asked = metrics::serve(environment.metrics_port).await?;
+    let settings = Settings {
+        room_idle: environment.room_idle,
+        pool_idle: environment.pool_idle,
+        peer_grace: environment.peer_grace,
+        identify_limit: environment.identify_limit,
+        gateway_limit: environment.gateway_limit,
+        ..Settings::new(environment.room.clone(), addresses)
+    };
+    let mut room = Room::new(settings, Instant::now());
+    let (to_gateway, outgoing) = mpsc::unbounded_channel();
+    let (incoming, mut from_gateway) = mpsc::channel(256);
+    let gateway = gateway::Gateway::new(&environment, tls, incoming, outgoing);
+    let gateway = tokio::spawn(gateway.run());
+    let failed = |error: std::io::Error| format!("signals cannot be awaited: {error}");
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
+    tracing::info!(room.id = %environment.room, port = media.port(), "the SFU has started");
+    let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + metrics::INTERVAL, metrics::INTERVAL);
+    let mut before = Snapshot::of(&room);
+    let exit = loop {
+        if let Some(exit) = act(&mut room, &mut media, &to_gateway) {
+            break exit;
+        }
+        let timeout = tokio::time::Instant::from_std(room.next_timeout());
+        tokio::select! {
+            biased;
+            _ = terminated.recv() => room.leave(Instant::now()),
+            _ = interrupted.recv() => room.leave(Instant::now()),
+            Some(word) = from_gateway.recv() => hear(&mut room, word)?,
+            Some(asked) = asked.recv() => drop(asked.send(Snapshot::of(&room))),
+            _ = minute.tick() => {
+                let now = Snapshot::of(&room);
+                report(&metrics::line(&environment.room, &before, &now, metrics::INTERVAL));
+                before = now;
+            }
+            () = media.ready() => media.receive(&mut room),
+            () = tokio::time::sleep_until(timeout) => room.handle_timeout(Instant::now()),
+        }
+    };
+    gateway.abort();
+    match exit {
+        Exit::Left => Ok(()),
+        Exit::Failed(sentence) => Err(sentence),
+    }
+}
+
+fn hear(room: &mut Room, word: Word) -> Result<(), String> {
+    let now = Instant::now();
+    match word {
+        Word::Opened => room.gateway_opened(now),
+        Word::Message(text) => room.handle_signal(now, &text),
+        Word::Closed => room.gateway_closed(now),
+        Word::Refused(sentence) => return Err(sentence),
+    }
+    Ok(())
+}
+
+/// Writes a line that is no log line of ours: CloudWatch reads it as it is.
+fn report(line: &str) {
+    // A closed standard output is nobody's loss.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Does what the room wants done.
+fn act(room: &mut Room, media: &mut Media, gateway: &mpsc::UnboundedSender<String>) -> Option<Exit> {
+    while let Some(output) = room.poll(Instant::now()) {
+        match output {
+            Output::Transmit(transmit) => media.send(&transmit),
+            // The room keeps it until it is acknowledged.
+            Output::Signal(text) => drop(gateway.send(text)),
+            Output::Exit(exit) => return Some(exit),
+        }
+    }
+    None
+}

@@ -1,0 +1,279 @@
+//! A world for a room: clients that are str0m too, a network and a gateway, and a clock that only tests move.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use arbiter_sfu::room::{Exit, Output, Room, Settings};
+use model::id::RoomId;
+use serde_json::{Value, json};
+use str0m::net::{Protocol, Receive};
+use str0m::{Input, Rtc};
+
+use super::client::Client;
+
+/// Where the room is.
+pub const SFU: &str = "203.0.113.1:3478";
+/// How far the clock is moved at once.
+const STEP: Duration = Duration::from_millis(5);
+
+/// A packet or a message on its way.
+struct Travelling<T> {
+    due: Instant,
+    order: u64,
+    what: T,
+}
+
+enum Parcel {
+    ToRoom(SocketAddr, Vec<u8>),
+    ToClient(SocketAddr, Vec<u8>),
+    SignalToRoom(String),
+    SignalToClient(String, Value),
+}
+
+/// Everything.
+pub struct World {
+    pub room: Room,
+    pub now: Instant,
+    pub clients: BTreeMap<String, Client>,
+    pub exit: Option<Exit>,
+    /// Everything that the room has said to the gateway.
+    pub said: Vec<Value>,
+    /// Of a thousand packets to and from clients, so many are lost.
+    pub loss: u64,
+    /// Packets from and to these addresses are lost.
+    pub dead: Vec<SocketAddr>,
+    /// Signaling takes up to so much longer, so that messages overtake each other.
+    pub jitter: Duration,
+    /// Signaling messages arrive twice.
+    pub repeats: bool,
+    /// What the gateway answers to the room's requests in place of `ack`.
+    pub refusals: Vec<(u16, &'static str)>,
+    /// Whether the room's messages get through at all.
+    pub delivers: bool,
+    pub latency: Duration,
+    /// The bits a second that each address takes; the rest queues, and is lost beyond 200 ms.
+    pub bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
+    travelling: Vec<Travelling<Parcel>>,
+    order: u64,
+    dice: u64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let now = Instant::now();
+        let mut settings = Settings::new(room_id(), vec![SFU.parse().unwrap()]);
+        change(&mut settings);
+        let mut room = Room::new(settings, now);
+        room.gateway_opened(now);
+        Self {
+            room,
+            now,
+            clients: BTreeMap::new(),
+            exit: None,
+            said: vec![],
+            loss: 0,
+            dead: vec![],
+            jitter: Duration::ZERO,
+            repeats: false,
+            refusals: vec![],
+            delivers: true,
+            latency: Duration::from_millis(10),
+            bottleneck: BTreeMap::new(),
+            travelling: vec![],
+            order: 0,
+            dice: 1,
+        }
+    }
+
+    /// A number below `sides`, the same in each run.
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.dice >> 33) % sides
+    }
+
+    pub fn client(&mut self, id: &str) -> &mut Client {
+        self.clients.get_mut(id).unwrap()
+    }
+
+    /// A client with a microphone and a camera joins.
+    pub fn join(&mut self, id: &str) {
+        let mut client = Client::new(id, self.now);
+        client.microphone();
+        client.camera(&[None]);
+        self.enter(client);
+    }
+
+    /// A client joins with what it has.
+    pub fn enter(&mut self, mut client: Client) {
+        let now = self.now;
+        client.offer(now);
+        self.clients.insert(client.id.clone(), client);
+        self.collect();
+    }
+
+    /// What the gateway says.
+    pub fn gateway(&mut self, message: &Value) {
+        self.room.handle_signal(self.now, &message.to_string());
+        self.collect();
+    }
+
+    pub fn disconnect(&mut self, id: &str, connection: &str, reason: &str) {
+        let notice = json!({ "type": "clientDisconnect", "clientId": id, "connectionId": connection, "reason": reason });
+        self.gateway(&notice);
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    pub fn seconds(&mut self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    /// Lets time pass until something is so.
+    pub fn until(&mut self, what: &str, limit: u64, mut so: impl FnMut(&mut Self) -> bool) {
+        let end = self.now + Duration::from_secs(limit);
+        while !so(self) {
+            assert!(self.now < end, "not within {limit} s: {what}");
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        self.now += STEP;
+        let now = self.now;
+        self.travelling.sort_by_key(|travelling| (travelling.due, travelling.order));
+        while self.travelling.first().is_some_and(|first| first.due <= now) {
+            let first = self.travelling.remove(0);
+            self.deliver(first.what);
+            self.collect();
+        }
+        while self.exit.is_none() && self.room.next_timeout() <= now {
+            self.room.handle_timeout(now);
+            self.collect();
+        }
+        for client in self.clients.values_mut() {
+            client.tick(now);
+        }
+        self.collect();
+    }
+
+    fn deliver(&mut self, parcel: Parcel) {
+        let now = self.now;
+        match parcel {
+            Parcel::ToRoom(source, bytes) => self.room.handle_packet(now, Protocol::Udp, source, &bytes),
+            Parcel::ToClient(destination, bytes) => {
+                for client in self.clients.values_mut() {
+                    client.receive(now, destination, &bytes);
+                }
+            }
+            Parcel::SignalToRoom(text) => self.room.handle_signal(now, &text),
+            Parcel::SignalToClient(receiver, message) => {
+                if let Some(client) = self.clients.get_mut(&receiver) {
+                    client.signal(now, &message);
+                }
+            }
+        }
+    }
+
+    /// Puts on its way whatever anybody has to send.
+    fn collect(&mut self) {
+        while let Some(output) = self.room.poll(self.now) {
+            match output {
+                Output::Transmit(transmit) => {
+                    let bytes = transmit.contents.to_vec();
+                    self.packet(transmit.destination, Parcel::ToClient(transmit.destination, bytes));
+                }
+                Output::Signal(text) => self.said_by_room(&text),
+                Output::Exit(exit) => self.exit = Some(exit),
+            }
+        }
+        let now = self.now;
+        let mut packets = vec![];
+        let mut signals = vec![];
+        for client in self.clients.values_mut() {
+            packets.append(&mut client.packets);
+            signals.append(&mut client.signals);
+        }
+        for (source, bytes) in packets {
+            self.packet(source, Parcel::ToRoom(source, bytes));
+        }
+        for signal in signals {
+            self.travel_signal(now, || Parcel::SignalToRoom(signal.to_string()));
+        }
+    }
+
+    fn packet(&mut self, client: SocketAddr, parcel: Parcel) {
+        let lost = self.dead.contains(&client) || (self.loss > 0 && self.roll(1_000) < self.loss);
+        let mut due = self.now + self.latency;
+        if let (Some((rate, free)), Parcel::ToClient(_, bytes)) = (self.bottleneck.get_mut(&client), &parcel) {
+            let begins = (*free).max(self.now);
+            if begins > self.now + Duration::from_millis(200) {
+                return;
+            }
+            *free = begins + Duration::from_micros(bytes.len() as u64 * 8_000_000 / *rate);
+            due += *free - self.now;
+        }
+        if !lost {
+            self.order += 1;
+            self.travelling.push(Travelling { due, order: self.order, what: parcel });
+        }
+    }
+
+    fn travel_signal(&mut self, now: Instant, parcel: impl Fn() -> Parcel) {
+        for _ in 0..=u64::from(self.repeats) {
+            let late = self.jitter.as_millis();
+            let late = if late == 0 { 0 } else { self.roll(u64::try_from(late).unwrap()) };
+            self.order += 1;
+            let due = now + self.latency + Duration::from_millis(late);
+            self.travelling.push(Travelling { due, order: self.order, what: parcel() });
+        }
+    }
+
+    fn said_by_room(&mut self, text: &str) {
+        let message: Value = serde_json::from_str(text).unwrap();
+        self.said.push(message.clone());
+        if !self.delivers {
+            return;
+        }
+        let request = message["requestId"].clone();
+        if let Some((status, code)) = self.refusals.pop() {
+            let error = json!({ "type": "error", "requestId": request, "status": status, "code": code, "message": "" });
+            return self.travel_signal(self.now, || Parcel::SignalToRoom(error.to_string()));
+        }
+        let ack = json!({ "type": "ack", "requestId": request });
+        self.travel_signal(self.now, || Parcel::SignalToRoom(ack.to_string()));
+        if message["action"] == "handshake" {
+            let data = &message["data"];
+            let receiver = data["receiver"].as_str().unwrap().to_owned();
+            self.travel_signal(self.now, || Parcel::SignalToClient(receiver.clone(), data.clone()));
+        }
+    }
+
+    /// How many offers of a kind the room has made to somebody.
+    pub fn offers_to(&self, receiver: &str) -> usize {
+        let offers = self.said.iter().filter(|said| said["data"]["description"]["type"] == "offer");
+        offers.filter(|said| said["data"]["receiver"] == receiver).count()
+    }
+}
+
+pub fn room_id() -> RoomId {
+    RoomId::try_from("room".to_owned()).unwrap()
+}
+
+/// Gives a packet to a connection.
+pub fn receive(rtc: &mut Rtc, now: Instant, destination: SocketAddr, bytes: &[u8]) {
+    let source = SFU.parse().unwrap();
+    if let Ok(packet) = Receive::new(Protocol::Udp, source, destination, bytes) {
+        let _ = rtc.handle_input(Input::Receive(now, packet));
+    }
+}
