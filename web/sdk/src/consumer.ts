@@ -1,0 +1,199 @@
+import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
+import { IncomingOffers } from "./offers.js";
+import { identityOf } from "./sdp.js";
+import type { Description, Handshake } from "./wire.js";
+
+/** A consumer that stays disconnected for so long while the producer connection works is given back, in milliseconds. */
+const DISCONNECTED_MS = 5_000;
+/** A connection is given back at most so often, in milliseconds: at first, and when that has not helped for long. */
+const ROLLBACK_MS = { first: 1_000, most: 30_000 };
+/** So long after it was given back another should have been offered, in milliseconds. */
+const OFFER_MS = 5_000;
+
+/** What consumer connections need to know. */
+export interface ConsumerOptions {
+  config: () => RTCConfiguration;
+  style: () => CandidateStyle;
+  /** Whether this person's own connection works: if not, that is the trouble, and not the consumer's. */
+  producerConnected: () => boolean;
+}
+
+/** What a consumer connection tells. */
+export interface ConsumerHooks {
+  send(content: Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">): void;
+  /** A new connection begins. */
+  offered(): void;
+  /** The streams that the peer sends now. */
+  streams(streams: MediaStream[]): void;
+  track(track: MediaStreamTrack, stream: MediaStream): void;
+  state(state: RTCPeerConnectionState): void;
+}
+
+/** What one other peer sends, on one connection after the other. */
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #hooks: ConsumerHooks;
+  readonly #offers = new IncomingOffers();
+  readonly #streams = new Map<string, MediaStream>();
+  #box = new CandidateBox();
+  #sender: CandidateSender;
+  #connection: RTCPeerConnection | undefined;
+  #answer: { negotiation?: number; description: Description } | undefined;
+  /** Messages are taken one after the other, as setting a description takes a while. */
+  #queue: Promise<void> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Times that a connection was given back since one worked, and when that may be done again. */
+  #rollbacks = 0;
+  #rollbackAt = Number.NEGATIVE_INFINITY;
+  #ended = false;
+
+  constructor(options: ConsumerOptions, hooks: ConsumerHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#sender = this.#newSender();
+  }
+
+  /** For figures. */
+  get connection(): RTCPeerConnection | undefined {
+    return this.#connection;
+  }
+
+  /** The stream of a received track, by the track's id. */
+  streamOf(trackId: string): string | undefined {
+    for (const stream of this.#streams.values()) if (stream.getTrackById(trackId)) return stream.id;
+    return undefined;
+  }
+
+  /** Takes a handshake of type `consumer`. */
+  handle(handshake: Handshake): void {
+    this.#queue = this.#queue.then(() => (this.#ended ? undefined : this.#take(handshake)));
+  }
+
+  /** Other ICE servers, for what is gathered from now on. */
+  configure(): void {
+    this.#connection?.setConfiguration(this.#options.config());
+  }
+
+  /** The producer connection works again, or the state changed: sees whether this connection does. */
+  check(): void {
+    clearTimeout(this.#timer);
+    const state = this.#connection?.connectionState;
+    if (state === "connected") this.#rollbacks = 0;
+    if (this.#ended || !this.#options.producerConnected()) return;
+    if (state === "failed") this.#giveBack();
+    if (state === "disconnected") this.#timer = setTimeout(() => this.#giveBack(), DISCONNECTED_MS);
+  }
+
+  /** The peer is gone. It may come back, with a new connection. */
+  retire(): void {
+    clearTimeout(this.#timer);
+    this.#offers.retire();
+    this.#disconnect();
+  }
+
+  /** Ends it. The hooks hear nothing more. */
+  close(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#disconnect();
+  }
+
+  async #take({ negotiation, description, candidate, candidates }: Handshake): Promise<void> {
+    if (description?.type === "offer") return this.#offered(negotiation, description);
+    await this.#candidates(this.#box.add(candidates ?? (candidate ? [candidate] : [])));
+  }
+
+  async #offered(negotiation: number | undefined, offer: Description): Promise<void> {
+    const identity = identityOf(offer.sdp);
+    const verdict = this.#offers.judge(negotiation, identity);
+    if (verdict === "stale") return;
+    if (verdict === "repeated") {
+      // The answer was lost, or crossed the repetition.
+      if (this.#answer && this.#answer.negotiation === negotiation) this.#hooks.send(this.#answer);
+      return;
+    }
+    if (verdict === "new" || !this.#connection) this.#connect();
+    const connection = this.#connection;
+    if (!connection) return;
+    try {
+      await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+      await connection.setLocalDescription();
+    } catch {
+      if (!this.#ended) this.#giveBack();
+      return;
+    }
+    if (this.#ended) return;
+    const description: Description = { type: "answer", sdp: connection.localDescription?.sdp ?? "" };
+    this.#answer = { description, ...(negotiation !== undefined && { negotiation }) };
+    this.#hooks.send(this.#answer);
+    this.#prune();
+    await this.#candidates(this.#box.described(identity.ufrag));
+  }
+
+  /** A new connection in place of the one there was, if any. */
+  #connect(): void {
+    if (this.#connection) this.#disconnect();
+    const connection = new RTCPeerConnection(this.#options.config());
+    this.#connection = connection;
+    connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
+    connection.onconnectionstatechange = () => {
+      this.#hooks.state(connection.connectionState);
+      this.check();
+    };
+    connection.ontrack = ({ track, streams }) =>
+      this.#received(track, streams[0] ?? new MediaStream([track]));
+    this.#hooks.offered();
+  }
+
+  #disconnect(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (!connection) return;
+    this.#sender.end();
+    this.#sender = this.#newSender();
+    this.#box = new CandidateBox();
+    this.#streams.clear();
+    connection.onicecandidate = null;
+    connection.onconnectionstatechange = null;
+    connection.ontrack = null;
+    connection.close();
+  }
+
+  #received(track: MediaStreamTrack, stream: MediaStream): void {
+    this.#streams.set(stream.id, stream);
+    this.#hooks.streams([...this.#streams.values()]);
+    this.#hooks.track(track, stream);
+  }
+
+  /** Streams whose last track went with the last negotiation. */
+  #prune(): void {
+    const before = this.#streams.size;
+    for (const [id, stream] of this.#streams) if (stream.getTracks().length === 0) this.#streams.delete(id);
+    if (this.#streams.size !== before) this.#hooks.streams([...this.#streams.values()]);
+  }
+
+  async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {
+    for (const candidate of candidates) {
+      // One that this browser cannot read is no loss.
+      await this.#connection?.addIceCandidate(candidate).catch(() => undefined);
+    }
+  }
+
+  /** This connection is of no use: the SFU begins another. */
+  #giveBack(): void {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    if (now < this.#rollbackAt) {
+      this.#timer = setTimeout(() => this.#giveBack(), this.#rollbackAt - now);
+      return;
+    }
+    this.#rollbackAt = now + Math.min(ROLLBACK_MS.most, ROLLBACK_MS.first * 2 ** this.#rollbacks);
+    this.#rollbacks += 1;
+    this.#hooks.send({ description: { type: "rollback", sdp: "" } });
+    this.#timer = setTimeout(() => this.check(), OFFER_MS);
+  }
+
+  #newSender(): CandidateSender {
+    return new CandidateSender(this.#options.style, (content) => this.#hooks.send(content));
+  }
+}

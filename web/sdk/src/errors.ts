@@ -1,0 +1,40 @@
+import type { RoomErrorInit } from "./types.js";
+
+/** What went wrong in a call. `message` may be shown; `code` is for programs. */
+export class RoomError extends Error implements RoomErrorInit {
+  override readonly name = "RoomError";
+  /** See {@link RoomErrorInit.code}. */
+  readonly code: string;
+  /** HTTP's meaning, when the gateway said it. */
+  readonly status?: number;
+  /** The call is over because of it. */
+  readonly fatal: boolean;
+
+  constructor(init: RoomErrorInit, options?: { cause?: unknown }) {
+    super(init.message, options);
+    this.code = init.code;
+    this.fatal = init.fatal;
+    if (init.status !== undefined) this.status = init.status;
+  }
+
+  /** The same error, as one that ends the call. */
+  asFatal(): RoomError {
+    const { code, message, status } = this;
+    return this.fatal ? this : new RoomError({ code, message, ...(status && { status }), fatal: true });
+  }
+}
+
+/** Whatever was thrown, as a {@link RoomError}. */
+export function toRoomError(thrown: unknown, code: string, message: string, fatal: boolean): RoomError {
+  return thrown instanceof RoomError ? thrown : new RoomError({ code, message, fatal }, { cause: thrown });
+}
+
+/** What `join` throws when `leave` was called in the meantime. */
+export function leftBeforeJoined(): RoomError {
+  return new RoomError({ code: "left", message: "The call was left before it was joined.", fatal: false });
+}
+
+/** The same request may succeed later (docs/PROTOCOL.md, "Errors"). */
+export function isTransient(error: { status?: number }): boolean {
+  return error.status === 429 || error.status === 500 || error.status === 503;
+}

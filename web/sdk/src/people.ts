@@ -1,0 +1,220 @@
+import type { Features, Peer, PeerState } from "./types.js";
+
+/** How long people are kept on the screen while the call moves to another SFU, in milliseconds. */
+const SUSPENDED_MS = 20_000;
+/** The longest name that is shown. */
+const LONGEST_NAME = 64;
+
+/** What becomes of people. */
+export interface PeopleHooks {
+  joined(peer: Peer): void;
+  left(peer: Peer, reason: "left" | "lost"): void;
+  changed(peer: Peer): void;
+  features(peer: Peer): void;
+  speaking(peerId: string, speaking: boolean): void;
+  track(peer: Peer, track: MediaStreamTrack, stream: MediaStream, source: "camera" | "screen"): void;
+}
+
+interface Entry {
+  peer: Peer;
+  lost: boolean;
+  connection: RTCPeerConnectionState | undefined;
+  wasConnected: boolean;
+  streams: readonly MediaStream[];
+  /** Streams that were said to be a screen: they never become the camera. */
+  screens: Set<string>;
+  /** The source that each track was announced with. */
+  announced: Map<MediaStreamTrack, "camera" | "screen">;
+  /** Kept while the call moves to another SFU. */
+  suspended: ReturnType<typeof setTimeout> | undefined;
+  connectionId: string | undefined;
+}
+
+/** Who else is in the room (docs/MEDIA.md, "Who is there"). */
+export class People {
+  readonly #hooks: PeopleHooks;
+  readonly #entries = new Map<string, Entry>();
+  readonly #peers = new Map<string, Peer>();
+
+  constructor(hooks: PeopleHooks) {
+    this.#hooks = hooks;
+  }
+
+  /** Everybody, as they are now. The same object always. */
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#peers;
+  }
+
+  /** A message of the features channel about somebody else. Says whether it tells that the peer is gone. */
+  told(id: string, message: Record<string, unknown>): boolean {
+    if (message.presence === "gone") {
+      this.gone(id, "lost");
+      return true;
+    }
+    const told = readFeatures(message.features);
+    const isNew = !this.#entries.has(id);
+    const entry = this.#present(id, told);
+    entry.lost = message.presence === "lost";
+    if (typeof message.connectionId === "string") entry.connectionId = message.connectionId;
+    const before = entry.peer.features;
+    const features = told ?? before;
+    if (typeof features.screen === "string") entry.screens.add(features.screen);
+    this.#update(entry, { features });
+    if (told && (isNew || !sameFeatures(before, features))) this.#hooks.features(entry.peer);
+    const speaking = features.speaking === true;
+    if (speaking !== (!isNew && before.speaking === true)) this.#hooks.speaking(id, speaking);
+    return false;
+  }
+
+  /** A connection with the peer's media begins. */
+  offered(id: string): void {
+    const entry = this.#present(id);
+    entry.connection = "new";
+    this.#update(entry, {});
+  }
+
+  /** The connection with the peer's media is in another state. */
+  connection(id: string, state: RTCPeerConnectionState): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.connection = state;
+    entry.wasConnected ||= state === "connected";
+    this.#update(entry, {});
+  }
+
+  /** The streams that the peer sends now. */
+  streams(id: string, streams: readonly MediaStream[]): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.streams = streams;
+    this.#update(entry, {});
+  }
+
+  /** A track arrived. */
+  track(id: string, track: MediaStreamTrack, stream: MediaStream): void {
+    const entry = this.#entries.get(id);
+    if (entry) this.#announce(entry, track, stream);
+  }
+
+  /** The gateway says that the peer left. A socket that the peer has replaced since does not count. Says whether it is gone. */
+  left(id: string, connectionId: string): boolean {
+    const entry = this.#entries.get(id);
+    if (!entry || (entry.connectionId !== undefined && entry.connectionId !== connectionId)) return false;
+    this.gone(id, "left");
+    return true;
+  }
+
+  /** The peer is gone. */
+  gone(id: string, reason: "left" | "lost"): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    clearTimeout(entry.suspended);
+    this.#entries.delete(id);
+    this.#peers.delete(id);
+    this.#hooks.left(entry.peer, reason);
+  }
+
+  /** The call moves to another SFU: everybody is kept for a while, until they are back. */
+  suspend(): void {
+    for (const [id, entry] of this.#entries) {
+      clearTimeout(entry.suspended);
+      entry.suspended = setTimeout(() => this.gone(id, "lost"), SUSPENDED_MS);
+      entry.connection = undefined;
+      this.#update(entry, {});
+    }
+  }
+
+  /** The call is over. Nobody is told. */
+  clear(): void {
+    for (const entry of this.#entries.values()) clearTimeout(entry.suspended);
+    this.#entries.clear();
+    this.#peers.clear();
+  }
+
+  /** The entry of somebody of whom something was heard. */
+  #present(id: string, features: Features = { audio: false, video: false }): Entry {
+    const known = this.#entries.get(id);
+    if (known) {
+      clearTimeout(known.suspended);
+      known.suspended = undefined;
+      return known;
+    }
+    const peer: Peer = { id, features, state: "connecting", camera: undefined, screen: undefined };
+    const entry: Entry = {
+      peer,
+      lost: false,
+      connection: undefined,
+      wasConnected: false,
+      streams: [],
+      screens: new Set(),
+      announced: new Map(),
+      suspended: undefined,
+      connectionId: undefined,
+    };
+    entry.peer = { ...peer, state: stateOf(entry, features) };
+    this.#entries.set(id, entry);
+    this.#peers.set(id, entry.peer);
+    this.#hooks.joined(entry.peer);
+    return entry;
+  }
+
+  /** Makes a new snapshot, and tells if it differs from the last one. */
+  #update(entry: Entry, change: { features?: Features }): void {
+    const before = entry.peer;
+    const features = change.features ?? before.features;
+    const screen = entry.streams.find((stream) => stream.id === features.screen);
+    const camera = entry.streams.find((stream) => !entry.screens.has(stream.id));
+    const state = stateOf(entry, features);
+    const same =
+      state === before.state &&
+      camera === before.camera &&
+      screen === before.screen &&
+      sameFeatures(features, before.features);
+    if (same) return;
+    entry.peer = { id: before.id, features, state, camera, screen };
+    this.#peers.set(before.id, entry.peer);
+    this.#hooks.changed(entry.peer);
+    for (const stream of entry.streams) {
+      for (const track of stream.getTracks()) {
+        if (entry.announced.has(track)) this.#announce(entry, track, stream);
+      }
+    }
+  }
+
+  /** Tells of a track; again, should features that came later say that it is another source. */
+  #announce(entry: Entry, track: MediaStreamTrack, stream: MediaStream): void {
+    const source = entry.screens.has(stream.id) ? "screen" : "camera";
+    if (entry.announced.get(track) === source) return;
+    entry.announced.set(track, source);
+    this.#hooks.track(entry.peer, track, stream, source);
+  }
+}
+
+function stateOf(entry: Entry, features: Features): PeerState {
+  if (entry.lost || entry.suspended !== undefined) return "reconnecting";
+  if (entry.connection === "connected") return "connected";
+  if (entry.connection === undefined) {
+    // Somebody who only watches has no media to connect.
+    const sends = features.audio || features.video || typeof features.screen === "string";
+    if (!sends) return "connected";
+  }
+  return entry.wasConnected ? "reconnecting" : "connecting";
+}
+
+/** Reads what came over the wire: whatever else it holds is kept, known fields have their types. */
+function readFeatures(value: unknown): Features | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const { audio, video, name, screen, speaking, ...others } = value as Record<string, unknown>;
+  return {
+    ...others,
+    audio: audio === true,
+    video: video === true,
+    ...(typeof name === "string" && { name: [...name].slice(0, LONGEST_NAME).join("") }),
+    ...(screen !== undefined && { screen: typeof screen === "string" ? screen : null }),
+    ...(typeof speaking === "boolean" && { speaking }),
+  };
+}
+
+function sameFeatures(a: Features, b: Features): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}

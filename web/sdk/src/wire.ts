@@ -1,0 +1,103 @@
+/** A description as it goes over the wire. An empty `rollback` gives a consumer connection back (docs/MEDIA.md). */
+export interface Description {
+  type: "offer" | "answer" | "rollback";
+  sdp: string;
+}
+
+/** The `data` of a handshake (docs/MEDIA.md, "Connections"). */
+export interface Handshake {
+  type: "producer" | "consumer";
+  sender: string;
+  receiver?: string;
+  roomId: string;
+  /** Whose media a consumer connection carries. */
+  remotePeerId?: string;
+  /** With an offer: the socket that the client has now. */
+  connectionId?: string;
+  negotiation?: number;
+  description?: Description;
+  candidate?: RTCIceCandidateInit;
+  candidates?: RTCIceCandidateInit[];
+}
+
+/** The answer to an identify (docs/PROTOCOL.md). */
+export interface Identified {
+  type: "identified";
+  peerId: string;
+  roomId: string;
+  connectionId: string;
+  /** Epoch milliseconds by the gateway's clock. */
+  reconnectBefore: number;
+  iceServers: RTCIceServer[];
+  features: string[];
+}
+
+/** A request that failed. `requestId` is there when the request had one. */
+export interface Refusal {
+  type: "error";
+  requestId?: string;
+  status: number;
+  code: string;
+  message: string;
+}
+
+/** What the gateway itself says beside answers (docs/PROTOCOL.md, "What the gateway says"). */
+export type Notice =
+  | { type: "clientDisconnect"; clientId: string; connectionId: string; reason: "left" | "lost" }
+  | { type: "sfuDisconnect"; roomId: string; claimAfterMs: number }
+  | { type: "sfuConnect"; roomId: string }
+  | { type: "goAway"; reason: string };
+
+/** Anything that a socket brings and that this library knows. */
+export type Incoming =
+  | Handshake
+  | Notice
+  | Refusal
+  | (Identified & { requestId?: string })
+  | { type: "ack"; requestId: string }
+  | { type: "pong" };
+
+const KNOWN = new Set([
+  "producer",
+  "consumer",
+  "clientDisconnect",
+  "sfuDisconnect",
+  "sfuConnect",
+  "goAway",
+  "error",
+  "identified",
+  "ack",
+  "pong",
+]);
+
+/**
+ * Reads what came over a socket. Unknown types and what is not JSON give `undefined`. API Gateway's own failures
+ * (`{"message", "connectionId", "requestId"}`, where `requestId` is not ours) read as a refusal without a `requestId`.
+ */
+export function parse(text: unknown): Incoming | undefined {
+  if (typeof text !== "string") return undefined;
+  const message = parseObject(text);
+  if (!message) return undefined;
+  if (message.type === undefined && typeof message.message === "string") {
+    const throttled = message.message === "Too Many Requests";
+    return {
+      type: "error",
+      status: throttled ? 429 : 500,
+      code: throttled ? "too_many_requests" : "internal_error",
+      message: message.message,
+    };
+  }
+  return KNOWN.has(message.type as string) ? (message as unknown as Incoming) : undefined;
+}
+
+/** The JSON object that a text holds, else `undefined`. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Sfu } from "./sfu.js";
+import { until } from "./until.js";
+
+const root = fileURLToPath(new URL("../../../../", import.meta.url));
+
+/** The local gateway, as `make gateway` builds it. */
+export const gatewayProgram = join(
+  process.env["CARGO_TARGET_DIR"] ?? join(root, "target"),
+  "debug/arbiter-local",
+);
+
+/** A local gateway of this test file's own. Its tasks are SFUs that the test plays. */
+export class Gateway {
+  readonly httpUrl: string;
+  readonly signalUrl: string;
+  readonly #adminUrl: string;
+  readonly #process: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(process: ChildProcess, folder: string) {
+    const urls = JSON.parse(readFileSync(join(folder, "urls.json"), "utf8"));
+    this.httpUrl = urls.httpUrl;
+    this.signalUrl = urls.signalUrl;
+    this.#adminUrl = urls.adminUrl;
+    this.#process = process;
+    this.#folder = folder;
+  }
+
+  /** Starts one; `parameters` are the template's. */
+  static async start(parameters = ""): Promise<Gateway> {
+    const folder = mkdtempSync(join(tmpdir(), "arbiter-client-"));
+    const task = fileURLToPath(new URL("task.mjs", import.meta.url));
+    const options = ["run", "--port", "0", "--in-memory", "--no-throttle", "--quiet", "--local-dir", folder];
+    const process_ = spawn(gatewayProgram, [...options, "--parameters", parameters], {
+      cwd: root,
+      env: { ...process.env, SFU_COMMAND: `${process.execPath} ${task} ${folder}` },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    await until("the local gateway", () => {
+      if (process_.exitCode !== null) throw new Error("the local gateway ended");
+      return existsSync(join(folder, "urls.json"));
+    });
+    return new Gateway(process_, folder);
+  }
+
+  /** Plays the SFU of the next room that is started. */
+  async sfu(features?: string[]): Promise<Sfu> {
+    const task = await until("a task", () =>
+      readdirSync(this.#folder).find((name) => name.endsWith(".task")),
+    );
+    const url = readFileSync(join(this.#folder, task), "utf8");
+    renameSync(join(this.#folder, task), join(this.#folder, `${task}.taken`));
+    return Sfu.start(url, task.replace(".task", ""), features);
+  }
+
+  /** A free room and its SFU. */
+  async room(features?: string[]): Promise<Sfu> {
+    const answer = await fetch(`${this.httpUrl}/createRoom`, { method: "PUT" });
+    if (!answer.ok) throw new Error(`createRoom: ${answer.status} ${await answer.text()}`);
+    return this.sfu(features);
+  }
+
+  /** Makes something go wrong (README, "Break it on purpose"); gives back what ends it. */
+  async fault(fault: Record<string, unknown>): Promise<() => Promise<void>> {
+    await fetch(`${this.#adminUrl}/faults`, { method: "POST", body: JSON.stringify(fault) });
+    return async () => {
+      await fetch(`${this.#adminUrl}/faults`, { method: "DELETE" });
+    };
+  }
+
+  /** Cuts every socket. */
+  async cut(): Promise<void> {
+    await fetch(`${this.#adminUrl}/cut`, { method: "POST", body: "{}" });
+  }
+
+  /** Stops it, and every task. */
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill("SIGTERM");
+    await ended;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
