@@ -1,0 +1,55 @@
+import type { Peer, Self } from "@arbiter/client";
+import { useRef } from "react";
+import { nameOf } from "../people.ts";
+import { MOST_TILES, type Participant, participantsOf, visibleOf } from "./participants.ts";
+import { place, Tile } from "./Tile.tsx";
+import { stage, tile } from "./tiling.ts";
+import { useSize } from "./useSize.ts";
+
+/** Everybody, in tiles as large as they can be; a shared screen gets most of the place, and the people a strip. */
+export function Grid({ self, peers }: { self: Self; peers: readonly Peer[] }) {
+  const element = useRef<HTMLUListElement>(null);
+  const { width, height } = useSize(element);
+  const { people, screens } = participantsOf(self, peers);
+  const staged = screens[screens.length - 1];
+  const others = [...screens.slice(0, -1), ...people];
+  const { shown, hidden } = visibleOf(others, MOST_TILES);
+  const count = shown.length + (hidden.length > 0 ? 1 : 0);
+  const gap = width < 520 ? 6 : 12;
+  const layout = staged
+    ? stage(count, width, height, gap)
+    : { stage: undefined, tiles: tile(count, { x: 0, y: 0, width, height }, gap) };
+  const fullName = (one: Participant) => (one.self ? nameOf(self.features) : one.name);
+  const rest = layout.tiles[shown.length];
+  return (
+    <ul className="arbiter-grid" ref={element} aria-label="People in the call">
+      {staged && layout.stage && width > 0 && (
+        <Tile key={staged.key} participant={staged} fullName={staged.name} rect={layout.stage} staged />
+      )}
+      {shown.map((participant, index) => {
+        const rect = layout.tiles[index];
+        return (
+          rect && (
+            <Tile
+              key={participant.key}
+              participant={participant}
+              fullName={fullName(participant)}
+              rect={rect}
+              staged={false}
+            />
+          )
+        );
+      })}
+      {hidden.length > 0 && rest && (
+        <li
+          className="arbiter-tile arbiter-rest"
+          style={place(rest)}
+          title={hidden.map((one) => one.name).join(", ")}
+        >
+          +{hidden.length}
+          <span className="arbiter-hidden"> more people</span>
+        </li>
+      )}
+    </ul>
+  );
+}

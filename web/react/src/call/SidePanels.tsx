@@ -1,0 +1,94 @@
+import type { Chosen } from "../media/acquire.ts";
+import { DeviceSelect } from "../media/DeviceSelect.tsx";
+import { InviteLink } from "../screens/InviteLink.tsx";
+import type { UseRoom } from "../useRoom.ts";
+import { Panel } from "./Panel.tsx";
+import type { Actions } from "./useActions.ts";
+import { SHORTCUTS } from "./useShortcuts.ts";
+
+/** What the settings show and change. */
+export interface SettingsProps {
+  call: UseRoom;
+  chosen: Readonly<Chosen>;
+  inviteUrl: string | undefined;
+  actions: Actions;
+  onChoose(kind: MediaDeviceKind, deviceId: string): void;
+  onName(name: string): void;
+  onClose(): void;
+}
+
+/** Devices, name, and the way to what has no button of its own. */
+export function Settings({ call, chosen, inviteUrl, actions, onChoose, onName, onClose }: SettingsProps) {
+  const media = { devices: call.devices, chosen };
+  const speakers = typeof HTMLMediaElement.prototype.setSinkId === "function";
+  return (
+    <Panel title="Settings" name="settings" onClose={onClose}>
+      <div className="arbiter-panel-body">
+        <DeviceSelect
+          kind="audioinput"
+          label="Microphone"
+          media={media}
+          stream={call.self.camera}
+          onChoose={onChoose}
+        />
+        <DeviceSelect
+          kind="videoinput"
+          label="Camera"
+          media={media}
+          stream={call.self.camera}
+          onChoose={onChoose}
+        />
+        {speakers && (
+          <DeviceSelect
+            kind="audiooutput"
+            label="Speaker"
+            media={media}
+            stream={call.self.camera}
+            onChoose={onChoose}
+          />
+        )}
+        {media.devices.every((device) => device.label === "") && (
+          <p className="arbiter-text">Turn on the microphone or the camera to choose a device.</p>
+        )}
+        <label className="arbiter-field">
+          <span>Your name</span>
+          <input
+            className="arbiter-input"
+            defaultValue={call.self.features.name ?? ""}
+            maxLength={64}
+            placeholder="Guest"
+            onBlur={(event) => onName(event.target.value)}
+            onKeyDown={(event) => event.key === "Enter" && onName(event.currentTarget.value)}
+          />
+        </label>
+        <div className="arbiter-panel-links">
+          {inviteUrl && <InviteLink url={inviteUrl} label="Copy the link to this call" />}
+          <button type="button" className="arbiter-link" onClick={actions.toggleStatistics}>
+            Figures about the connection <kbd>i</kbd>
+          </button>
+          <button type="button" className="arbiter-link" onClick={actions.toggleShortcuts}>
+            Keyboard shortcuts <kbd>?</kbd>
+          </button>
+        </div>
+      </div>
+    </Panel>
+  );
+}
+
+/** The list of keys. */
+export function Shortcuts({ onClose }: { onClose(): void }) {
+  return (
+    <Panel title="Keyboard shortcuts" name="shortcuts" onClose={onClose}>
+      <dl className="arbiter-panel-body arbiter-keys">
+        {SHORTCUTS.map(({ key, text }) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}

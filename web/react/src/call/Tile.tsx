@@ -1,0 +1,101 @@
+import { memo, useRef } from "react";
+import { ExpandIcon, MicrophoneOffIcon, ScreenIcon } from "../icons.tsx";
+import { Video } from "../media/Video.tsx";
+import { colourOf, initials } from "../people.ts";
+import type { Participant } from "./participants.ts";
+import type { Rect } from "./tiling.ts";
+
+/** One person or screen, and where it is. */
+export interface TileProps {
+  participant: Participant;
+  /** The name behind "You". */
+  fullName: string;
+  rect: Rect;
+  staged: boolean;
+}
+
+/** A tile: picture or initials, name, microphone, and what is wrong with the connection. */
+export const Tile = memo(function Tile({ participant, fullName, rect, staged }: TileProps) {
+  const element = useRef<HTMLLIElement>(null);
+  const { name, kind, self, stream, video, muted, speaking, status } = participant;
+  const classes = ["arbiter-tile", `arbiter-colour-${colourOf(participant.id)}`];
+  if (speaking) classes.push("arbiter-speaking");
+  if (staged) classes.push("arbiter-staged");
+  if (status) classes.push("arbiter-waiting");
+  return (
+    <li
+      ref={element}
+      className={classes.join(" ")}
+      style={place(rect)}
+      data-peer={participant.id}
+      data-kind={kind}
+    >
+      {kind === "person" && (
+        <span className="arbiter-avatar" aria-hidden="true">
+          {initials(fullName)}
+        </span>
+      )}
+      {video && stream && (
+        <Video
+          stream={stream}
+          label={`${name}, picture`}
+          mirrored={self && kind === "person"}
+          whole={kind === "screen"}
+        />
+      )}
+      {status && (
+        <span className="arbiter-status">
+          <i className="arbiter-spinner" />
+          <span>{status}</span>
+        </span>
+      )}
+      {staged && document.fullscreenEnabled && (
+        <button
+          type="button"
+          className="arbiter-expand"
+          aria-label="Full screen"
+          title="Full screen"
+          onClick={() => void toggleFullScreen(element.current)}
+        >
+          <ExpandIcon />
+        </button>
+      )}
+      <span className="arbiter-name">
+        {kind === "screen" && <ScreenIcon />}
+        {kind === "person" && muted && (
+          <span className="arbiter-muted" title="Microphone is off">
+            <MicrophoneOffIcon />
+            <span className="arbiter-hidden">Microphone is off.</span>
+          </span>
+        )}
+        <span className="arbiter-name-text">{name}</span>
+      </span>
+    </li>
+  );
+}, same);
+
+/** Where a tile is, without a layout for each: the browser moves it by a transform. */
+export function place({ x, y, width, height }: Rect) {
+  return {
+    transform: `translate(${Math.round(x)}px, ${Math.round(y)}px)`,
+    width: Math.round(width),
+    height: Math.round(height),
+  };
+}
+
+async function toggleFullScreen(element: HTMLElement | null): Promise<void> {
+  // Refused within a frame that may not: then the button does nothing, and the stage is large anyway.
+  if (document.fullscreenElement) await document.exitFullscreen().catch(() => undefined);
+  else await element?.requestFullscreen().catch(() => undefined);
+}
+
+function same(a: TileProps, b: TileProps): boolean {
+  return (
+    a.staged === b.staged &&
+    a.fullName === b.fullName &&
+    (["x", "y", "width", "height"] as const).every((key) => a.rect[key] === b.rect[key]) &&
+    (Object.keys(a.participant) as (keyof Participant)[]).every(
+      (key) => a.participant[key] === b.participant[key],
+    )
+  );
+}

@@ -1,0 +1,40 @@
+import { type RefObject, useEffect, useRef } from "react";
+import type { Actions } from "./useActions.ts";
+
+/** The keys of a call, and what they do, in the order in which they are listed. */
+export const SHORTCUTS: readonly { key: string; text: string; action: keyof Actions }[] = [
+  { key: "m", text: "Microphone on or off", action: "toggleMicrophone" },
+  { key: "v", text: "Camera on or off", action: "toggleCamera" },
+  { key: "s", text: "Share screen, or stop", action: "toggleScreen" },
+  { key: "c", text: "Chat", action: "toggleChat" },
+  { key: "i", text: "Figures about the connection", action: "toggleStatistics" },
+  { key: "?", text: "These shortcuts", action: "toggleShortcuts" },
+];
+
+/**
+ * Listens to the keys of a call: anywhere on the page while nothing has the focus, else only while it is inside the component,
+ * so that the page around it keeps its own keys. Never while somebody is typing.
+ */
+export function useShortcuts(root: RefObject<HTMLElement | null>, actions: Actions): void {
+  const latest = useRef(actions);
+  latest.current = actions;
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+      if (isTyping(event.target)) return;
+      const focused = document.activeElement;
+      if (focused && focused !== document.body && !root.current?.contains(focused)) return;
+      const shortcut = SHORTCUTS.find(({ key }) => key === event.key.toLowerCase());
+      if (!shortcut) return;
+      event.preventDefault();
+      latest.current[shortcut.action]();
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [root]);
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+}

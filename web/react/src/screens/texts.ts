@@ -1,0 +1,95 @@
+import type { RoomState } from "@arbiter/client";
+
+/** A headline and what to do. */
+export interface Words {
+  title: string;
+  text: string;
+}
+
+/** What a state of joining means to the person who waits. `asking`: for the camera and the microphone. */
+export function progressWords(state: RoomState | "asking"): Words {
+  switch (state) {
+    case "asking":
+      return {
+        title: "Camera and microphone",
+        text: "Your browser asks whether this page may use them. The call works without, too.",
+      };
+    case "starting":
+      return { title: "Starting a room", text: "This takes up to a minute the first time." };
+    case "joining":
+    case "joined":
+    case "reconnecting":
+      return { title: "Joining", text: "Setting up sound and picture." };
+    default:
+      return { title: "Finding the room", text: "One moment." };
+  }
+}
+
+/** An error that ended a call, for people. What is not known by its code is shown in the words that came with it. */
+export function errorWords(error: { code: string; message: string } | undefined): Words {
+  switch (error?.code) {
+    case "no_room":
+      return {
+        title: "No room is free",
+        text: "All rooms are taken at the moment. Try again in a few minutes.",
+      };
+    case "start_failed":
+      return {
+        title: "The room did not start",
+        text: "Something went wrong while it was being started. Trying again often helps.",
+      };
+    case "unreachable":
+      return {
+        title: "No connection",
+        text: "The call could not be reached. Check your network, and try again.",
+      };
+    case "media_failed":
+      return {
+        title: "No sound and picture came through",
+        text: "Your network may be blocking calls. Try another network, or turn off the VPN if you use one.",
+      };
+    case "replaced":
+      return {
+        title: "You joined somewhere else",
+        text: "This call goes on in another tab or on another device.",
+      };
+    case "peer_in_use":
+    case "superseded":
+      return {
+        title: "You are already in this call",
+        text: "Leave it in the other tab or on the other device, then try again.",
+      };
+    case "unauthorized":
+    case "forbidden":
+      return {
+        title: "You may not join this call",
+        text: "The link may be for another call, or may have expired. Ask for a new one.",
+      };
+    case "room_closed":
+    case "room_not_found":
+      return { title: "The room has closed", text: "Join again to open a new one." };
+    case "too_many_requests":
+      return { title: "It is very busy", text: "Wait a moment, and try again." };
+    case undefined:
+      return { title: "Something went wrong", text: "Try again." };
+    default:
+      return { title: "Something went wrong", text: error?.message ?? "" };
+  }
+}
+
+/** An error that the call survived, as one line. */
+export function noticeWords(error: { code: string; message: string }): string {
+  switch (error.code) {
+    case "media_refused":
+      return "The browser does not allow it. Click the icon at the left of the address bar to change that.";
+    case "media_missing":
+      return "No such device was found.";
+    case "media_busy":
+      return "The device could not be opened. Another program may be using it.";
+    case "too_many_requests":
+    case "sfu_unavailable":
+      return "The connection is slow at the moment.";
+    default:
+      return error.message;
+  }
+}
