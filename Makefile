@@ -15,7 +15,7 @@ DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 # PORT, LOCAL_DIR, PARAMETERS and SFU_COMMAND reach arbiter-local as make exports its command line. An
 # `export` here would make them empty, not absent, when they are not given.
 # What createRoom starts on this machine, unless something else is asked for.
-SFU = $(or $(SFU_COMMAND),env PUBLIC_IP=127.0.0.1 MEDIA_PORT=0 $(DEBUG)/arbiter-sfu)
+SFU = $(or $(SFU_COMMAND),env PUBLIC_IP=127.0.0.1 $(DEBUG)/arbiter-sfu)
 DEMO := web/react/dist/demo
 NODE_MODULES := web/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY := 0
@@ -103,6 +103,9 @@ build: ## Build every function for Lambda, into .aws-sam/
 	$(call first,$(or $(CARGO_TARGET_DIR),target)/lambda,First build for Lambda: about 13 minutes on two cores. Later ones: a minute for each changed function.)
 	@PATH="$(TOOLS)/cargo-lambda/bin:$$PATH" $(SAM) build $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
+image: ## Build the SFU's image and push it to ECR. [ARCHITECTURE=arm64 REPOSITORY=…]
+	@scripts/image.sh "$(or $(ARCHITECTURE),x86_64)" "$(or $(REPOSITORY),$(STACK)-sfu)"
+
 deploy: build ## Create or update a stack. The first time: PARAMETERS="SfuImage=…"
 	@$(SAM) deploy --stack-name $(STACK) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
@@ -148,5 +151,5 @@ gateway:
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help invoke lint-web logs policies run \
+.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help image invoke lint-web logs policies run \
 	smoke templates test test-rust test-web token watch web

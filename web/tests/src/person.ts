@@ -15,6 +15,7 @@ declare global {
 
 /** What arrives from one other person. Counters, from the browser's own statistics. */
 export interface Received {
+  packets: number;
   framesDecoded: number;
   width: number;
   /** Seconds of sound, weighed by its loudness. */
@@ -43,6 +44,7 @@ export class Person {
     const page = await context.newPage();
     const person = new Person(name, page, context);
     await page.addInitScript(recordConnections);
+    await page.addInitScript(captureSmall);
     if (script) await page.addInitScript(script);
     await page.goto(url);
     return person;
@@ -74,12 +76,13 @@ export class Person {
         const peer = [...window.arbiter.peers.values()].find((peer) => peer.features.name === name);
         const stream = source === "screen" ? peer?.screen : peer?.camera;
         if (!stream) return undefined;
-        const found = { framesDecoded: 0, width: 0, audioEnergy: 0, freezes: 0, frozen: 0 };
+        const found = { packets: 0, framesDecoded: 0, width: 0, audioEnergy: 0, freezes: 0, frozen: 0 };
         for (const connection of window.connections.filter((one) => one.connectionState !== "closed")) {
           for (const receiver of connection.getReceivers()) {
             if (!stream.getTracks().includes(receiver.track)) continue;
             for (const report of (await receiver.getStats()).values()) {
               if (report.type !== "inbound-rtp") continue;
+              found.packets += report.packetsReceived ?? 0;
               found.framesDecoded += report.framesDecoded ?? 0;
               found.width = Math.max(found.width, report.frameWidth ?? 0);
               found.audioEnergy += report.totalAudioEnergy ?? 0;
@@ -138,4 +141,12 @@ function recordConnections() {
       super.setConfiguration(restricted(configuration));
     }
   };
+}
+
+/** Runs in the page before everything else: two cores encode and decode for everybody in the call. */
+function captureSmall() {
+  const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const small = { width: 320, height: 240, frameRate: 15 };
+  navigator.mediaDevices.getUserMedia = (wanted) =>
+    getUserMedia(wanted?.video ? { ...wanted, video: small } : wanted);
 }

@@ -53,7 +53,7 @@ export class Stack {
 
   static async start(options: StackOptions = {}): Promise<Stack> {
     const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "arbiter-browser-")));
-    const environment = { PUBLIC_IP: "127.0.0.1", MEDIA_PORT: "0", ...options.sfu };
+    const environment = { PUBLIC_IP: "127.0.0.1", ...options.sfu };
     const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     const parameters = Object.entries(options.parameters ?? {}).map(([name, value]) => `${name}='${value}'`);
     const child = spawn(
@@ -61,7 +61,12 @@ export class Stack {
       [
         "run",
         ...["--port", String(options.port ?? 0), "--local-dir", folder, "--bin-dir", BINARIES],
-        ...["--parameters", parameters.join(" "), "--demo", join(ROOT, "web/react/dist/demo")],
+        ...[
+          "--parameters",
+          parameters.join(" "),
+          "--demo",
+          process.env.DEMO ?? join(ROOT, "web/react/dist/demo"),
+        ],
         // The last one given for a container counts.
         ...["--container", `sfu=env ${assignments.join(" ")} ${join(BINARIES, "arbiter-sfu")}`],
         ...(options.persistent ? [] : ["--in-memory"]),

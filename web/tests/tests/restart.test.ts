@@ -11,7 +11,7 @@ import { until } from "../src/until";
 /** A program that starts an SFU which, as at ECS, does not end with the gateway. Writes its process id into `folder`. */
 async function lastingSfu(folder: string): Promise<string> {
   const script = join(folder, "sfu.sh");
-  const start = `echo $$ > ${folder}/pid; exec env PUBLIC_IP=127.0.0.1 MEDIA_PORT=0 ${BINARIES}/arbiter-sfu`;
+  const start = `echo $$ > ${folder}/pid; exec env PUBLIC_IP=127.0.0.1 ${BINARIES}/arbiter-sfu`;
   await writeFile(script, `#!/bin/sh\nsetsid sh -c '${start}' >${folder}/sfu.log 2>&1 &\n`, { mode: 0o755 });
   return script;
 }
