@@ -54,10 +54,11 @@ watch: gateway ## Serve the functions for `cargo lambda invoke`, beside a runnin
 token: needs-PATH_NAME gateway ## Mint a token for a running `make run`. PATH_NAME=… [PEER=… ROLE=…]
 	@$(DEBUG)/arbiter-local token --path "$(PATH_NAME)" $(if $(PEER),--peer "$(PEER)") $(if $(ROLE),--role "$(ROLE)")
 
-bench: ## Measure functions and relays, and print the tables of docs/BENCHMARKS.md
+bench: web ## Measure functions, relays and calls, and write the tables of docs/BENCHMARKS.md
 	$(call first,$(or $(CARGO_TARGET_DIR),target)/release/arbiter-local,First optimised build: about 20 minutes on two cores.)
 	@cargo build --release --workspace --bins
 	@cargo run --release --quiet -p arbiter-tests --bin bench
+	@cd web/tests && CHROMIUM="$$(../../scripts/program.sh chromium)" PROFILE=release npx vitest run --config bench/bench.config.ts
 
 fuzz: ## Feed every message parser with nonsense. [TARGET=… SECONDS_EACH=60]
 	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS_EACH)"

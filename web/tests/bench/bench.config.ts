@@ -7,6 +7,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 300_000,
     hookTimeout: 90_000,
-    reporters: ["basic"],
+    reporters: ["dot"],
   },
 });

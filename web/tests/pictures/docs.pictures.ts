@@ -103,7 +103,7 @@ test("a shared screen, and the chat", async () => {
   await viewer.getByRole("button", { name: /^Chat/ }).click();
   await say(viewer, "Wonderful. Who writes it up?");
   await say(others[3], "I will, by tomorrow noon.");
-  await viewer.getByText("I will, by tomorrow noon.").waitFor();
+  await viewer.locator(".arbiter-entry", { hasText: "I will, by tomorrow noon." }).waitFor();
   await until("the screen is sharp", () =>
     viewer.evaluate(
       () => (document.querySelector<HTMLVideoElement>(".arbiter-staged video")?.videoWidth ?? 0) >= 1280,

@@ -46,6 +46,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
   /** The people of the documentation's pictures. Everybody else is made up from the letters of their name. */
   const CAST: Record<string, Partial<Look>> = {
     "Amara Okafor": {
+      wall: WALLS[1] ?? [],
       style: "curly",
       skin: "#7a4a2e",
       hair: "#1c1a1d",
@@ -54,6 +55,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       glasses: false,
     },
     "Jonas Weber": {
+      wall: WALLS[5] ?? [],
       style: "short",
       skin: "#f3cfb3",
       hair: "#7b5233",
@@ -63,6 +65,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       glasses: true,
     },
     "Mei Lin": {
+      wall: WALLS[2] ?? [],
       style: "bob",
       skin: "#f0c3a2",
       hair: "#1c1a1d",
@@ -71,6 +74,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       glasses: false,
     },
     "Sofia Rossi": {
+      wall: WALLS[6] ?? [],
       style: "long",
       skin: "#e6b48f",
       hair: "#6a3a28",
@@ -79,6 +83,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       glasses: false,
     },
     "Tom Hughes": {
+      wall: WALLS[4] ?? [],
       style: "side",
       skin: "#f3cfb3",
       hair: "#b98d4f",
@@ -86,8 +91,16 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       scene: 1,
       glasses: false,
     },
-    "Leila Haddad": { style: "scarf", skin: "#d9a273", clothes: "#a9708a", scene: 2, glasses: false },
+    "Leila Haddad": {
+      wall: WALLS[3] ?? [],
+      style: "scarf",
+      skin: "#d9a273",
+      clothes: "#a9708a",
+      scene: 2,
+      glasses: false,
+    },
     "Lucas Silva": {
+      wall: WALLS[0] ?? [],
       style: "short",
       skin: "#a06a43",
       hair: "#2b211d",
@@ -97,6 +110,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       glasses: false,
     },
     "Hanna Berg": {
+      wall: WALLS[7] ?? [],
       style: "bun",
       skin: "#f0c3a2",
       hair: "#8a8583",
@@ -105,6 +119,7 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       glasses: true,
     },
     "Kofi Mensah": {
+      wall: WALLS[2] ?? [],
       style: "bald",
       skin: "#8d5a3a",
       hair: "#2b211d",
@@ -216,8 +231,10 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
     if (style === "scarf") {
       c.fillStyle = clothes;
       c.beginPath();
-      c.ellipse(0, -8, 160, 176, 0, 0, 7);
-      c.ellipse(0, 22, 106, 130, 0, 0, 7, true);
+      c.moveTo(160, -8);
+      c.ellipse(0, -8, 160, 176, 0, 0, 2 * Math.PI);
+      c.moveTo(106, 22);
+      c.ellipse(0, 22, 106, 130, 0, 0, 2 * Math.PI, true);
       c.fill("evenodd");
       return;
     }
@@ -325,6 +342,9 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
       c.bezierCurveTo(190, 216, 280, 240, 290, 440);
     });
     blob(c, tone(skin, -0.18), () => c.roundRect(-54, 90, 108, 140, [0, 0, 54, 54]));
+    if (look.style === "scarf") {
+      blob(c, tone(clothes, -0.06), () => c.roundRect(-104, 100, 208, 160, [0, 0, 90, 90]));
+    }
     c.save();
     head();
     face(c, look, time);
@@ -367,6 +387,16 @@ export function installPortraits({ width, rate, speaks }: PortraitOptions): void
 
   const name = new URLSearchParams(location.search).get("name") ?? "Guest";
   if (!navigator.mediaDevices) return;
+  const names = {
+    audioinput: "Built-in microphone",
+    videoinput: "Built-in camera",
+    audiooutput: "Built-in speakers",
+  };
+  navigator.mediaDevices.enumerateDevices = async () =>
+    (["audioinput", "videoinput", "audiooutput"] as const).map((kind) => {
+      const device = { deviceId: kind, groupId: "", kind, label: names[kind] };
+      return { ...device, toJSON: () => device };
+    });
   navigator.mediaDevices.getUserMedia = async (wanted) =>
     new MediaStream([
       ...(wanted?.video ? portrait(name).getTracks() : []),
