@@ -57,7 +57,10 @@ test("from joining to the first picture, and what a join sends", async () => {
   for (let run = 0; run < RUNS; run += 1) {
     const bob = await call.open(path, "Bob", { script: NOTE_FRAMES });
     const [socket, frame] = await until("Bob sees Ann", () =>
-      bob.page.evaluate(() => [window.firstSocket, window.firstFrame] as const),
+      bob.page.evaluate(() => {
+        const { firstSocket, firstFrame } = window;
+        return firstSocket && firstFrame ? ([firstSocket, firstFrame] as const) : undefined;
+      }),
     );
     fromSocket.push(frame - socket);
     fromPage.push(frame);
