@@ -8,6 +8,7 @@ import { remember, remembered } from "./media/remembered.ts";
 import { shownPath } from "./people.ts";
 import { Message } from "./screens/Message.tsx";
 import { errorWords, progressWords } from "./screens/texts.ts";
+import { useLatest } from "./useLatest.ts";
 import { type UseRoomOptions, useRoom } from "./useRoom.ts";
 
 /** The properties of `<Arbiter />`. */
@@ -80,10 +81,13 @@ export function Arbiter(props: ArbiterProps) {
 
   useLobbyMedia(media, stage === "lobby" && !props.autoJoin);
   useOnce(props.autoJoin === true, enter);
-  useEffect(() => onRoom?.(room), [room, onRoom]);
+  const callbacks = useLatest({ onRoom, onError });
   useEffect(() => {
-    if (error) onError?.(error);
-  }, [error, onError]);
+    callbacks.current.onRoom?.(room);
+  }, [room, callbacks]);
+  useEffect(() => {
+    if (error) callbacks.current.onError?.(error);
+  }, [error, callbacks]);
 
   return (
     <div className="arbiter" data-theme={theme} data-state={state}>
@@ -147,15 +151,14 @@ function useLobbyMedia(media: LocalMedia, open: boolean): void {
 
 /** Calls back when a call that had been joined is over: by an error, by the button, by the page's own code, or because the page was put away. */
 function useEnd(room: Room, onEnd: (state: "idle" | "failed") => void): void {
-  const latest = useRef(onEnd);
-  latest.current = onEnd;
+  const latest = useLatest(onEnd);
   useEffect(
     () =>
       room.on("state", ({ state, previous }) => {
         const over = state === "idle" || state === "failed";
         if (over && (previous === "joined" || previous === "reconnecting")) latest.current(state);
       }),
-    [room],
+    [room, latest],
   );
 }
 

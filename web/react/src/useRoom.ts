@@ -1,6 +1,7 @@
 import type { CallStatistics, Room, RoomOptions } from "@arbiter/client";
-import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { type CallSnapshot, CallStore } from "./callStore.ts";
+import { useLatest } from "./useLatest.ts";
 
 /** The options of a `Room`, and whether to join without being asked. */
 export interface UseRoomOptions extends RoomOptions {
@@ -34,8 +35,7 @@ export interface UseRoom extends CallSnapshot {
  * `name` and `token` may change under a call; any other change of the options is another call.
  */
 export function useRoom(options: UseRoomOptions): UseRoom {
-  const latest = useRef(options);
-  latest.current = options;
+  const latest = useLatest(options);
   const { httpUrl, signalUrl, path, peerId, createRooms, simulcast, name } = options;
   const withToken = options.token !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is listed is what makes another call; the rest is read from `latest`
@@ -48,7 +48,7 @@ export function useRoom(options: UseRoomOptions): UseRoom {
     const again = store.mount();
     if (!again && latest.current.autoJoin) void store.join();
     return () => store.unmount();
-  }, [store]);
+  }, [store, latest]);
 
   useEffect(() => {
     if (name !== undefined && name !== store.room.self.features.name)

@@ -1,5 +1,5 @@
 import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
-import { StrictMode } from "react";
+import { StrictMode, useState } from "react";
 import { describe, expect, it, vi } from "vitest";
 import { Arbiter, type ArbiterProps } from "../src/index.ts";
 import { machine, streamOf } from "./machine.ts";
@@ -155,6 +155,10 @@ describe("people", () => {
     screen.getByText("+6");
     expect(tile("me")).not.toBeNull();
     expect(tile("p19")).not.toBeNull();
+    for (let at = 0; at < 20; at++)
+      act(() => room.comes(`p${at}`, { features: { audio: true, video: false, speaking: true } }));
+    expect(tile("me")).not.toBeNull();
+    for (let at = 0; at < 20; at++) act(() => room.comes(`p${at}`, { camera: streamOf("audio") }));
     expect(document.querySelectorAll("audio")).toHaveLength(20);
   });
 
@@ -180,6 +184,29 @@ describe("people", () => {
     act(() => room.comes("b"));
     expect(screen.queryByText("Copied")).toBeNull();
   });
+});
+
+it("another microphone is told to the room, another loudspeaker to every voice", async () => {
+  const sinks: string[] = [];
+  HTMLMediaElement.prototype.setSinkId = async (id: string) => void sinks.push(id);
+  const room = await inCall();
+  act(() => room.comes("b", { camera: streamOf("audio") }));
+  const speaker = {
+    kind: "audiooutput",
+    deviceId: "out-2",
+    label: "Desk speaker",
+    groupId: "",
+  } as MediaDeviceInfo;
+  room.deviceList = [...machine.devices, speaker];
+  // The list is read again when a device is switched: names come with the first permission.
+  key("m");
+  fireEvent.click(button("Settings"));
+  fireEvent.change(await screen.findByRole("combobox", { name: "Microphone" }), {
+    target: { value: "mic-2" },
+  });
+  await waitFor(() => expect(room.calls).toContain("selectDevice(audioinput, mic-2)"));
+  fireEvent.change(screen.getByLabelText("Speaker"), { target: { value: "out-2" } });
+  await waitFor(() => expect(sinks).toEqual(["out-2"]));
 });
 
 describe("the chat", () => {
@@ -279,6 +306,27 @@ it("a call that the page's own code leaves is a call that was left", async () =>
   await act(() => room.leave());
   await screen.findByText("You left the call");
   expect(onLeave).toHaveBeenCalledOnce();
+});
+
+/** A page that renders again for every error, with new callbacks each time. */
+function Restless({ errors, rooms }: { errors: string[]; rooms: unknown[] }) {
+  const [, again] = useState(0);
+  const onError = ({ code }: { code: string }) => {
+    errors.push(code);
+    if (errors.length < 10) again(errors.length);
+  };
+  const onRoom = (room: unknown) => rooms.push(room);
+  return <Arbiter httpUrl="http://h" signalUrl="ws://s" path="/team" autoJoin {...{ onError, onRoom }} />;
+}
+
+it("callbacks that the page makes anew with each render are called once for each thing that happens", async () => {
+  const errors: string[] = [];
+  const rooms: unknown[] = [];
+  render(<Restless {...{ errors, rooms }} />);
+  await screen.findByLabelText("Video call");
+  act(() => void ScriptedRoom.latest.fail({ code: "media_busy", message: "x", fatal: false }));
+  expect(errors).toEqual(["media_busy"]);
+  expect(rooms).toEqual([ScriptedRoom.latest]);
 });
 
 it("the theme is the page's to choose", async () => {

@@ -56,7 +56,14 @@ describe.each(SIZES)("in %i × %i", (width, height) => {
       const best = tileSize(count, width, height, 8);
       const largest = Math.max(
         ...COUNTS.slice(0, count).map((columns) => {
-          const one = cell(columns, Math.ceil(count / columns), width, height, 8, ratiosFor(width, height));
+          const one = cell(
+            columns,
+            Math.ceil(count / columns),
+            width,
+            height,
+            8,
+            ratiosFor(count, width, height),
+          );
           return one.width * one.height;
         }),
       );
@@ -65,7 +72,7 @@ describe.each(SIZES)("in %i × %i", (width, height) => {
   );
 
   it.each(COUNTS)("%i tiles keep a shape that a face fits into", (count) => {
-    const { min, max } = ratiosFor(width, height);
+    const { min, max } = ratiosFor(count, width, height);
     for (const rect of tile(count, { x: 0, y: 0, width, height }, 8)) {
       expect(rect.width / rect.height).toBeGreaterThanOrEqual(min - CLOSE);
       expect(rect.width / rect.height).toBeLessThanOrEqual(max + CLOSE);
@@ -88,8 +95,8 @@ it("a last row that is not full is centred", () => {
 });
 
 it("portrait tiles are for upright containers", () => {
-  expect(ratiosFor(375, 812).min).toBeLessThan(1);
-  expect(ratiosFor(812, 375).min).toBeGreaterThan(1);
+  expect(ratiosFor(2, 375, 812).min).toBeLessThan(1);
+  expect(ratiosFor(2, 812, 375).min).toBeGreaterThan(1);
 });
 
 it("no place is no tiles", () => {

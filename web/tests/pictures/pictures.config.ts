@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["pictures/**/*.pictures.ts"],
     globalSetup: "src/setup.ts",
     fileParallelism: false,
-    testTimeout: 300_000,
+    testTimeout: 600_000,
     hookTimeout: 90_000,
     reporters: ["verbose"],
   },

@@ -61,7 +61,7 @@ export function Call({ call, chosen, inviteUrl, onChoose, onName, onLeave, probl
               </p>
             )}
             {call.self.screen && (
-              <p className="arbiter-banner arbiter-sharing">
+              <p className="arbiter-banner">
                 You are sharing your screen
                 <button type="button" className="arbiter-link" onClick={actions.toggleScreen}>
                   Stop

@@ -30,7 +30,7 @@ export function Controls({ call, actions, panel }: ControlsProps) {
   return (
     <fieldset className="arbiter-controls" aria-label="Controls">
       <Control
-        ref={microphone}
+        element={microphone}
         label="Microphone"
         hint={features.audio ? "Mute (m)" : "Unmute (m)"}
         pressed={features.audio}
@@ -92,7 +92,7 @@ function canShare(): boolean {
 }
 
 interface ControlProps {
-  ref?: Ref<HTMLButtonElement>;
+  element?: Ref<HTMLButtonElement>;
   label: string;
   hint: string;
   pressed?: boolean;
@@ -103,14 +103,14 @@ interface ControlProps {
   children: ReactNode;
 }
 
-function Control({ ref, label, hint, pressed, off, active, leave, onClick, children }: ControlProps) {
+function Control({ element, label, hint, pressed, off, active, leave, onClick, children }: ControlProps) {
   const classes = ["arbiter-round"];
   if (off) classes.push("arbiter-off");
   if (active) classes.push("arbiter-active");
   if (leave) classes.push("arbiter-leave");
   return (
     <button
-      {...(ref && { ref })}
+      {...(element && { ref: element })}
       type="button"
       className={classes.join(" ")}
       aria-label={label}

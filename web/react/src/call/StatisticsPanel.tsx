@@ -24,6 +24,8 @@ export function StatisticsPanel({ call, onClose }: { call: UseRoom; onClose(): v
       clearInterval(timer);
     };
   }, [statistics]);
+  // A screen that is no longer shared keeps its place in the connection, with nothing in it.
+  const inUse = (track: TrackStatistics) => track.source === "camera" || call.self.screen !== undefined;
   const names = new Map(call.peers.map((peer) => [peer.id, nameOf(peer.features)]));
   return (
     <section className="arbiter-statistics" aria-label="Figures about the connection">
@@ -36,7 +38,7 @@ export function StatisticsPanel({ call, onClose }: { call: UseRoom; onClose(): v
       </p>
       <table>
         <tbody>
-          {figures?.sent.map((track) => (
+          {figures?.sent.filter(inUse).map((track) => (
             <Row key={`sent ${track.kind} ${track.source}`} who="You" track={track} />
           ))}
           {figures?.received.flatMap(({ peerId, tracks }) =>
@@ -60,6 +62,11 @@ export function StatisticsPanel({ call, onClose }: { call: UseRoom; onClose(): v
   );
 }
 
+const NAMES = {
+  camera: { audio: "voice", video: "camera" },
+  screen: { audio: "screen sound", video: "screen" },
+};
+
 function Row({ who, track }: { who: string; track: TrackStatistics }) {
   const picture = track.width
     ? `${track.width}×${track.height} ${Math.round(track.framesPerSecond ?? 0)}/s`
@@ -67,7 +74,7 @@ function Row({ who, track }: { who: string; track: TrackStatistics }) {
   return (
     <tr>
       <th scope="row">{who}</th>
-      <td>{track.source === "screen" ? "screen" : track.kind === "audio" ? "voice" : "camera"}</td>
+      <td>{NAMES[track.source][track.kind]}</td>
       <td>{rate(track.bitsPerSecond)}</td>
       <td>{picture}</td>
       <td>{track.packetsLost > 0 ? `${track.packetsLost} lost` : ""}</td>

@@ -45,8 +45,10 @@ export const Tile = memo(function Tile({ participant, fullName, rect, staged }: 
       )}
       {status && (
         <span className="arbiter-status">
-          <i className="arbiter-spinner" />
-          <span>{status}</span>
+          <span className="arbiter-status-text">
+            <i className="arbiter-spinner" />
+            {status}
+          </span>
         </span>
       )}
       {staged && document.fullscreenEnabled && (

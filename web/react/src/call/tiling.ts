@@ -12,9 +12,10 @@ export interface Ratios {
   max: number;
 }
 
-/** The ratios that look right in a container: portrait tiles only where the container itself is upright, as on a phone. */
-export function ratiosFor(width: number, height: number): Ratios {
-  return { min: width < height ? 3 / 4 : 5 / 4, max: 16 / 9 };
+/** The ratios that look right in a container: portrait tiles only where it is itself upright, as on a phone, and tall ones only for one person. */
+export function ratiosFor(count: number, width: number, height: number): Ratios {
+  const upright = count === 1 ? 9 / 16 : 3 / 4;
+  return { min: width < height ? upright : 5 / 4, max: 16 / 9 };
 }
 
 /** The biggest tile, by area, that fits `count` times into the container in some number of columns. */
@@ -23,7 +24,7 @@ export function tileSize(
   width: number,
   height: number,
   gap: number,
-  ratios: Ratios = ratiosFor(width, height),
+  ratios: Ratios = ratiosFor(count, width, height),
 ): { columns: number; width: number; height: number } {
   let best = { columns: 1, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns++) {

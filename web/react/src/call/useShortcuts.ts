@@ -1,4 +1,5 @@
-import { type RefObject, useEffect, useRef } from "react";
+import { type RefObject, useEffect } from "react";
+import { useLatest } from "../useLatest.ts";
 import type { Actions } from "./useActions.ts";
 
 /** The keys of a call, and what they do, in the order in which they are listed. */
@@ -16,8 +17,7 @@ export const SHORTCUTS: readonly { key: string; text: string; action: keyof Acti
  * so that the page around it keeps its own keys. Never while somebody is typing.
  */
 export function useShortcuts(root: RefObject<HTMLElement | null>, actions: Actions): void {
-  const latest = useRef(actions);
-  latest.current = actions;
+  const latest = useLatest(actions);
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
@@ -31,7 +31,7 @@ export function useShortcuts(root: RefObject<HTMLElement | null>, actions: Actio
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
-  }, [root]);
+  }, [root, latest]);
 }
 
 function isTyping(target: EventTarget | null): boolean {

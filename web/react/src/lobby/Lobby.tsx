@@ -91,7 +91,7 @@ function Preview({ media, now, name }: Pick<LobbyProps, "media" | "now" | "name"
         <Video stream={now.stream} mirrored label="Your camera" />
       ) : (
         <div className="arbiter-preview-off">
-          {name.trim() && <span className="arbiter-avatar arbiter-avatar-self">{initials(name)}</span>}
+          {name.trim() && <span className="arbiter-avatar">{initials(name)}</span>}
           <span>
             {now.asking && showing
               ? "Allow camera and microphone to be seen and heard"

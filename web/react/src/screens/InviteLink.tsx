@@ -19,7 +19,7 @@ export function InviteLink({ url, label = "Copy link" }: { url: string; label?: 
     }
   };
   return (
-    <button type="button" className="arbiter-button arbiter-invite" onClick={copy}>
+    <button type="button" className="arbiter-button" onClick={copy}>
       {copied ? <CheckIcon /> : <LinkIcon />}
       <span aria-live="polite">{copied ? "Copied" : label}</span>
     </button>
