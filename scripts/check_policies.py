@@ -88,6 +88,10 @@ def wanted_grants(calls):
             wanted.add((f"dynamodb:{action}", f"{table}.Arn", None, None))
     for method in calls.get("sockets", []):
         wanted.add(("execute-api:ManageConnections", SOCKETS % method, None, None))
+    for action in calls.get("refills", []):
+        wanted.add((f"sqs:{action}", "RefillQueue.Arn", None, None))
+    if calls.get("turnSecret"):
+        wanted.add(("secretsmanager:GetSecretValue", "TurnSecret", "HasTurn", None))
     if calls.get("secret"):
         wanted.add(("secretsmanager:GetSecretValue", "TokenSecret", "TokenMode", None))
     if calls.get("runsTask"):
@@ -185,6 +189,26 @@ def check_sfu(resources):
         complain("The SFU's security group must let out UDP and TCP 443, and nothing else")
 
 
+def check_turn(resources):
+    """The TURN server may read its secret, and has no port open but its own."""
+    role = resources["InstanceRole"]["Properties"]
+    if role.get("ManagedPolicyArns") or len(role["Policies"]) != 1:
+        complain("InstanceRole: the TURN server has one policy of its own and no managed one")
+    found = grants("InstanceRole", role["Policies"][0]["PolicyDocument"])
+    wanted = {("secretsmanager:GetSecretValue", "SecretArn", None, None)}
+    compare("InstanceRole", found, wanted, "this test")
+    for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+        if statement["Principal"] != {"Service": "ec2.amazonaws.com"}:
+            complain("InstanceRole: somebody other than an instance may take it")
+    instance = resources["Instance"]["Properties"]
+    if instance["MetadataOptions"].get("HttpTokens") != "required":
+        complain("Instance: its role's credentials could be had by a relayed request")
+    group = resources["SecurityGroup"]["Properties"]
+    open_ports = {(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in group["SecurityGroupIngress"]}
+    if open_ports != {("udp", 3478, 3478), ("tcp", 3478, 3478), ("udp", 49152, 65535)}:
+        complain("The TURN server's security group must let in 3478 and the relayed ports, and nothing else")
+
+
 def check_other_roles(resources, expected):
     """No role, policy or open door beside those that were checked."""
     for name, resource in resources.items():
@@ -233,15 +257,19 @@ def main():
     check_other_roles(main_stack, function_roles)
     for path in sorted(Path("infra").glob("*.yaml")):
         resources = load(path)["Resources"]
-        is_sfu = path.name == "sfu.yaml"
-        if is_sfu:
+        known = set()
+        if path.name == "sfu.yaml":
             check_sfu(resources)
-        check_other_roles(resources, {"TaskRole", "ExecutionRole"} if is_sfu else set())
+            known = {"TaskRole", "ExecutionRole"}
+        elif path.name == "turn.yaml":
+            check_turn(resources)
+            known = {"InstanceRole", "InstanceProfile"}
+        check_other_roles(resources, known)
     for sentence in problems:
         print(f"policies: {sentence}.")
     if problems:
         sys.exit(1)
-    print(f"policies: {len(function_roles)} functions and the SFU may do what they need and nothing else.")
+    print(f"policies: {len(function_roles)} functions, the SFU and the TURN server may do what they need and nothing else.")
 
 
 main()

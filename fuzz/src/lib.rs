@@ -3,6 +3,8 @@
 #[path = "../../crates/model/tests/parsing/accepted.rs"]
 mod accepted;
 
+pub mod sfu;
+
 /// A fuzzer finds our sentences in the executable, and sends them.
 const KNOWS_OUR_SENTENCES: bool = true;
 

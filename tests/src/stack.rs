@@ -270,13 +270,18 @@ impl Stack {
         .await
     }
 
-    /// The value of a secret, by its name in the template.
+    /// The value of a secret that is JSON, by its name in the template.
     pub async fn secret(&self, name: &str) -> Value {
+        serde_json::from_str(&self.secret_text(name).await).expect("JSON")
+    }
+
+    /// The value of a secret, by its name in the template.
+    pub async fn secret_text(&self, name: &str) -> String {
         let request =
             self.http.post(&self.urls.secrets_url).header("x-amz-target", "secretsmanager.GetSecretValue");
         let response = request.body(json!({ "SecretId": name }).to_string()).send().await;
         let answer: Value = response.expect("Secrets Manager").json().await.expect("JSON");
-        serde_json::from_str(answer["SecretString"].as_str().expect("a secret")).expect("JSON")
+        answer["SecretString"].as_str().expect("a secret").to_owned()
     }
 
     /// The tasks.

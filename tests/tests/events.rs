@@ -19,7 +19,8 @@ use serde_json::value::RawValue;
 use tokio::process::Command;
 
 /// The longest first: `default` is no prefix of another, but that may change.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
+    "get-ice-servers",
     "get-room-id",
     "create-room",
     "claim-room",
@@ -130,7 +131,8 @@ fn contains(actual: &Value, expected: &Value) -> bool {
 
 /// Whether a line of the output is what a code span of the README says.
 fn fits(line: &str, span: &str, sample: &Sample, readme: &Readme) -> bool {
-    let Some((who, what)) = span.split_once(": ") else { return answers(line, span) };
+    let named = span.split_once(": ").filter(|_| !span.starts_with('{'));
+    let Some((who, what)) = named else { return answers(line, span) };
     let connection = &readme.connections[who];
     if what == "closed" {
         return line == format!("close {connection}");
@@ -148,10 +150,14 @@ fn fits(line: &str, span: &str, sample: &Sample, readme: &Readme) -> bool {
     contains(&serde_json::from_str(posted).unwrap(), &expected)
 }
 
-/// Whether a line is the answer to API Gateway that a code span says: a status, and a body for the HTTP API.
+/// Whether a line is the answer that a code span says: to API Gateway a status, and a body for the HTTP API; to a
+/// queue an object.
 fn answers(line: &str, span: &str) -> bool {
     let Some(answer) = line.strip_prefix("response ") else { return false };
     let answer: Value = serde_json::from_str(answer).unwrap();
+    if span.starts_with('{') {
+        return answer == serde_json::from_str::<Value>(span).unwrap();
+    }
     let (status, body) = span.split_once(' ').unwrap_or((span, ""));
     answer["statusCode"] == status.parse::<u16>().unwrap()
         && answer["body"].as_str().unwrap_or_default() == body
@@ -159,7 +165,7 @@ fn answers(line: &str, span: &str) -> bool {
 
 async fn check(sample: &Sample, readme: &Readme) -> Result<(), String> {
     let mut expected = sample.expected.clone();
-    if !expected.iter().any(|span| span.starts_with(|first: char| first.is_ascii_digit())) {
+    if !expected.iter().any(|span| span.starts_with(|first: char| first.is_ascii_digit() || first == '{')) {
         expected.push("200".into());
     }
     let mut lines = invoke(sample).await;

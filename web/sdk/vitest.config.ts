@@ -7,7 +7,7 @@ export default defineConfig({
     setupFiles: ["test/support/environment.ts"],
     // Each file that needs one runs a gateway of its own: two at once are enough for a laptop.
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

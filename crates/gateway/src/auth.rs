@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::config;
 use crate::failure::Failure;
+use crate::secrets::{READ, Secret};
 
 /// The shortest key that is accepted, in bytes: RFC 7518 §3.2 wants as many bits as the hash has.
 const MIN_KEY_BYTES: usize = 32;
@@ -86,8 +87,7 @@ impl Auth {
 
 /// The keys that tokens are signed with: a Secrets Manager secret, a flat JSON object of `kid` to key text.
 pub struct Keys {
-    client: aws_sdk_secretsmanager::Client,
-    secret: String,
+    secret: Secret,
     known: Mutex<Known>,
 }
 
@@ -104,10 +104,9 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     async fn read(config: &SdkConfig) -> Result<Self, Failure> {
-        let client = aws_sdk_secretsmanager::Client::new(config);
-        let secret = config::text("TOKEN_SECRET_ARN")?;
-        let known = Mutex::new(Known::read(&client, &secret).await?);
-        Ok(Self { client, secret, known })
+        let secret = Secret::of_env(config, "TOKEN_SECRET_ARN")?;
+        let known = Mutex::new(Known::read(&secret).await?);
+        Ok(Self { secret, known })
     }
 
     async fn verify(&self, token: &str) -> Result<Claims, Denied> {
@@ -117,7 +116,7 @@ impl Keys {
         if known.key(header.kid.as_deref()).is_none() && known.read_at.elapsed() >= REREAD_AFTER {
             // Also when the read fails: the next made-up kid must not ask again at once.
             known.read_at = Instant::now();
-            *known = Known::read(&self.client, &self.secret).await?;
+            *known = Known::read(&self.secret).await?;
         }
         let key = known.key(header.kid.as_deref()).ok_or(Denied::Unauthorized)?;
         let mut validation = Validation::new(Algorithm::HS256);
@@ -129,15 +128,11 @@ impl Keys {
 }
 
 impl Known {
-    async fn read(client: &aws_sdk_secretsmanager::Client, secret: &str) -> Result<Self, Failure> {
-        const OPERATION: &str = "secretsmanager:GetSecretValue";
-        let value = client.get_secret_value().secret_id(secret).send().await;
-        let value = value.map_err(|error| Failure::of_sdk(OPERATION, &error))?;
-        let keys: HashMap<String, String> =
-            serde_json::from_str(value.secret_string().unwrap_or_default())
-                .map_err(|_| Failure::new(OPERATION, "the secret must be a JSON object of kid to key"))?;
+    async fn read(secret: &Secret) -> Result<Self, Failure> {
+        let keys: HashMap<String, String> = serde_json::from_str(&secret.read().await?)
+            .map_err(|_| Failure::new(READ, "the secret must be a JSON object of kid to key"))?;
         if let Some((kid, _)) = keys.iter().find(|(_, key)| key.len() < MIN_KEY_BYTES) {
-            return Err(Failure::new(OPERATION, format!("the key {kid} is shorter than 32 bytes")));
+            return Err(Failure::new(READ, format!("the key {kid} is shorter than 32 bytes")));
         }
         let keys =
             keys.into_iter().map(|(kid, key)| (kid, DecodingKey::from_secret(key.as_bytes()))).collect();

@@ -45,11 +45,8 @@ pub fn sfu_grace() -> Result<Duration, Failure> {
     number("SFU_GRACE_SECONDS").map(Duration::from_secs)
 }
 
-/// The `iceServers` array of `RTC_CONFIG`, a JSON `RTCConfiguration`; it is passed on as it stands.
-///
-/// # Errors
-/// Names the variable.
-pub fn ice_servers() -> Result<Box<RawValue>, Failure> {
+/// The `iceServers` of `RTC_CONFIG`, a JSON `RTCConfiguration`; they are passed on as they stand.
+pub(crate) fn ice_servers() -> Result<Vec<Box<RawValue>>, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct RtcConfiguration {
@@ -57,5 +54,5 @@ pub fn ice_servers() -> Result<Box<RawValue>, Failure> {
     }
     let wrong = |_| Failure::new("RTC_CONFIG", "must be a JSON object with an iceServers array");
     let configuration: RtcConfiguration = serde_json::from_str(&text("RTC_CONFIG")?).map_err(wrong)?;
-    serde_json::value::to_raw_value(&configuration.ice_servers).map_err(wrong)
+    Ok(configuration.ice_servers)
 }

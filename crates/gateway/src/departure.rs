@@ -84,8 +84,27 @@ impl Departures {
     /// # Errors
     /// `connection_not_found` when it is nobody.
     pub async fn left(&self, life: &Life) -> Result<(), Error> {
-        match self.store.leave(life, self.clock.now()).await? {
+        let left = self.store.leave(life, self.clock.now()).await?;
+        self.tell_of(life, left).await
+    }
+
+    /// As [`Departures::left`], for an SFU that leaves only if its room is unclaimed and `keep` other warm rooms
+    /// remain.
+    ///
+    /// # Errors
+    /// `room_claimed` or `room_needed` when it has to stay, `bad_message` to a client, `connection_not_found` when it
+    /// is nobody.
+    pub async fn left_if_spare(&self, life: &Life, keep: usize) -> Result<(), Error> {
+        let left = self.store.leave_if_spare(life, keep, self.clock.now()).await?;
+        self.tell_of(life, left).await
+    }
+
+    async fn tell_of(&self, life: &Life, left: Left) -> Result<(), Error> {
+        match left {
             Left::NotIdentified => Err(Error::ConnectionNotFound),
+            Left::NotAnSfu => Err(Error::BadMessage { field: "ifSpare", allowed: "is for SFUs" }),
+            Left::RoomNeeded => Err(Error::RoomNeeded),
+            Left::RoomClaimed => Err(Error::RoomClaimed),
             Left::Gone(identity) => {
                 if let Err(failure) = self.announce(life, &identity, Departure::Left).await {
                     tracing::error!(room.id = %identity.room(), %failure, "Room not told");

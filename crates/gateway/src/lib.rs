@@ -3,10 +3,10 @@
 //! [`edge`] turns an event of API Gateway into a typed call and an outcome into its answer. [`store`] has one
 //! method per access pattern and answers with outcomes of [`model::outcome`]. [`sockets`] posts to connections
 //! and closes them. [`departure`] is what happens when a connection ends, whoever notices it. [`auth`] checks
-//! tokens. The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`].
+//! tokens. [`refill`] asks for warm rooms. [`ice`] is what clients need to connect. The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`].
 //!
 //! `aws_sdk_dynamodb` is named only in `store`, the management API only in `sockets`, Secrets Manager only in
-//! `auth`, `lambda_runtime` only in `edge` and `logging`.
+//! `secrets`, SQS only in `refill`, `lambda_runtime` only in `edge` and `logging`.
 
 pub mod auth;
 pub mod aws;
@@ -15,6 +15,9 @@ pub mod config;
 pub mod departure;
 pub mod edge;
 pub mod failure;
+pub mod ice;
 pub mod logging;
+pub mod refill;
+mod secrets;
 pub mod sockets;
 pub mod store;

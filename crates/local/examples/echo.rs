@@ -18,6 +18,9 @@ async fn handle(client: &reqwest::Client, event: Value) -> Result<Value, Error> 
             json!({ "statusCode": 200, "body": event.to_string(), "headers": {"content-type": "application/json"} }),
         );
     }
+    if let Some(records) = event.get("Records").and_then(Value::as_array) {
+        return take(client, records).await;
+    }
     match (text("/requestContext/eventType"), text("/body")) {
         ("CONNECT", _) if event.pointer("/queryStringParameters/refuse").is_some() => {
             return Ok(json!({ "statusCode": 401 }));
@@ -33,6 +36,19 @@ async fn handle(client: &reqwest::Client, event: Value) -> Result<Value, Error> 
         }
     }
     Ok(json!({ "statusCode": 200 }))
+}
+
+/// Writes down the messages of a queue but those that say `fail`; `crash` fails them all.
+async fn take(client: &reqwest::Client, records: &[Value]) -> Result<Value, Error> {
+    let mut failures = Vec::new();
+    for record in records {
+        match record["body"].as_str() {
+            Some("crash") => return Err("told to crash".into()),
+            Some("fail") => failures.push(json!({ "itemIdentifier": record["messageId"] })),
+            _ => put(client, &record.to_string()).await?,
+        }
+    }
+    Ok(json!({ "batchItemFailures": failures }))
 }
 
 async fn post(client: &reqwest::Client, id: &str, body: String) -> Result<(), Error> {

@@ -130,6 +130,7 @@ fn state(gateway: &Gateway) -> Json {
         "startedAt": gateway.started_at,
         "connections": gateway.connections.list(),
         "tasks": gateway.tasks.list(),
+        "queues": gateway.queues.list(),
         "functions": functions,
         "faults": gateway.faults.list(),
         "tables": tables,

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Call,
     /// A task has started or ended.
     Task,
+    /// Something has become of a message of a queue.
+    Queue,
     /// A fault has struck.
     Fault,
     /// A line that a function or task wrote.

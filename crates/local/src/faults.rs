@@ -60,6 +60,17 @@ pub(crate) enum FaultKind {
     },
     /// `RunTask` fails.
     Ecs { error: EcsError },
+    /// A call of SQS is slow or fails, or what it sends is delivered twice.
+    Sqs {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<SqsError>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        repeat: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        operation: Option<String>,
+        #[serde(default)]
+        delay_ms: u64,
+    },
     /// The process is killed when its `after_calls`-th AWS call has been executed and not yet answered;
     /// 0: when it is handed the invocation.
     Kill { after_calls: usize },
@@ -114,6 +125,15 @@ pub(crate) enum EcsError {
     Internal,
 }
 
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SqsError {
+    Throttle,
+    Internal,
+    /// No answer at all.
+    Timeout,
+}
+
 /// A place where a fault may strike.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Probe<'a> {
@@ -121,6 +141,7 @@ pub(crate) enum Probe<'a> {
     Dynamodb { function: Option<&'a str>, operation: &'a str },
     Management { function: Option<&'a str>, connection: &'a str },
     Ecs { function: Option<&'a str> },
+    Sqs { function: Option<&'a str>, operation: &'a str },
     Kill { function: &'a str, calls: usize },
     Delay { route: &'a str },
 }
@@ -139,12 +160,13 @@ impl Fault {
             "dynamodb" => &["error", "when", "operation", "delayMs"],
             "management" => &["error", "delayMs", "connectionId"],
             "ecs" => &["error"],
+            "sqs" => &["error", "repeat", "operation", "delayMs"],
             "kill" => &["afterCalls"],
             "delay" => &["route", "delayMs", "jitterMs"],
             "cut" => &["everyMs"],
             _ => {
                 return Err(
-                    "\"fault\" is one of disconnect, dynamodb, management, ecs, kill, delay, cut".into()
+                    "\"fault\" is one of disconnect, dynamodb, management, ecs, sqs, kill, delay, cut".into(),
                 );
             }
         };
@@ -168,6 +190,7 @@ impl Fault {
             | FaultKind::Dynamodb { .. }
             | FaultKind::Management { .. }
             | FaultKind::Ecs { .. }
+            | FaultKind::Sqs { .. }
             | FaultKind::Kill { .. }
             | FaultKind::Delay { .. }
             | FaultKind::Cut { .. } => Ok(fault),
@@ -188,6 +211,7 @@ impl Fault {
         let function = match probe {
             Probe::Dynamodb { function, .. }
             | Probe::Management { function, .. }
+            | Probe::Sqs { function, .. }
             | Probe::Ecs { function } => function,
             Probe::Kill { function, .. } => Some(function),
             Probe::Disconnect | Probe::Delay { .. } => None,
@@ -198,7 +222,8 @@ impl Fault {
         match (&self.kind, probe) {
             (FaultKind::Disconnect { .. }, Probe::Disconnect)
             | (FaultKind::Ecs { .. }, Probe::Ecs { .. }) => true,
-            (FaultKind::Dynamodb { operation, .. }, Probe::Dynamodb { operation: called, .. }) => {
+            (FaultKind::Dynamodb { operation, .. }, Probe::Dynamodb { operation: called, .. })
+            | (FaultKind::Sqs { operation, .. }, Probe::Sqs { operation: called, .. }) => {
                 operation.as_deref().is_none_or(|operation| operation == called)
             }
             (FaultKind::Management { connection_id, .. }, Probe::Management { connection, .. }) => {
@@ -211,6 +236,7 @@ impl Fault {
                 | FaultKind::Dynamodb { .. }
                 | FaultKind::Management { .. }
                 | FaultKind::Ecs { .. }
+                | FaultKind::Sqs { .. }
                 | FaultKind::Kill { .. }
                 | FaultKind::Delay { .. }
                 | FaultKind::Cut { .. },
@@ -350,6 +376,8 @@ mod tests {
             json!({"fault": "dynamodb", "when": "before", "delayMs": 20}),
             json!({"fault": "management", "error": 410, "delayMs": 0, "connectionId": "a="}),
             json!({"fault": "ecs", "error": "failure"}),
+            json!({"fault": "sqs", "error": "throttle", "operation": "SendMessage", "delayMs": 5}),
+            json!({"fault": "sqs", "repeat": true, "delayMs": 0}),
             json!({"fault": "kill", "function": "identify", "afterCalls": 1}),
             json!({"fault": "delay", "route": "*", "delayMs": 0, "jitterMs": 50}),
             json!({"fault": "cut", "everyMs": 1000}),

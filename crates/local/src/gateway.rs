@@ -25,6 +25,7 @@ use crate::faults::{Fault, FaultKind, Faults};
 use crate::http::api;
 use crate::lambda::{self, Lambda};
 use crate::launcher::Launcher;
+use crate::queues::{self, Queues};
 use crate::template::parameters;
 use crate::template::stack::{HttpApi, Stack, Table, WebSocketApi};
 use crate::template::{Template, resources};
@@ -85,6 +86,7 @@ pub(crate) struct Gateway {
     pub(crate) tables: Vec<Table>,
     pub(crate) secrets: Secrets,
     pub(crate) tasks: Tasks,
+    pub(crate) queues: Queues,
     pub(crate) connections: Connections,
     pub(crate) journal: Journal,
     pub(crate) websocket: Option<WebSocketApi>,
@@ -216,6 +218,7 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
     let gateway = Arc::new(Gateway {
         websocket_throttle: throttling(stack.websocket.as_ref().map(|api| api.throttling.clone())),
         http_throttle: throttling(stack.http.as_ref().map(|api| api.throttling.clone())),
+        queues: Queues::new(stack.queues, Arc::clone(&events)),
         tasks: Tasks::new(stack.tasks, options.containers.clone(), launcher, Arc::clone(&events)),
         lambda,
         events,
@@ -243,6 +246,8 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         tokio::spawn(sweep_ttl(gateway.database.clone())),
     ];
     background.extend(demo);
+    let polls = stack.sources.into_iter().map(|source| queues::source::poll(Arc::clone(&gateway), source));
+    background.extend(polls.map(tokio::spawn));
     for fault in &options.faults {
         gateway.add_fault(fault).map_err(|error| format!("--fault: {error}"))?;
     }

@@ -14,6 +14,7 @@ mod ids;
 mod invoke;
 mod lambda;
 mod launcher;
+mod queues;
 mod run;
 mod sync;
 mod template;

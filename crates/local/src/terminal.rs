@@ -45,6 +45,7 @@ fn line(event: &Event, colour: bool) -> Option<String> {
         Kind::Post => ("post", "36"),
         Kind::Http => ("http", "35"),
         Kind::Task => ("task", "34"),
+        Kind::Queue => ("queue", "34"),
         Kind::Log if route == DEBUG => return None,
         Kind::Fault => ("fault", "31"),
         Kind::Log => ("log", "2"),

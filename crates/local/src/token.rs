@@ -38,17 +38,20 @@ impl Claims {
     }
 }
 
-/// Signs `claims` with the first key of the secret in `folder`: the one called `name`, or the only one.
+/// Signs `claims` with the first key of the secret in `folder`: the one called `name`, or the only one with keys.
 ///
 /// # Errors
 ///
 /// A sentence that says what is missing.
 pub(crate) fn mint(folder: &Path, name: Option<&str>, claims: &Claims) -> Result<String, String> {
     let stored = secrets::stored(folder)?;
-    let found = match name {
-        Some(name) => stored.get(name),
-        None if stored.len() == 1 => stored.values().next(),
-        None => None,
+    // A secret of another kind, such as a TURN server's, holds no keys.
+    let holds_keys = |text: &&String| serde_json::from_str::<Map<String, Json>>(text).is_ok();
+    let mut with_keys = stored.values().filter(holds_keys);
+    let found = match (name, with_keys.next(), with_keys.next()) {
+        (Some(name), ..) => stored.get(name),
+        (None, only, None) => only,
+        (None, ..) => None,
     };
     let secret = found.ok_or_else(|| {
         format!(
@@ -79,7 +82,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let claims = Claims::new("u".into(), "/a".into(), Some("p".into()), None, Duration::from_mins(1));
         assert!(mint(&folder, None, &claims).unwrap_err().contains("make run"));
-        std::fs::write(folder.join("secrets.json"), r#"{"S": "{\"k1\":\"0123456789abcdef\"}"}"#).unwrap();
+        std::fs::write(folder.join("secrets.json"), r#"{"A": "text", "S": "{\"k1\":\"0123456789abcdef\"}"}"#)
+            .unwrap();
         let token = mint(&folder, None, &claims).unwrap();
         assert_eq!(decode_header(&token).unwrap().kid.as_deref(), Some("k1"));
         let key = DecodingKey::from_secret(b"0123456789abcdef");

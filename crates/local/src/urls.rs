@@ -32,6 +32,8 @@ pub(crate) struct UrlFile {
     pub(crate) management_url: Option<String>,
     pub(crate) dynamodb_url: String,
     pub(crate) secrets_url: String,
+    #[serde(default)]
+    pub(crate) sqs_url: String,
     pub(crate) admin_url: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) demo_url: Option<String>,
@@ -50,6 +52,7 @@ impl Urls {
             management_url: stage.map(|stage| format!("http://{}/{stage}", self.websocket_host)),
             dynamodb_url: format!("http://{}/dynamodb", self.aws_host),
             secrets_url: format!("http://{}/secrets", self.aws_host),
+            sqs_url: format!("http://{}/sqs", self.aws_host),
             admin_url: format!("http://{}/_local", self.http_host),
             demo_url: None,
         }

@@ -50,6 +50,12 @@ pub enum Error {
     /// A newer connection of the same peer is there.
     #[error("superseded by a newer connection")]
     Superseded,
+    /// A spare SFU wants to leave, and the pool needs its room.
+    #[error("room needed")]
+    RoomNeeded,
+    /// A spare SFU wants to leave, and somebody has claimed its room.
+    #[error("room claimed")]
+    RoomClaimed,
     /// A field is over one of our limits.
     #[error("too large: {field}: {allowed}")]
     TooLarge {
@@ -82,7 +88,11 @@ impl Error {
             Self::Unauthorized(_) => 401,
             Self::Forbidden(_) => 403,
             Self::RoomNotFound | Self::PeerNotFound => 404,
-            Self::AlreadyIdentified | Self::PeerInUse | Self::Superseded => 409,
+            Self::AlreadyIdentified
+            | Self::PeerInUse
+            | Self::Superseded
+            | Self::RoomNeeded
+            | Self::RoomClaimed => 409,
             Self::RoomClosed => 410,
             Self::TooLarge { .. } => 413,
             Self::TooManyRequests => 429,
@@ -108,6 +118,8 @@ impl Error {
             Self::AlreadyIdentified => "already_identified",
             Self::PeerInUse => "peer_in_use",
             Self::Superseded => "superseded",
+            Self::RoomNeeded => "room_needed",
+            Self::RoomClaimed => "room_claimed",
             Self::TooLarge { .. } => "too_large",
             Self::TooManyRequests => "too_many_requests",
             Self::Internal(_) => "internal_error",
@@ -133,6 +145,8 @@ impl Error {
             Self::AlreadyIdentified => "Connection is already identified as another peer or room".into(),
             Self::PeerInUse => "Peer is in use by another connection".into(),
             Self::Superseded => "A newer connection of this peer is in the room".into(),
+            Self::RoomNeeded => "The room is kept for the next claim".into(),
+            Self::RoomClaimed => "The room has been claimed".into(),
             Self::TooManyRequests => "Too many requests".into(),
             Self::Internal(_) => "Internal Server Error".into(),
             Self::SfuUnavailable => "SFU is not connected".into(),
@@ -157,6 +171,8 @@ impl Error {
             | Self::AlreadyIdentified
             | Self::PeerInUse
             | Self::Superseded
+            | Self::RoomNeeded
+            | Self::RoomClaimed
             | Self::TooLarge { .. } => false,
         }
     }

@@ -2,7 +2,10 @@
 
 use std::error::Error as StdError;
 
-use crate::id::RoomId;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::id::{ConnectionId, RoomId};
 use crate::json::{self, GivenTwice, Malformed, Object};
 use crate::path::{InvalidPath, UrlPath};
 
@@ -71,21 +74,24 @@ impl HttpError {
 }
 
 /// What a request that succeeded is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Answer {
     /// `{"roomId": …}`
     Room(RoomId),
     /// `{"message": "Task started successfully!"}`
     TaskStarted,
+    /// `{"iceServers": […]}`
+    IceServers(Box<RawValue>),
 }
 
 impl Answer {
     /// The response's body.
     #[must_use]
-    pub fn body(&self) -> serde_json::Value {
+    pub fn body(&self) -> String {
         match self {
-            Self::Room(room) => serde_json::json!({ "roomId": room }),
-            Self::TaskStarted => serde_json::json!({ "message": "Task started successfully!" }),
+            Self::Room(room) => json!({ "roomId": room }).to_string(),
+            Self::TaskStarted => json!({ "message": "Task started successfully!" }).to_string(),
+            Self::IceServers(list) => json!({ "iceServers": list }).to_string(),
         }
     }
 }
@@ -122,6 +128,22 @@ pub fn path_of_query<'q>(
     }
 }
 
+/// The longest connection id that is looked up, in bytes; API Gateway's have 16.
+const MAX_CONNECTION_ID_BYTES: usize = 128;
+
+/// The `connectionId` among a query string's decoded pairs; one that is given twice, empty or too long is none.
+pub fn connection_of_query<'q>(
+    pairs: impl Iterator<Item = (std::borrow::Cow<'q, str>, std::borrow::Cow<'q, str>)>,
+) -> Option<ConnectionId> {
+    let mut values = pairs.filter(|(name, _)| name == "connectionId").map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (Some(value), None) if (1..=MAX_CONNECTION_ID_BYTES).contains(&value.len()) => {
+            Some(ConnectionId::new(value.into_owned()))
+        }
+        (_, _) => None,
+    }
+}
+
 fn path(text: String) -> Result<UrlPath, HttpError> {
     UrlPath::new(text).map_err(|invalid| match invalid {
         InvalidPath::Empty => HttpError::MissingPath,
@@ -146,6 +168,16 @@ mod tests {
         let long = |n| format!(r#"{{"urlPath":"{}"}}"#, "é".repeat(n));
         assert_eq!(refusal(&long(513)), "urlPath is longer than 1024 bytes");
         assert_eq!(path_of_body(&long(512)).unwrap().as_str().len(), 1024);
+    }
+
+    #[test]
+    fn a_connection_is_named_once_or_not_at_all() {
+        let pair = |value: &str| ("connectionId".into(), value.to_owned().into());
+        assert_eq!(connection_of_query([pair("Ab=")].into_iter()), Some(ConnectionId::new("Ab=".into())));
+        assert_eq!(connection_of_query([].into_iter()), None);
+        assert_eq!(connection_of_query([pair("")].into_iter()), None);
+        assert_eq!(connection_of_query([pair("a"), pair("a")].into_iter()), None);
+        assert_eq!(connection_of_query([pair(&"x".repeat(129))].into_iter()), None);
     }
 
     #[test]

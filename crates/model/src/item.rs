@@ -57,6 +57,18 @@ impl Key {
         Self { pk: POOL.into(), sk: format!("ROOM#{room}") }
     }
 
+    /// The entry of a room that will come into the pool when its SFU does.
+    #[must_use]
+    pub fn pending(room: &RoomId) -> Self {
+        Self { pk: POOL.into(), sk: format!("PENDING#{room}") }
+    }
+
+    /// The count of refills, in a partition of its own: the pool's is read by every claim.
+    #[must_use]
+    pub fn refills() -> Self {
+        Self { pk: "REFILLS".into(), sk: "REFILLS".into() }
+    }
+
     /// A slot.
     #[must_use]
     pub fn slot(slot: Slot) -> Self {
@@ -186,7 +198,7 @@ pub struct ClaimedPath {
     pub expires_at: EpochSeconds,
 }
 
-/// An unclaimed room with a live SFU.
+/// A warm room: unclaimed with a live SFU ([`Key::pool`]), or pending ([`Key::pending`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PoolEntry {
@@ -194,10 +206,18 @@ pub struct PoolEntry {
     pub room_id: RoomId,
     /// Its slot, which a claim marks as claimed.
     pub slot: Slot,
-    /// When it came into the pool.
+    /// When it came into the pool, or was asked for.
     pub since: EpochMillis,
     /// The room's lease.
     pub expires_at: EpochSeconds,
+}
+
+/// How many rooms refills have started so far. Each writes the next number, so that of two that have counted the
+/// same pool one starts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refills {
+    /// The number.
+    pub count: u64,
 }
 
 /// A slot in use.

@@ -72,6 +72,12 @@ pub enum Left {
     Gone(Identity),
     /// The connection was nobody, or is gone.
     NotIdentified,
+    /// A condition that only an SFU can have, from a client: nothing has changed.
+    NotAnSfu,
+    /// The SFU is no spare one, because too few warm rooms would be left: nothing has changed.
+    RoomNeeded,
+    /// The SFU is no spare one, because its room is claimed: nothing has changed.
+    RoomClaimed,
 }
 
 /// A claim.
@@ -82,6 +88,17 @@ pub enum Claimed {
     Room(RoomId),
     /// The path has no room, and none is free.
     NoRoom,
+}
+
+/// A claim, and what it has seen of the pool.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// What it came to.
+    pub claimed: Claimed,
+    /// Warm rooms (unclaimed or pending) that are left, if this claim took one or found none to take; absent when
+    /// the path had its room already.
+    pub warm_left: Option<usize>,
 }
 
 /// A room's reservation by createRoom.

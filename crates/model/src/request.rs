@@ -4,6 +4,8 @@ use crate::error::Error;
 use crate::id::{InvalidId, RequestId};
 use crate::json::{self, GivenTwice, Malformed, Object};
 
+const NO_OBJECT: Error = Error::BadMessage { field: "data", allowed: "must be an object" };
+
 /// What a client sent, read as far as every route needs it.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -51,10 +53,18 @@ impl<'a> Request<'a> {
     /// `bad_message` unless it is there once and an object; likewise for an `action` given twice, of which
     /// API Gateway may have chosen the other.
     pub fn data(&self) -> Result<Data<'a>, Error> {
+        self.optional_data()?.ok_or(NO_OBJECT)
+    }
+
+    /// As [`Request::data`], for a request that can do without.
+    ///
+    /// # Errors
+    /// `bad_message` when it is there and no object, or given twice.
+    pub fn optional_data(&self) -> Result<Option<Data<'a>>, Error> {
         self.action()?;
-        let raw = get(&self.object, "data")?;
-        let opened = raw.and_then(|raw| Some(Data { text: raw.get(), object: Object::of(raw)? }));
-        opened.ok_or(Error::BadMessage { field: "data", allowed: "must be an object" })
+        let Some(raw) = get(&self.object, "data")? else { return Ok(None) };
+        let object = Object::of(raw).ok_or(NO_OBJECT)?;
+        Ok(Some(Data { text: raw.get(), object }))
     }
 }
 
@@ -88,6 +98,15 @@ pub(crate) fn text(object: &Object<'_>, field: &'static str) -> Result<Option<St
             Some(text) => Ok(Some(text)),
             None => Err(Error::BadMessage { field, allowed: "must be a string" }),
         },
+    }
+}
+
+/// An optional flag: absent is `false`.
+pub(crate) fn flag(object: &Object<'_>, field: &'static str) -> Result<bool, Error> {
+    match get(object, field)?.map(serde_json::value::RawValue::get) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Error::BadMessage { field, allowed: "must be true or false" }),
     }
 }
 

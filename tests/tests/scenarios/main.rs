@@ -1,10 +1,11 @@
 //! Scenarios through the real wire: real binaries, real sockets, an embedded DynamoDB.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "this is a test")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "this is a test")]
 
 mod departures;
 mod faults;
 mod gateway;
+mod ice;
 mod identify;
 mod messages;
 mod races;
@@ -12,3 +13,4 @@ mod relay;
 mod rooms;
 mod sfu_life;
 mod tokens;
+mod warm;

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Mints a token as `make token` does.
-fn mint(stack: &Stack, arguments: &[&str]) -> String {
+pub(super) fn mint(stack: &Stack, arguments: &[&str]) -> String {
     let output = Command::new(binary("arbiter-local"))
         .arg("token")
         .arg("--local-dir")

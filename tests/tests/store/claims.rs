@@ -5,7 +5,7 @@ use super::*;
 
 impl Tables {
     /// A room in the pool, and its SFU's life.
-    async fn unclaimed(&self, id: &str, now: EpochMillis) -> Life {
+    pub(super) async fn unclaimed(&self, id: &str, now: EpochMillis) -> Life {
         assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
         let (life, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
         assert_eq!(served, Served::Serving { replaced: None, returned: false });

@@ -6,6 +6,7 @@ mod claims;
 mod leases;
 mod races;
 mod unprocessed;
+mod warm;
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use gateway::store::{Join, Limits, Serve, Store};
 use model::id::{ConnectionId, PeerId, RoomId};
 use model::item::{Connection, Identity, Room, Slot};
 use model::life::Life;
-use model::outcome::{Claimed, Departed, Joined, Left, Reserved, Served};
+use model::outcome::{Claim, Claimed, Departed, Joined, Left, Reserved, Served};
 use model::path::UrlPath;
 use model::room::{CONNECTION_LEASE, LEASE, PENDING_LEASE, Status};
 use model::secret::SecretHash;
@@ -77,17 +78,7 @@ impl Tables {
     }
 
     async fn reserve(&self, id: &str, now: EpochMillis) -> Reserved {
-        let make = |slot| Room {
-            status: Status::Pending,
-            url_path: None,
-            slot,
-            sfu_token_hash: SecretHash::of(id),
-            created_at: now,
-            claimed_at: None,
-            sfu_lost_at: None,
-            expires_at: now.plus(PENDING_LEASE).seconds(),
-        };
-        self.store.reserve(&room(id), make, self.limits, now).await.unwrap()
+        self.store.reserve(&room(id), pending(id, now), self.limits, now).await.unwrap()
     }
 
     /// An SFU's identify on a connection of its own; a room's token is its id.
@@ -99,6 +90,10 @@ impl Tables {
     }
 
     async fn claim(&self, path: &str, now: EpochMillis) -> Claimed {
+        self.claim_and_count(path, now).await.claimed
+    }
+
+    async fn claim_and_count(&self, path: &str, now: EpochMillis) -> Claim {
         self.store.claim(&UrlPath::new(path.into()).unwrap(), GRACE, now).await.unwrap()
     }
 
@@ -120,6 +115,20 @@ impl Tables {
 
 fn room(id: &str) -> RoomId {
     RoomId::try_from(id.to_owned()).unwrap()
+}
+
+/// A room as createRoom makes it.
+fn pending(id: &str, now: EpochMillis) -> impl Fn(Slot) -> Room {
+    move |slot| Room {
+        status: Status::Pending,
+        url_path: None,
+        slot,
+        sfu_token_hash: SecretHash::of(id),
+        created_at: now,
+        claimed_at: None,
+        sfu_lost_at: None,
+        expires_at: now.plus(PENDING_LEASE).seconds(),
+    }
 }
 
 fn peer(id: &str) -> PeerId {

@@ -45,7 +45,8 @@ export interface CallHooks {
   consumer(peerId: string, state: RTCPeerConnectionState): void;
   streams(peerId: string, streams: MediaStream[]): void;
   track(peerId: string, track: MediaStreamTrack, stream: MediaStream): void;
-  left(peerId: string, connectionId: string): void;
+  /** The gateway says that a peer went on purpose. */
+  left(peerId: string): void;
 }
 
 /** One stay in one room: its signaling, the producer connection and the consumer connections. */
@@ -206,11 +207,11 @@ export class Call {
       );
       return;
     }
-    this.#hooks.interrupted();
     this.#replacing = setTimeout(
       () => {
         this.#replacing = undefined;
         broken.close();
+        this.#hooks.interrupted();
         this.#produce();
       },
       backoff(this.#failures - 1, 100, 5_000),
@@ -220,7 +221,7 @@ export class Call {
   #handshake(handshake: Handshake): void {
     if (this.#ended || (handshake.roomId !== undefined && handshake.roomId !== this.roomId)) return;
     if (handshake.type === "producer") {
-      void this.#producer?.handle(handshake);
+      this.#producer?.handle(handshake).catch(() => undefined);
       return;
     }
     const peerId = handshake.remotePeerId;
@@ -258,7 +259,7 @@ export class Call {
     switch (notice.type) {
       case "clientDisconnect":
         // `lost`: its media may go on; the SFU tells what becomes of it.
-        if (notice.reason === "left") this.#hooks.left(notice.clientId, notice.connectionId);
+        if (notice.reason === "left") this.#hooks.left(notice.clientId);
         return;
       case "sfuDisconnect":
         this.#sfuAway(notice.claimAfterMs);

@@ -64,15 +64,13 @@ export class CandidateSender {
   }
 }
 
-/** Holds the other side's candidates until their description is there, and drops those of an older generation of ICE. */
+/** Holds the other side's candidates until their description is there; those of an older generation of ICE never get one. */
 export class CandidateBox {
   #held: RTCIceCandidateInit[] = [];
   #ufrag: string | undefined;
-  readonly #past = new Set<string>();
 
   /** The remote description is set: gives the candidates that waited for it. */
   described(ufrag: string): RTCIceCandidateInit[] {
-    if (this.#ufrag !== undefined && this.#ufrag !== ufrag) this.#past.add(this.#ufrag);
     this.#ufrag = ufrag;
     const held = this.#held;
     this.#held = [];
@@ -85,7 +83,6 @@ export class CandidateBox {
     for (const candidate of candidates) {
       if (!isUsable(candidate)) continue;
       const ufrag = candidate.usernameFragment ?? undefined;
-      if (ufrag !== undefined && this.#past.has(ufrag)) continue;
       if (this.#ufrag !== undefined && (ufrag === undefined || ufrag === this.#ufrag)) now.push(candidate);
       else if (this.#held.length < MOST_HELD) this.#held.push(candidate);
     }

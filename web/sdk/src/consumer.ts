@@ -7,6 +7,8 @@ import type { Description, Handshake } from "./wire.js";
 const DISCONNECTED_MS = 5_000;
 /** A connection is given back at most so often, in milliseconds: at first, and when that has not helped for long. */
 const ROLLBACK_MS = { first: 1_000, most: 30_000 };
+/** Given back so often without success, a peer's media is given up until it is offered anew. */
+const MOST_ROLLBACKS = 8;
 /** So long after it was given back another should have been offered, in milliseconds. */
 const OFFER_MS = 5_000;
 
@@ -66,7 +68,9 @@ export class Consumer {
 
   /** Takes a handshake of type `consumer`. */
   handle(handshake: Handshake): void {
-    this.#queue = this.#queue.then(() => (this.#ended ? undefined : this.#take(handshake)));
+    const take = () => (this.#ended ? undefined : this.#take(handshake));
+    // What is not even a handshake is no reason to take no more.
+    this.#queue = this.#queue.then(take).catch(() => undefined);
   }
 
   /** Other ICE servers, for what is gathered from now on. */
@@ -185,6 +189,10 @@ export class Consumer {
     const now = performance.now();
     if (now < this.#rollbackAt) {
       this.#timer = setTimeout(() => this.#giveBack(), this.#rollbackAt - now);
+      return;
+    }
+    if (this.#rollbacks >= MOST_ROLLBACKS) {
+      this.#disconnect();
       return;
     }
     this.#rollbackAt = now + Math.min(ROLLBACK_MS.most, ROLLBACK_MS.first * 2 ** this.#rollbacks);

@@ -35,6 +35,8 @@ export class LocalMedia {
   #stream: MediaStream | undefined;
   #screen: { stream: MediaStream; owned: boolean } | undefined;
   #listening = false;
+  /** Grows with each `stop`: what a person allows after that is no longer wanted. */
+  #stops = 0;
 
   constructor(hooks: MediaHooks) {
     this.#hooks = hooks;
@@ -108,12 +110,20 @@ export class LocalMedia {
 
   /** Sends this track, which stays the caller's to stop unless it is given away. */
   set(slot: DeviceSlot, track: MediaStreamTrack | null, owned = false): Promise<void> {
-    return this.#queued(slot, () => this.#put(slot, track ? { track, owned } : undefined));
+    const late = () => {
+      if (owned) track?.stop();
+    };
+    return this.#queued(slot, () => this.#put(slot, track ? { track, owned } : undefined), late);
   }
 
   /** Shares a screen: this one, or one that the person is asked for. */
   async share(stream?: MediaStream): Promise<void> {
+    const stops = this.#stops;
     const opened = stream ?? (await openScreen());
+    if (stops !== this.#stops) {
+      if (!stream) for (const track of opened.getTracks()) track.stop();
+      return;
+    }
     const [video] = opened.getVideoTracks();
     if (!video)
       throw new RoomError({ code: "media_missing", message: "The screen has no picture.", fatal: false });
@@ -148,6 +158,7 @@ export class LocalMedia {
 
   /** Lets go of everything, without telling anybody. */
   stop(): void {
+    this.#stops += 1;
     if (this.#listening) mediaDevices().removeEventListener("devicechange", this.#devicesChanged);
     this.#listening = false;
     for (const { track, owned } of this.#sources.values()) {
@@ -166,7 +177,12 @@ export class LocalMedia {
   }
 
   async #open(slot: DeviceSlot, enabled = true): Promise<void> {
+    const stops = this.#stops;
     const track = await openDevice(KIND[slot], this.#chosen.get(slot));
+    if (stops !== this.#stops) {
+      track.stop();
+      return;
+    }
     track.enabled = enabled;
     await this.#put(slot, { track, owned: true });
   }
@@ -220,8 +236,11 @@ export class LocalMedia {
     });
   }
 
-  #queued<Result>(slot: DeviceSlot, work: () => Promise<Result>): Promise<Result> {
-    const done = (this.#queues.get(slot) ?? Promise.resolve()).then(work);
+  /** Does the work after what was asked for before; not when everything has been let go of since. */
+  #queued(slot: DeviceSlot, work: () => Promise<void>, late?: () => void): Promise<void> {
+    const stops = this.#stops;
+    const before = this.#queues.get(slot) ?? Promise.resolve();
+    const done = before.then(() => (stops === this.#stops ? work() : late?.()));
     this.#queues.set(
       slot,
       done.catch(() => undefined),

@@ -17,17 +17,19 @@ export interface PeopleHooks {
 
 interface Entry {
   peer: Peer;
+  /** Not shown yet: see {@link People.offered}. */
+  hidden: boolean;
   lost: boolean;
   connection: RTCPeerConnectionState | undefined;
   wasConnected: boolean;
   streams: readonly MediaStream[];
   /** Streams that were said to be a screen: they never become the camera. */
   screens: Set<string>;
+  arrived: WeakSet<MediaStreamTrack>;
   /** The source that each track was announced with. */
-  announced: Map<MediaStreamTrack, "camera" | "screen">;
+  announced: WeakMap<MediaStreamTrack, "camera" | "screen">;
   /** Kept while the call moves to another SFU. */
   suspended: ReturnType<typeof setTimeout> | undefined;
-  connectionId: string | undefined;
 }
 
 /** Who else is in the room (docs/MEDIA.md, "Who is there"). */
@@ -35,6 +37,10 @@ export class People {
   readonly #hooks: PeopleHooks;
   readonly #entries = new Map<string, Entry>();
   readonly #peers = new Map<string, Peer>();
+  /** Peers whose end the SFU told: the gateway's word about the same end may still be on its way. */
+  readonly #goneBefore = new Set<string>();
+  /** Everybody who was here and is not. */
+  readonly #departed = new Set<string>();
 
   constructor(hooks: PeopleHooks) {
     this.#hooks = hooks;
@@ -45,17 +51,21 @@ export class People {
     return this.#peers;
   }
 
-  /** A message of the features channel about somebody else. Says whether it tells that the peer is gone. */
-  told(id: string, message: Record<string, unknown>): boolean {
+  /** A message of the features channel about somebody else. */
+  told(id: string, message: Record<string, unknown>): void {
     if (message.presence === "gone") {
-      this.gone(id, "lost");
-      return true;
+      const known = this.#entries.get(id);
+      if (known) this.#goneBefore.add(id);
+      // Who broke off was lost for a while before being given up.
+      this.gone(id, known?.lost ? "lost" : "left");
+      return;
     }
     const told = readFeatures(message.features);
-    const isNew = !this.#entries.has(id);
-    const entry = this.#present(id, told);
+    const isNew = this.#entries.get(id)?.hidden !== false;
+    const entry = this.#entries.get(id) ?? this.#add(id, told ?? { audio: false, video: false });
+    if (entry.hidden && told) entry.peer = { ...entry.peer, features: told };
+    this.#present(entry);
     entry.lost = message.presence === "lost";
-    if (typeof message.connectionId === "string") entry.connectionId = message.connectionId;
     const before = entry.peer.features;
     const features = told ?? before;
     if (typeof features.screen === "string") entry.screens.add(features.screen);
@@ -63,13 +73,16 @@ export class People {
     if (told && (isNew || !sameFeatures(before, features))) this.#hooks.features(entry.peer);
     const speaking = features.speaking === true;
     if (speaking !== (!isNew && before.speaking === true)) this.#hooks.speaking(id, speaking);
-    return false;
   }
 
-  /** A connection with the peer's media begins. */
+  /**
+   * A connection with the peer's media begins. An offer may be overtaken by the news that its peer is gone: who has been here
+   * before is shown only when there is more than that.
+   */
   offered(id: string): void {
-    const entry = this.#present(id);
+    const entry = this.#entries.get(id) ?? this.#add(id, { audio: false, video: false }, "new");
     entry.connection = "new";
+    if (!this.#departed.has(id)) this.#present(entry);
     this.#update(entry, {});
   }
 
@@ -79,6 +92,7 @@ export class People {
     if (!entry) return;
     entry.connection = state;
     entry.wasConnected ||= state === "connected";
+    if (state === "connected") this.#present(entry);
     this.#update(entry, {});
   }
 
@@ -93,15 +107,13 @@ export class People {
   /** A track arrived. */
   track(id: string, track: MediaStreamTrack, stream: MediaStream): void {
     const entry = this.#entries.get(id);
-    if (entry) this.#announce(entry, track, stream);
+    entry?.arrived.add(track);
+    if (entry && !entry.hidden) this.#announce(entry, track, stream);
   }
 
-  /** The gateway says that the peer left. A socket that the peer has replaced since does not count. Says whether it is gone. */
-  left(id: string, connectionId: string): boolean {
-    const entry = this.#entries.get(id);
-    if (!entry || (entry.connectionId !== undefined && entry.connectionId !== connectionId)) return false;
-    this.gone(id, "left");
-    return true;
+  /** The gateway says that the peer left. After the SFU's word that is old news: the peer may have come again since. */
+  left(id: string): void {
+    if (!this.#goneBefore.delete(id)) this.gone(id, "left");
   }
 
   /** The peer is gone. */
@@ -111,7 +123,8 @@ export class People {
     clearTimeout(entry.suspended);
     this.#entries.delete(id);
     this.#peers.delete(id);
-    this.#hooks.left(entry.peer, reason);
+    this.#departed.add(id);
+    if (!entry.hidden) this.#hooks.left(entry.peer, reason);
   }
 
   /** The call moves to another SFU: everybody is kept for a while, until they are back. */
@@ -128,33 +141,37 @@ export class People {
   clear(): void {
     for (const entry of this.#entries.values()) clearTimeout(entry.suspended);
     this.#entries.clear();
+    this.#goneBefore.clear();
+    this.#departed.clear();
     this.#peers.clear();
   }
 
-  /** The entry of somebody of whom something was heard. */
-  #present(id: string, features: Features = { audio: false, video: false }): Entry {
-    const known = this.#entries.get(id);
-    if (known) {
-      clearTimeout(known.suspended);
-      known.suspended = undefined;
-      return known;
-    }
-    const peer: Peer = { id, features, state: "connecting", camera: undefined, screen: undefined };
+  /** Something was heard of somebody: shown from now on, and no longer given up. */
+  #present(entry: Entry): void {
+    clearTimeout(entry.suspended);
+    entry.suspended = undefined;
+    if (!entry.hidden) return;
+    entry.hidden = false;
+    entry.peer = { ...entry.peer, state: stateOf(entry, entry.peer.features) };
+    this.#peers.set(entry.peer.id, entry.peer);
+    this.#hooks.joined(entry.peer);
+    this.#announceAll(entry);
+  }
+
+  #add(id: string, features: Features, connection?: RTCPeerConnectionState): Entry {
     const entry: Entry = {
-      peer,
+      peer: { id, features, state: "connecting", camera: undefined, screen: undefined },
+      hidden: true,
       lost: false,
-      connection: undefined,
+      connection,
       wasConnected: false,
       streams: [],
       screens: new Set(),
-      announced: new Map(),
+      arrived: new WeakSet(),
+      announced: new WeakMap(),
       suspended: undefined,
-      connectionId: undefined,
     };
-    entry.peer = { ...peer, state: stateOf(entry, features) };
     this.#entries.set(id, entry);
-    this.#peers.set(id, entry.peer);
-    this.#hooks.joined(entry.peer);
     return entry;
   }
 
@@ -170,13 +187,19 @@ export class People {
       camera === before.camera &&
       screen === before.screen &&
       sameFeatures(features, before.features);
-    if (same) return;
+    if (same && !entry.hidden) return;
     entry.peer = { id: before.id, features, state, camera, screen };
+    if (entry.hidden) return;
     this.#peers.set(before.id, entry.peer);
     this.#hooks.changed(entry.peer);
+    this.#announceAll(entry);
+  }
+
+  /** Tells of tracks that arrived while their peer was hidden, or as something else. */
+  #announceAll(entry: Entry): void {
     for (const stream of entry.streams) {
       for (const track of stream.getTracks()) {
-        if (entry.announced.has(track)) this.#announce(entry, track, stream);
+        if (entry.arrived.has(track)) this.#announce(entry, track, stream);
       }
     }
   }

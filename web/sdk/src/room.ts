@@ -36,6 +36,8 @@ export class Room extends Emitter<RoomEvents> {
   #statistics = new Statistics();
   #session: Session | undefined;
   #joining: Promise<void> | undefined;
+  /** Grows with each end: tells a joining that it is another's turn. */
+  #stays = 0;
   #state: RoomState = "idle";
   #name: string | undefined;
   #self: Self;
@@ -104,9 +106,10 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   async #join(stream?: MediaStream): Promise<void> {
+    const stay = this.#stays;
     if (stream) {
       await this.#media.adopt(stream);
-      if (!this.#joining) throw leftBeforeJoined();
+      if (stay !== this.#stays) throw leftBeforeJoined();
     }
     const { httpUrl, signalUrl, token, createRooms = true, simulcast = true, rtcConfig } = this.#options;
     this.#people.clear();
@@ -139,7 +142,7 @@ export class Room extends Emitter<RoomEvents> {
         consumer: (id, state) => this.#people.connection(id, state),
         streams: (id, streams) => this.#people.streams(id, streams),
         track: (id, track, from) => this.#people.track(id, track, from),
-        left: (id, connectionId) => this.#people.left(id, connectionId),
+        left: (id) => this.#people.left(id),
       },
     );
     this.#session = session;
@@ -227,6 +230,8 @@ export class Room extends Emitter<RoomEvents> {
     const session = this.#session;
     this.#session = undefined;
     this.#joining = undefined;
+    this.#stays += 1;
+    this.#speaking = undefined;
     this.#statistics = new Statistics();
     globalThis.removeEventListener?.("pagehide", this.#pageHidden);
     this.#people.clear();

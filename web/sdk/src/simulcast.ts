@@ -22,23 +22,25 @@ function bitrate(pixels: number): number {
   return Math.round(150_000 * (pixels / 57_600) ** 0.875);
 }
 
+/** How many sizes a picture of so many pixels is worth. Chromium sends no more than this, and drops the rest from the end. */
+const SIZES = [
+  { pixels: 960 * 540, count: 3 },
+  { pixels: 480 * 270, count: 2 },
+];
+
 /**
- * The layers of a camera's picture of this size, from the smallest: a quarter, half and all of each side. One that would be smaller
- * than about 160x90 is switched off, as nobody would look at it.
+ * The layers of a camera's picture of this size, from the smallest, each with twice the sides of the one before. A small picture has
+ * fewer; the RIDs that it does not need are switched off, for a larger camera to use later.
  */
 export function cameraLayers(width = 1280, height = 720): Layer[] {
-  const rids = [
-    ["l", 4],
-    ["m", 2],
-    ["h", 1],
-  ] as const;
-  return rids.map(([rid, scale]) => {
-    const pixels = (width / scale) * (height / scale);
+  const count = SIZES.find(({ pixels }) => width * height >= pixels)?.count ?? 1;
+  return (["l", "m", "h"] as const).map((rid, index) => {
+    const scale = 2 ** Math.max(0, count - 1 - index);
     return {
       rid,
       scaleResolutionDownBy: scale,
-      maxBitrate: bitrate(pixels),
-      active: scale === 1 || pixels >= 160 * 90,
+      maxBitrate: bitrate((width / scale) * (height / scale)),
+      active: index < count,
     };
   });
 }

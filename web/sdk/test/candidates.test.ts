@@ -72,7 +72,7 @@ describe("the SFU's candidates", () => {
     expect(box.add([candidate(3)])).toEqual([candidate(3)]);
   });
 
-  test("of a generation to come wait for it, those of an older one are dropped", () => {
+  test("of a generation to come wait for it, those of an older one for ever", () => {
     const box = new CandidateBox();
     box.described("first");
     expect(box.add([candidate(1, "second")])).toEqual([]);

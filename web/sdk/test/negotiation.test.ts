@@ -100,6 +100,15 @@ describe("the side that offers", () => {
     expect(seen.failed).toBe(1);
   });
 
+  test("does not repeat an offer that has been answered", async () => {
+    const { offerer, seen } = offering();
+    offerer.want();
+    await vi.advanceTimersByTimeAsync(1);
+    await offerer.answered(1, ANSWER);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([seen.sent.length, seen.failed]).toEqual([1, 0]);
+  });
+
   test("blames nobody while the SFU cannot be reached", async () => {
     const { offerer, seen } = offering();
     seen.reachable = false;

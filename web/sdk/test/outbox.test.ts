@@ -60,7 +60,7 @@ describe("handshakes on their way", () => {
     const outbox = new Outbox();
     outbox.put(offer(1), 0);
     let sent = outbox.take(0).length;
-    while (outbox.recall(0)) sent += outbox.take(0).length;
+    for (let n = 0; n < 10 && outbox.recall(0); n += 1) sent += outbox.take(0).length;
     expect(sent).toBe(5);
   });
 

@@ -72,27 +72,67 @@ describe("a peer", () => {
     expect(heard()).toEqual(["changed ann reconnecting", "changed ann connected"]);
   });
 
-  test("goes when the SFU says so, and may come again", () => {
+  test("goes when the SFU says so: on purpose, or after it has been lost for a while; and may come again", () => {
     const { people, heard } = room();
     people.told("ann", { features: ON });
-    expect(people.told("ann", { presence: "gone" })).toBe(true);
-    expect(people.told("bob", { presence: "gone" })).toBe(true);
+    people.told("bob", { features: ON });
+    people.told("ann", { presence: "gone" });
+    people.told("bob", { presence: "lost" });
+    people.told("bob", { presence: "gone" });
+    people.told("cid", { presence: "gone" });
     expect(people.peers.size).toBe(0);
     people.told("ann", { features: ON });
-    expect(heard().filter((line) => !line.startsWith("features"))).toEqual([
+    expect(heard().filter((line) => !/^(features|changed)/.test(line))).toEqual([
       "joined ann connecting",
-      "left ann lost",
+      "joined bob connecting",
+      "left ann left",
+      "left bob lost",
       "joined ann connecting",
     ]);
   });
 
-  test("goes when the gateway says that it left, but not by the socket that it had before", () => {
+  test("goes when the gateway says that it left", () => {
     const { people, heard } = room();
-    people.told("ann", { features: ON, connectionId: "second" });
+    people.told("ann", { features: ON });
+    people.left("ann");
+    people.left("ann");
+    people.told("ann", { presence: "gone" });
+    expect(heard().filter((line) => !line.startsWith("features"))).toEqual([
+      "joined ann connecting",
+      "left ann left",
+    ]);
+  });
+
+  test("that is gone is not shown again for an offer that was under way, but for a connection", () => {
+    const { people, heard } = room();
+    const camera = stream("c", "video");
+    people.told("ann", { features: ON });
+    people.told("ann", { presence: "gone" });
     heard();
-    expect(people.left("ann", "first")).toBe(false);
-    expect(people.left("ann", "second")).toBe(true);
-    expect(people.left("ann", "second")).toBe(false);
+    people.offered("ann");
+    people.streams("ann", [camera.stream]);
+    for (const track of camera.tracks) people.track("ann", track, camera.stream);
+    people.connection("ann", "connecting");
+    expect([heard(), people.peers.size]).toEqual([[], 0]);
+    people.connection("ann", "connected");
+    expect(heard()).toEqual(["joined ann connected", "track ann video camera"]);
+    expect(people.peers.get("ann")?.camera).toBe(camera.stream);
+    people.left("ann");
+    people.left("ann");
+    people.offered("ann");
+    people.told("ann", { features: { ...ON, name: "Ann" } });
+    expect(heard()).toEqual(["left ann left", "joined ann connecting", "features ann Ann"]);
+  });
+
+  test("that has come again is not taken away by late news of its first leaving", () => {
+    const { people, heard } = room();
+    people.told("ann", { features: ON });
+    people.told("ann", { presence: "gone" });
+    people.told("ann", { features: ON });
+    heard();
+    people.left("ann");
+    expect(people.peers.has("ann")).toBe(true);
+    people.left("ann");
     expect(heard()).toEqual(["left ann left"]);
   });
 
@@ -130,7 +170,7 @@ describe("a peer", () => {
       hand: "up",
     });
     people.told("ann", { features: "nonsense" });
-    expect(people.peers.get("ann")?.features["hand"]).toBe("up");
+    expect(people.peers.get("ann")?.features.hand).toBe("up");
   });
 });
 

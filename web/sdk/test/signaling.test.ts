@@ -1,4 +1,6 @@
+import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import type { RoomError } from "../src/errors.js";
 import { RoomsApi } from "../src/rooms.js";
 import { renewalDelay, Signaling } from "../src/signaling.js";
@@ -141,10 +143,8 @@ describe("a socket that breaks", () => {
     await signaling.open(false);
     signaling.send(offer(1));
     await until("the offer", () => sfu.offers("ann").length === 1);
-    await gateway.cut();
-    sfu.drop();
+    await gateway.cut(signaling.connectionId ?? "");
     await until("the socket to break", () => told.down === 1);
-    await sfu.back();
     await until("another socket", () => told.identified.length === 2);
     await until("the offer again", () => sfu.offers("ann").length === 2);
     const [first, second] = sfu.offers("ann");
@@ -161,9 +161,8 @@ describe("a socket that breaks", () => {
     signaling.send(offer(1));
     await until("the answer", () => told.handshakes.length === 1);
     signaling.settle("producer");
-    await gateway.cut();
+    await gateway.cut(signaling.connectionId ?? "");
     await until("another socket", () => told.identified.length === 2);
-    await sfu.back();
     signaling.send({ ...offer(1), negotiation: 2 });
     await until("the next offer", () => sfu.offers("ann").some(({ negotiation }) => negotiation === 2));
     expect(sfu.offers("ann").map(({ negotiation }) => negotiation)).toEqual([1, 2]);
@@ -177,20 +176,24 @@ describe("a socket that breaks", () => {
     const { signaling, told } = someone(sfu, "ann");
     await signaling.open(false);
     const real = globalThis.WebSocket;
+    let attempts = 0;
     // No network: each attempt fails, and the pauses grow to ten seconds.
     vi.stubGlobal(
       "WebSocket",
       class extends real {
         constructor() {
           super("ws://127.0.0.1:9");
+          attempts += 1;
         }
       },
     );
     vi.spyOn(Math, "random").mockReturnValue(39);
-    await gateway.cut();
+    await gateway.cut(signaling.connectionId ?? "");
     await until("the break", () => told.down === 1);
     vi.stubGlobal("WebSocket", real);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // The first attempt, which fails, has been made, and the pause after it has begun.
+    await until("an attempt", () => attempts > 0);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(told.identified).toHaveLength(1);
     target.dispatchEvent(new Event("online"));
     await until("another socket", () => told.identified.length === 2, 2_000);
@@ -216,6 +219,57 @@ describe("a planned reconnect", () => {
     expect(traffic.reconnects).toBe(1);
     expect(sfu.heard.some(({ type }) => (type as string) === "clientDisconnect")).toBe(false);
     expect(sfu.offers("ann")[0]?.connectionId).not.toBe(old);
+  });
+
+  test("goes unnoticed also when the old socket hears of it, and is closed, before the new one does", async () => {
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    const sockets: ServerSocket[] = [];
+    const identifies: { requestId: string }[] = [];
+    const identified = (socket: ServerSocket | undefined, n: number, reconnectBefore: number) => {
+      const { requestId } = identifies[n] ?? {};
+      const said = {
+        type: "identified",
+        requestId,
+        connectionId: `c${n}`,
+        reconnectBefore,
+        iceServers: [],
+        features: [],
+      };
+      socket?.send(JSON.stringify(said));
+    };
+    server.on("connection", (socket) => {
+      sockets.push(socket);
+      socket.on("message", (data) => void identifies.push(JSON.parse(String(data))));
+    });
+    await until("the server", () => server.address());
+    const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const told: string[] = [];
+    const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
+    const signaling = new Signaling(
+      { url, roomId: "r", peerId: "ann", resumeToken: "t".repeat(16), token: async () => undefined, traffic },
+      {
+        identified: ({ connectionId }) => told.push(connectionId),
+        down: () => told.push("down"),
+        handshake() {},
+        notice() {},
+        refused() {},
+        failed: ({ code }) => told.push(code),
+      },
+    );
+    open.push(signaling);
+    const opened = signaling.open(false);
+    await until("the first identify", () => identifies.length === 1);
+    identified(sockets[0], 0, Date.now() + 50);
+    await opened;
+    await until("the second identify", () => identifies.length === 2);
+    const closed = new Promise((resolve) => sockets[0]?.once("close", resolve));
+    sockets[0]?.send('{"type":"goAway","reason":"replaced"}');
+    sockets[0]?.close(1000);
+    await closed;
+    identified(sockets[1], 1, Date.now() + 60_000);
+    await until("the second socket", () => told.includes("c1"));
+    expect(told).toEqual(["c0", "c1"]);
+    server.close();
   });
 
   test("somebody who has our token and joins elsewhere ends the call here", async () => {

@@ -18,15 +18,17 @@ test("a camera's picture goes out in three sizes, from the smallest, each with b
   expect(high).toBeLessThan(2_000);
 });
 
-test("sizes that nobody would look at are switched off, the largest never", () => {
-  const active = (width: number, height: number) =>
+test("a small picture goes out in fewer sizes, the largest of them whole", () => {
+  const sent = (width: number, height: number) =>
     cameraLayers(width, height)
-      .filter((layer) => layer.active)
-      .map(({ rid }) => rid);
-  expect(active(640, 480)).toEqual(["l", "m", "h"]);
-  expect(active(320, 240)).toEqual(["m", "h"]);
-  expect(active(160, 120)).toEqual(["h"]);
-  expect(active(64, 48)).toEqual(["h"]);
+      .filter(({ active }) => active)
+      .map(({ rid, scaleResolutionDownBy }) => `${rid} ${width / scaleResolutionDownBy}`);
+  expect(sent(1920, 1080)).toEqual(["l 480", "m 960", "h 1920"]);
+  expect(sent(960, 540)).toEqual(["l 240", "m 480", "h 960"]);
+  expect(sent(640, 480)).toEqual(["l 320", "m 640"]);
+  expect(sent(480, 270)).toEqual(["l 240", "m 480"]);
+  expect(sent(320, 240)).toEqual(["l 320"]);
+  expect(sent(64, 48)).toEqual(["l 64"]);
 });
 
 test("a picture of unknown size is taken for 1280x720", () => {

@@ -7,9 +7,10 @@ use gateway::clock::Clock;
 use gateway::config;
 use gateway::edge::HttpCall;
 use gateway::failure::Failure;
+use gateway::refill::Refill;
 use gateway::store::Store;
 use model::http::{Answer, HttpError};
-use model::outcome::Claimed;
+use model::outcome::{Claim, Claimed};
 
 /// What the function needs.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Deps {
     pub store: Store,
     /// `AuthMode`.
     pub auth: Auth,
+    /// `IdleRooms`.
+    pub refill: Refill,
     /// `SfuGraceSeconds`.
     pub sfu_grace: Duration,
     /// The time.
@@ -33,12 +36,14 @@ impl Deps {
         let aws = gateway::aws::load().await;
         let store = Store::from_env(&aws)?;
         let (auth, sfu_grace) = (Auth::from_env(&aws).await?, config::sfu_grace()?);
-        store.warm_up().await;
-        Ok(Self { store, auth, sfu_grace, clock: Clock::System })
+        let refill = Refill::from_env(&aws)?;
+        futures::join!(store.warm_up(), refill.warm_up());
+        Ok(Self { store, auth, refill, sfu_grace, clock: Clock::System })
     }
 }
 
-/// The room of a path: the one that it has, or a free one of the pool.
+/// The room of a path: the one that it has, or a free one of the pool. A claim that leaves the pool short asks for
+/// more rooms.
 ///
 /// # Errors
 /// 400 for a bad body, 401 and 403 for the token, 404 when no room is free.
@@ -49,7 +54,11 @@ pub async fn claim_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpError
         Bearer::Holder(claims) if claims.path != path => return Err(HttpError::Forbidden),
         Bearer::Holder(_) | Bearer::Anybody => {}
     }
-    match deps.store.claim(&path, deps.sfu_grace, deps.clock.now()).await? {
+    let Claim { claimed, warm_left } = deps.store.claim(&path, deps.sfu_grace, deps.clock.now()).await?;
+    if let Some(left) = warm_left {
+        deps.refill.ask_if_short(left).await;
+    }
+    match claimed {
         Claimed::Room(room) => Ok(Answer::Room(room)),
         Claimed::NoRoom => Err(HttpError::RoomNotFound),
     }

@@ -1,4 +1,4 @@
-//! `PUT /createRoom` (also `POST`): a new room, and a task that runs its SFU.
+//! `PUT /createRoom` (also `POST`): a new room, and a task that runs its SFU. Also the refills of the pool.
 
 mod task;
 
@@ -27,6 +27,8 @@ pub struct Deps {
     pub auth: Auth,
     /// `MaxRooms` and `MaxIdleRooms`.
     pub limits: Limits,
+    /// `IdleRooms`.
+    pub idle_rooms: usize,
     /// Where SFUs run.
     pub tasks: Tasks,
     /// The time.
@@ -41,11 +43,11 @@ impl Deps {
     pub async fn from_env() -> Result<Self, Failure> {
         let aws = gateway::aws::load().await;
         let store = Store::from_env(&aws)?;
-        let limits =
-            Limits { rooms: config::number("MAX_ROOMS")?, idle_rooms: config::number("MAX_IDLE_ROOMS")? };
+        let idle_rooms = config::number("IDLE_ROOMS")?;
+        let limits = Limits::new(config::number("MAX_ROOMS")?, config::number("MAX_IDLE_ROOMS")?, idle_rooms);
         let (auth, tasks) = (Auth::from_env(&aws).await?, Tasks::from_env(&aws)?);
         store.warm_up().await;
-        Ok(Self { store, auth, limits, tasks, clock: Clock::System })
+        Ok(Self { store, auth, limits, idle_rooms, tasks, clock: Clock::System })
     }
 }
 
@@ -59,18 +61,46 @@ pub async fn create_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpErro
     let new = NewRoom::random();
     let now = deps.clock.now();
     let make = |slot| new.pending(slot, now);
-    let slot = match deps.store.reserve(&new.id, make, deps.limits, now).await.map_err(not_started)? {
-        Reserved::Room(slot) => slot,
+    match deps.store.reserve(&new.id, make, deps.limits, now).await.map_err(not_started)? {
+        Reserved::Room(slot) => start(deps, &new, slot).await.map_err(not_started)?,
         Reserved::TooManyRooms => return Err(HttpError::TooManyRooms),
         Reserved::TooManyIdleRooms => return Err(HttpError::TooManyIdleRooms),
-    };
-    if let Err(failure) = deps.tasks.start(&new.id, &new.token).await {
-        if let Err(also) = deps.store.release(&new.id, slot).await {
-            tracing::error!(room.id = %new.id, failure = %also, "Room not taken back");
-        }
-        return Err(not_started(failure));
     }
     Ok(Answer::TaskStarted)
+}
+
+/// Starts rooms until `IdleRooms` are warm: the message of a claim that has left fewer. It counts for itself, so that
+/// a message that comes again starts nothing more. At one of the caps it has done what it can, and the next claim asks
+/// again.
+///
+/// # Errors
+/// When DynamoDB fails or a task does not start; the message comes again.
+pub async fn refill(deps: &Deps) -> Result<(), Failure> {
+    for _ in 0..deps.idle_rooms {
+        let new = NewRoom::random();
+        let now = deps.clock.now();
+        let make = |slot| new.pending(slot, now);
+        match deps.store.refill(&new.id, make, deps.limits, deps.idle_rooms, now).await? {
+            None => return Ok(()),
+            Some(Reserved::Room(slot)) => start(deps, &new, slot).await?,
+            Some(capped @ (Reserved::TooManyRooms | Reserved::TooManyIdleRooms)) => {
+                tracing::warn!(?capped, "Pool not filled");
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Starts the task of a room that is reserved, or takes the room back.
+async fn start(deps: &Deps, new: &NewRoom, slot: Slot) -> Result<(), Failure> {
+    let started = deps.tasks.start(&new.id, &new.token).await;
+    if started.is_err()
+        && let Err(also) = deps.store.release(&new.id, slot).await
+    {
+        tracing::error!(room.id = %new.id, failure = %also, "Room not taken back");
+    }
+    started
 }
 
 fn not_started(failure: Failure) -> HttpError {

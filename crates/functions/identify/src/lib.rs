@@ -1,12 +1,12 @@
 //! `identify`: a connection says who it is, and becomes a member of a room or the SFU of one.
 
 use gateway::auth::{Auth, Bearer, Denied};
-use gateway::config;
 use gateway::departure::Departures;
 use gateway::edge::{Call, Reply};
 use gateway::failure::Failure;
 use gateway::store::{Join, Serve};
 use model::error::Error;
+use model::ice::IceServers;
 use model::id::{PeerId, RoomId};
 use model::identify::{ClientIdentify, Identify, SfuIdentify};
 use model::life::Life;
@@ -24,7 +24,7 @@ pub struct Deps {
     /// `AuthMode`.
     pub auth: Auth,
     /// What clients are to use for ICE.
-    pub ice_servers: Box<RawValue>,
+    pub ice_servers: IceServers,
 }
 
 impl Deps {
@@ -35,7 +35,7 @@ impl Deps {
     pub async fn from_env() -> Result<Self, Failure> {
         let aws = gateway::aws::load().await;
         Ok(Self {
-            ice_servers: config::ice_servers()?,
+            ice_servers: gateway::ice::servers(&aws).await?,
             auth: Auth::from_env(&aws).await?,
             departures: Departures::from_env(&aws).await?,
         })
@@ -56,7 +56,7 @@ pub async fn identify(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
         room_id: identified.room,
         connection_id: call.life.connection_id.clone(),
         reconnect_before: call.life.connected_at.plus(RECONNECT_AFTER),
-        ice_servers: deps.ice_servers.clone(),
+        ice_servers: identified.ice_servers,
         features: identified.features,
         request_id: call.request_id,
     }))))
@@ -67,6 +67,7 @@ struct NowKnown {
     peer: PeerId,
     room: RoomId,
     features: Vec<String>,
+    ice_servers: Box<RawValue>,
 }
 
 async fn identify_client(deps: &Deps, life: &Life, client: ClientIdentify) -> Result<NowKnown, Error> {
@@ -87,7 +88,8 @@ async fn identify_client(deps: &Deps, life: &Life, client: ClientIdentify) -> Re
         Joined::Superseded => return Err(Error::Superseded),
     }
     let features = sfu?.map(|sfu| sfu.features).unwrap_or_default();
-    Ok(NowKnown { peer: join.peer, room: join.room, features })
+    let ice_servers = deps.ice_servers.for_user(join.peer.as_str(), deps.departures.clock.now());
+    Ok(NowKnown { peer: join.peer, room: join.room, features, ice_servers })
 }
 
 /// Checks the token before anything is said about the room. Answers with the one path that it admits to, if tokens
@@ -118,7 +120,9 @@ async fn identify_sfu(deps: &Deps, life: &Life, sfu: SfuIdentify) -> Result<NowK
         Served::RoomClosed => return Err(Error::RoomClosed),
         Served::Superseded => return Err(Error::Superseded),
     }
-    Ok(NowKnown { peer: serve.room.sfu_peer(), room: serve.room, features: serve.features })
+    // An SFU is reachable by itself: a relay is for those who want to reach it.
+    let ice_servers = deps.ice_servers.public();
+    Ok(NowKnown { peer: serve.room.sfu_peer(), room: serve.room, features: serve.features, ice_servers })
 }
 
 /// Tells the older socket not to come back, and closes it. It has lost its place already: that this fails changes

@@ -1,12 +1,11 @@
 //! The `leave` Lambda.
 
-use gateway::departure::Departures;
-use gateway::{aws, edge, logging};
-use leave::leave;
+use gateway::{edge, logging};
+use leave::{Deps, leave};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let departures = Departures::from_env(&aws::load().await).await?;
-    edge::serve_messages(&departures, async |call| leave(&departures, call).await).await
+    let deps = Deps::from_env().await?;
+    edge::serve_messages(&deps.departures, async |call| leave(&deps, call).await).await
 }

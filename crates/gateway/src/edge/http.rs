@@ -3,7 +3,8 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
 use lambda_runtime::{LambdaEvent, service_fn};
-use model::http::{Answer, HttpError, path_of_body, path_of_query};
+use model::http::{Answer, HttpError, connection_of_query, path_of_body, path_of_query};
+use model::id::ConnectionId;
 use model::path::UrlPath;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -49,6 +50,12 @@ impl HttpCall {
         path_of_query(form_urlencoded::parse(self.query.as_bytes()))
     }
 
+    /// The `connectionId` of the query string, if it names one.
+    #[must_use]
+    pub fn connection_of_query(&self) -> Option<ConnectionId> {
+        connection_of_query(form_urlencoded::parse(self.query.as_bytes()))
+    }
+
     /// The `urlPath` of the JSON body.
     ///
     /// # Errors
@@ -75,30 +82,38 @@ fn bearer(authorization: &str) -> Option<&str> {
 /// When the runtime ends.
 pub async fn serve_http(handler: impl AsyncFn(HttpCall) -> Result<Answer, HttpError>) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        let started = Instant::now();
-        let route = event.payload.route_key.clone().unwrap_or_default();
         // Boxed: the SDK's futures nest deeper than the compiler follows.
-        let (status, body) = match Box::pin(handler(HttpCall::read(event.payload))).await {
-            Ok(answer) => (200, answer.body()),
-            Err(refusal) => {
-                if let Some(cause) = std::error::Error::source(&refusal) {
-                    tracing::error!(route, cause, "Request failed");
-                }
-                (refusal.status(), json!({ "message": refusal.to_string() }))
-            }
-        };
-        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-        tracing::info!(route, status, duration_ms, "Request answered");
-        Ok::<Value, Error>(response(status, &body))
+        Ok::<Value, Error>(Box::pin(answer(&handler, event.payload)).await)
     }))
     .await
 }
 
-fn response(status: u16, body: &Value) -> Value {
+/// Handles one request.
+pub(super) async fn answer(
+    handler: &impl AsyncFn(HttpCall) -> Result<Answer, HttpError>,
+    event: ApiGatewayV2httpRequest,
+) -> Value {
+    let started = Instant::now();
+    let route = event.route_key.clone().unwrap_or_default();
+    let (status, body) = match handler(HttpCall::read(event)).await {
+        Ok(answer) => (200, answer.body()),
+        Err(refusal) => {
+            if let Some(cause) = std::error::Error::source(&refusal) {
+                tracing::error!(route, cause, "Request failed");
+            }
+            (refusal.status(), json!({ "message": refusal.to_string() }).to_string())
+        }
+    };
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(route, status, duration_ms, "Request answered");
+    response(status, &body)
+}
+
+fn response(status: u16, body: &str) -> Value {
     json!({
         "statusCode": status,
         "headers": { "content-type": "application/json" },
-        "body": body.to_string(),
+        "body": body,
     })
 }
 

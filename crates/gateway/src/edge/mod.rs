@@ -1,4 +1,4 @@
-//! The edge: an event of API Gateway becomes a typed call, an outcome becomes its answer. Here, and only here, a
+//! The edge: an event of API Gateway, or of a queue, becomes a typed call, an outcome becomes its answer. Here, and only here, a
 //! failure is logged, once.
 //!
 //! Connection facts come from `requestContext` only.
@@ -7,6 +7,7 @@ mod connect;
 mod disconnect;
 mod http;
 mod message;
+mod queue;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequestContext;
 use model::id::ConnectionId;
@@ -20,6 +21,7 @@ pub use disconnect::{Disconnect, serve_disconnects};
 pub use http::{HttpCall, serve_http};
 pub use lambda_runtime::Error;
 pub use message::{Call, Post, Reply, serve_messages};
+pub use queue::serve_http_and_queue;
 
 /// Which socket an event is about.
 fn life(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Life, Failure> {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use model::id::RoomId;
-use model::item::{ClaimedPath, Key, POOL, PoolEntry};
-use model::outcome::Claimed;
+use model::item::{ClaimedPath, Key, PoolEntry};
+use model::outcome::{Claim, Claimed};
 use model::path::UrlPath;
 use model::room::{Standing, Status};
 use model::time::EpochMillis;
 use rand::seq::SliceRandom as _;
 
-use super::write::{Transacted, Write, read_item, room_key};
+use super::write::{Transacted, Write, room_key};
 use super::{ROUNDS, Store};
 use crate::failure::Failure;
 
@@ -49,10 +49,16 @@ impl Store {
     /// of the room that is being claimed over. Each is one transaction that names all that it relies on; the
     /// loser's is refused, and it answers with the winner's room (the same path) or takes the next candidate.
     ///
+    /// What is left is counted from the read that the claim began with. Of claims, or a claim and a spare SFU's
+    /// leave, at the same moment each may count the room that the other one takes, and find that enough are left:
+    /// the pool then is short until the next claim counts it.
+    ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn claim(&self, path: &UrlPath, grace: Duration, now: EpochMillis) -> Result<Claimed, Failure> {
-        let mut pool = self.pool(now).await?;
+    pub async fn claim(&self, path: &UrlPath, grace: Duration, now: EpochMillis) -> Result<Claim, Failure> {
+        let pool = self.pool(now).await?;
+        let (pending, mut pool) = (pool.pending.len(), pool.unclaimed);
+        pool.shuffle(&mut rand::rng());
         // A path is most often free: the transaction finds out. With an empty pool it is never tried.
         let mut held = Held::Free(None);
         if pool.is_empty() {
@@ -61,11 +67,16 @@ impl Store {
         let mut changes = 0;
         while changes < ROUNDS {
             if let Held::Serving(room) = held {
-                return Ok(Claimed::Room(room));
+                return Ok(Claim { claimed: Claimed::Room(room), warm_left: None });
             }
-            let Some(candidate) = pool.pop() else { return Ok(Claimed::NoRoom) };
+            let Some(candidate) = pool.pop() else {
+                return Ok(Claim { claimed: Claimed::NoRoom, warm_left: Some(pending) });
+            };
             match self.attempt(path, &candidate, &held, now).await? {
-                Attempt::Claimed => return Ok(Claimed::Room(candidate.room_id)),
+                Attempt::Claimed => {
+                    let claimed = Claimed::Room(candidate.room_id);
+                    return Ok(Claim { claimed, warm_left: Some(pool.len() + pending) });
+                }
                 Attempt::CandidateGone => {}
                 Attempt::CandidateRenewed(renewed) => {
                     changes += 1;
@@ -79,15 +90,6 @@ impl Store {
             }
         }
         Err(Self::lost_every_round("claimRoom"))
-    }
-
-    /// The rooms to be had, in random order.
-    async fn pool(&self, now: EpochMillis) -> Result<Vec<PoolEntry>, Failure> {
-        let entries = self.partition(POOL).await?.into_iter().map(read_item);
-        let mut entries: Vec<PoolEntry> = entries.collect::<Result<_, _>>()?;
-        entries.retain(|entry| !entry.expires_at.expired(now));
-        entries.shuffle(&mut rand::rng());
-        Ok(entries)
     }
 
     async fn held(

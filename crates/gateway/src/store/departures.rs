@@ -1,7 +1,7 @@
 //! A connection's place in its room ends.
 
 use model::id::{PeerId, RoomId};
-use model::item::{Identity, Key, Slot};
+use model::item::{Identity, Key, Room, Slot};
 use model::life::Life;
 use model::outcome::{Departed, Left};
 use model::room::{PENDING_LEASE, Status};
@@ -93,12 +93,43 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn leave(&self, life: &Life, now: EpochMillis) -> Result<Left, Failure> {
+        self.go(life, None, now).await
+    }
+
+    /// As [`Store::leave`], for an SFU whose room nobody has claimed, if `keep` other warm rooms are left.
+    ///
+    /// Race: a claim of this room comes between the read and the close, which then is refused and finds the room
+    /// claimed. A claim of a room that was counted, or the leave of its SFU, comes between: the close names the rooms
+    /// that it counts on, so that it is refused and counts again. Of two spare SFUs that count on each other one
+    /// leaves, and the other is [`Left::RoomNeeded`].
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn leave_if_spare(&self, life: &Life, keep: usize, now: EpochMillis) -> Result<Left, Failure> {
+        self.go(life, Some(keep), now).await
+    }
+
+    async fn go(&self, life: &Life, keep: Option<usize>, now: EpochMillis) -> Result<Left, Failure> {
         for _ in 0..ROUNDS {
             let row = self.connection(&life.connection_id).await?;
             let Some(identity) = row.and_then(|row| row.identity) else { return Ok(Left::NotIdentified) };
-            let ended = match &identity {
-                Identity::Client { .. } => self.end(life, &identity, Ending::Stays, now).await?,
-                Identity::Sfu { room_id, .. } => self.close_room(life, room_id, now).await?,
+            let ended = match (&identity, keep) {
+                (Identity::Client { .. }, None) => self.end(life, &identity, Ending::Stays, now).await?,
+                (Identity::Client { .. }, Some(_)) => return Ok(Left::NotAnSfu),
+                (Identity::Sfu { room_id, .. }, keep) => {
+                    let room = self.room(room_id, now).await?;
+                    let mut kept = Vec::new();
+                    if let Some(keep) = keep {
+                        if room.as_ref().is_some_and(|room| room.status == Status::Claimed) {
+                            return Ok(Left::RoomClaimed);
+                        }
+                        match self.kept(room_id, keep, now).await? {
+                            Some(checks) => kept = checks,
+                            None => return Ok(Left::RoomNeeded),
+                        }
+                    }
+                    self.close_room(life, room_id, room, kept).await?
+                }
             };
             match ended {
                 Ended::Freed => return Ok(Left::Gone(identity)),
@@ -165,8 +196,13 @@ impl Store {
         ]
     }
 
-    async fn close_room(&self, life: &Life, id: &RoomId, now: EpochMillis) -> Result<Ended, Failure> {
-        let room = self.room(id, now).await?;
+    async fn close_room(
+        &self,
+        life: &Life,
+        id: &RoomId,
+        room: Option<Room>,
+        kept: Vec<Write>,
+    ) -> Result<Ended, Failure> {
         let mut writes = vec![
             Write::update(
                 &self.connections,
@@ -195,6 +231,7 @@ impl Store {
                 writes.push(self.free_lease(Key::path(path), id));
             }
         }
+        writes.extend(kept);
         Ok(ended(self.transact(writes).await?))
     }
 
@@ -217,7 +254,7 @@ fn ended(transacted: Transacted) -> Ended {
         Transacted::Done => Ended::Freed,
         Transacted::Refused(refusals) if refusals.refused(CONNECTION) => Ended::Changed,
         Transacted::Refused(refusals) if refusals.refused(PLACE) => Ended::NotMine,
-        // The room's status: a claim came between.
+        // The room's status, or a room that is counted on: somebody came between.
         Transacted::Refused(_) => Ended::Changed,
     }
 }

@@ -7,6 +7,7 @@ mod claims;
 mod connections;
 mod departures;
 mod members;
+mod pool;
 mod read;
 mod retry;
 mod sfus;

@@ -127,7 +127,11 @@ impl Store {
         Ok(occupants)
     }
 
-    async fn get<T: DeserializeOwned>(&self, table: &str, key: Item) -> Result<Option<T>, Failure> {
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        key: Item,
+    ) -> Result<Option<T>, Failure> {
         let got =
             self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true).send().await;
         let got = got.map_err(|error| Failure::of_sdk(GET, &error))?;

@@ -111,6 +111,9 @@ impl Store {
             .bind(":room", &serve.room);
 
         let mut writes = vec![connection, the_room, self.sfu_write(serve, room, older), slot];
+        if room.status == Status::Pending {
+            writes.push(Write::delete(&self.rooms, room_key(Key::pending(&serve.room))));
+        }
         if status == Status::Unclaimed {
             let set = "SET #roomId = :room, #slot = :slot, #since = if_not_exists(#since, :now), #expiresAt = :lease";
             writes.push(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use model::id::RoomId;
-use model::item::{HeldSlot, Key, Room, SLOTS, Slot};
+use model::item::{HeldSlot, Key, PoolEntry, Refills, Room, SLOTS, Slot};
 use model::outcome::Reserved;
 use model::room::Status;
 use model::time::EpochMillis;
@@ -22,6 +22,15 @@ pub struct Limits {
     pub idle_rooms: usize,
 }
 
+impl Limits {
+    /// `MaxRooms` and `MaxIdleRooms`. The latter counts as `IdleRooms` + 1 when it is less: a full pool must leave
+    /// somebody who calls createRoom for a page of its own a room to start.
+    #[must_use]
+    pub fn new(max_rooms: u32, max_idle_rooms: usize, idle_rooms: usize) -> Self {
+        Self { rooms: max_rooms, idle_rooms: max_idle_rooms.max(idle_rooms.saturating_add(1)) }
+    }
+}
+
 impl Store {
     /// Makes a pending room with a slot. `make` is handed the slot.
     ///
@@ -38,29 +47,82 @@ impl Store {
         now: EpochMillis,
     ) -> Result<Reserved, Failure> {
         for _ in 0..ROUNDS {
-            let held = self.held_slots(now).await?;
-            let free: Vec<Slot> =
-                (0..limits.rooms).map(Slot).filter(|slot| !held.contains_key(slot)).collect();
-            let Some(slot) = free.choose(&mut rand::rng()).copied() else {
-                return Ok(Reserved::TooManyRooms);
-            };
-            if held.values().filter(|slot| slot.claimed_at.is_none()).count() >= limits.idle_rooms {
-                return Ok(Reserved::TooManyIdleRooms);
-            }
-            let room = make(slot);
-            let taken = HeldSlot { slot, room_id: id.clone(), claimed_at: None, expires_at: room.expires_at };
-            let writes = vec![
-                Write::put(&self.rooms, room_key(Key::slot(slot)), &taken)
-                    .when("attribute_not_exists(#pk) OR #expiresAt <= :now")
-                    .bind(":now", now.seconds()),
-                Write::put(&self.rooms, room_key(Key::room(id)), &room).when("attribute_not_exists(#pk)"),
-            ];
-            match self.transact(writes).await? {
-                Transacted::Done => return Ok(Reserved::Room(slot)),
-                Transacted::Refused(_) => {}
+            if let Some(reserved) = self.try_reserve(id, &make, limits, None, now).await? {
+                return Ok(reserved);
             }
         }
         Err(Self::lost_every_round("createRoom"))
+    }
+
+    /// As [`Store::reserve`], if there are fewer than `target` warm rooms; `None` if there are enough.
+    ///
+    /// Race: two refills count the same pool, because SQS has delivered one message twice or two claims have asked.
+    /// Each writes the number that follows the one it read before it counted: the second one's transaction is
+    /// refused, and it counts again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn refill(
+        &self,
+        id: &RoomId,
+        make: impl Fn(Slot) -> Room,
+        limits: Limits,
+        target: usize,
+        now: EpochMillis,
+    ) -> Result<Option<Reserved>, Failure> {
+        for _ in 0..ROUNDS {
+            // Before the pool: a count that is older than the number would pass for a new one.
+            let seen: Refills = self.get(&self.rooms, room_key(Key::refills())).await?.unwrap_or_default();
+            if self.pool(now).await?.warm() >= target {
+                return Ok(None);
+            }
+            if let Some(reserved) = self.try_reserve(id, &make, limits, Some(seen), now).await? {
+                return Ok(Some(reserved));
+            }
+        }
+        Err(Self::lost_every_round("refill"))
+    }
+
+    /// One round of a reservation; `None` when it has lost a race.
+    async fn try_reserve(
+        &self,
+        id: &RoomId,
+        make: &impl Fn(Slot) -> Room,
+        limits: Limits,
+        refills: Option<Refills>,
+        now: EpochMillis,
+    ) -> Result<Option<Reserved>, Failure> {
+        let held = self.held_slots(now).await?;
+        let free: Vec<Slot> = (0..limits.rooms).map(Slot).filter(|slot| !held.contains_key(slot)).collect();
+        let Some(slot) = free.choose(&mut rand::rng()).copied() else {
+            return Ok(Some(Reserved::TooManyRooms));
+        };
+        if held.values().filter(|slot| slot.claimed_at.is_none()).count() >= limits.idle_rooms {
+            return Ok(Some(Reserved::TooManyIdleRooms));
+        }
+        let room = make(slot);
+        let expires_at = room.expires_at;
+        let taken = HeldSlot { slot, room_id: id.clone(), claimed_at: None, expires_at };
+        let entry = PoolEntry { room_id: id.clone(), slot, since: now, expires_at };
+        let mut writes = vec![
+            Write::put(&self.rooms, room_key(Key::slot(slot)), &taken)
+                .when("attribute_not_exists(#pk) OR #expiresAt <= :now")
+                .bind(":now", now.seconds()),
+            Write::put(&self.rooms, room_key(Key::room(id)), &room).when("attribute_not_exists(#pk)"),
+            Write::put(&self.rooms, room_key(Key::pending(id)), &entry),
+        ];
+        if let Some(Refills { count: seen }) = refills {
+            let next = Refills { count: seen + 1 };
+            writes.push(
+                Write::put(&self.rooms, room_key(Key::refills()), &next)
+                    .when("attribute_not_exists(#pk) OR #count = :seen")
+                    .bind(":seen", seen),
+            );
+        }
+        match self.transact(writes).await? {
+            Transacted::Done => Ok(Some(Reserved::Room(slot))),
+            Transacted::Refused(_) => Ok(None),
+        }
     }
 
     /// Takes back a room whose task was not started.
@@ -76,6 +138,7 @@ impl Store {
                 .when("#status = :pending")
                 .bind(":pending", Status::Pending),
             Write::delete(&self.rooms, room_key(Key::slot(slot))).when("#roomId = :room").bind(":room", id),
+            Write::delete(&self.rooms, room_key(Key::pending(id))),
         ];
         match self.transact(writes).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),

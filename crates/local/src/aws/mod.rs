@@ -5,6 +5,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod ecs;
 pub(crate) mod management;
 pub(crate) mod secrets;
+pub(crate) mod sqs;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,6 +118,7 @@ async fn call(
         "dynamodb" => ("dynamodb", target, dynamodb::answer(&called(target)).await),
         "ecs" => ("ecs", target, ecs::answer(&called(target)).await),
         "secrets" => ("secrets", target, secrets::answer(&called(target))),
+        "sqs" => ("sqs", target, sqs::answer(&called(target)).await),
         "management" => {
             let operation = management::operation(&parts.method);
             ("management", operation, management::answer(&called(operation), rest).await)
@@ -124,7 +126,7 @@ async fn call(
         _ => {
             return json(
                 StatusCode::NOT_FOUND,
-                r#"{"__type":"UnknownOperationException","message":"here are dynamodb, ecs, secrets and management"}"#,
+                r#"{"__type":"UnknownOperationException","message":"here are dynamodb, ecs, secrets, sqs and management"}"#,
             );
         }
     };
@@ -168,7 +170,7 @@ fn respond(reply: Reply, service: &str) -> Answer {
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     let content_type = match service {
-        "dynamodb" => "application/x-amz-json-1.0",
+        "dynamodb" | "sqs" => "application/x-amz-json-1.0",
         "management" => "application/json",
         _ => "application/x-amz-json-1.1",
     };

@@ -33,11 +33,12 @@ pub(crate) fn of(function: &Function, endpoint: &str, process: u64) -> BTreeMap<
 }
 
 /// The services that answer here: the name in `AWS_ENDPOINT_URL_*`, and the path.
-pub(crate) const ENDPOINTS: [(&str, &str); 4] = [
+pub(crate) const ENDPOINTS: [(&str, &str); 5] = [
     ("DYNAMODB", "dynamodb"),
     ("APIGATEWAYMANAGEMENTAPI", "management"),
     ("ECS", "ecs"),
     ("SECRETS_MANAGER", "secrets"),
+    ("SQS", "sqs"),
 ];
 
 /// A region, credentials that open nothing, and no way to the user's own.

@@ -15,7 +15,7 @@ const KEPT: usize = 10_000;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Call {
-    /// `dynamodb`, `management`, `ecs` or `secrets`.
+    /// `dynamodb`, `management`, `ecs`, `secrets` or `sqs`.
     pub(crate) service: &'static str,
     pub(crate) operation: String,
     /// Bytes of the request's body.

@@ -167,6 +167,7 @@ impl Template {
             names::Reference::Known(value) => value,
             names::Reference::Given(property) => self.text(property)?,
             names::Reference::Family(family) => names::task_definition_arn(&self.text(family)?),
+            names::Reference::Queue(name) => names::queue_url(&self.text(name)?),
         };
         Ok(Node::text(&place.at, value))
     }

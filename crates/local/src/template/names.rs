@@ -17,6 +17,8 @@ pub(crate) enum Reference<'a> {
     Given(&'a Node),
     /// The family of a task definition, still to be evaluated; the reference is its ARN.
     Family(&'a Node),
+    /// The name of a queue, still to be evaluated; the reference is its URL.
+    Queue(&'a Node),
 }
 
 /// `Ref logical`, for a resource of type `kind` in `stack`.
@@ -36,7 +38,14 @@ pub(crate) fn reference<'a>(stack: &str, logical: &str, kind: &str, resource: &'
     {
         return Reference::Family(family);
     }
+    if kind == "AWS::SQS::Queue"
+        && let Some(name) = property("QueueName")
+    {
+        return Reference::Queue(name);
+    }
     Reference::Known(match kind {
+        "AWS::SQS::Queue" => queue_url(&physical(stack, logical)),
+        "AWS::EC2::EIP" => "203.0.113.1".to_owned(),
         "AWS::Serverless::WebSocketApi" | "AWS::Serverless::HttpApi" => api_id(stack, logical),
         "AWS::SecretsManager::Secret" => secret_arn(stack, logical),
         "AWS::ECS::TaskDefinition" => task_definition_arn(&physical(stack, logical)),
@@ -61,13 +70,17 @@ pub(crate) fn attribute(
     Some(match (kind, attribute) {
         ("AWS::Serverless::Function", "Arn") => function_arn(name),
         ("AWS::DynamoDB::Table", "Arn") => arn("dynamodb", format!("table/{name}")),
+        ("AWS::SQS::Queue", "Arn") => queue_arn(queue_name(name)),
+        ("AWS::SQS::Queue", "QueueName") => queue_name(name).to_owned(),
         ("AWS::ECS::Cluster", "Arn") => arn("ecs", format!("cluster/{name}")),
         ("AWS::SecretsManager::Secret", "Id")
         | ("AWS::ECS::TaskDefinition", "TaskDefinitionArn")
         | ("AWS::EC2::SecurityGroup", "GroupId")
         | ("AWS::EC2::VPC", "VpcId")
         | ("AWS::EC2::Subnet", "SubnetId")
-        | ("AWS::SNS::Topic", "TopicArn") => name.to_owned(),
+        | ("AWS::SNS::Topic", "TopicArn")
+        | ("AWS::SQS::Queue", "QueueUrl")
+        | ("AWS::EC2::EIP", "PublicIp") => name.to_owned(),
         ("AWS::Serverless::WebSocketApi" | "AWS::Serverless::HttpApi", "ApiEndpoint") => {
             format!("https://{}.execute-api.{REGION}.{SUFFIX}", api_id(stack, logical))
         }
@@ -98,6 +111,19 @@ pub(crate) fn secret_arn(stack: &str, logical: &str) -> String {
 
 pub(crate) fn task_definition_arn(family: &str) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:1")
+}
+
+pub(crate) fn queue_url(name: &str) -> String {
+    format!("https://sqs.{REGION}.{SUFFIX}/{ACCOUNT}/{name}")
+}
+
+pub(crate) fn queue_arn(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// The name in a queue's URL, whatever its host.
+pub(crate) fn queue_name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
 }
 
 pub(crate) fn function_arn(name: &str) -> String {

@@ -14,6 +14,8 @@ pub(crate) struct Stack {
     pub(crate) tables: Vec<Table>,
     pub(crate) secrets: Vec<Secret>,
     pub(crate) tasks: Vec<TaskDefinition>,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) sources: Vec<EventSource>,
     /// `(logical id, type)` of resources that need no counterpart here.
     pub(crate) accepted: Vec<(String, String)>,
 }
@@ -130,6 +132,49 @@ pub(crate) enum SecretSource {
         punctuation: bool,
         within: Option<(serde_json::Map<String, serde_json::Value>, String)>,
     },
+}
+
+/// One `AWS::SQS::Queue`, a standard one.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    pub(crate) logical: String,
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    /// A message that names no delay of its own is not seen for so long.
+    pub(crate) delay: Duration,
+    /// A message that has been received is not seen for so long, unless it is deleted.
+    pub(crate) visibility: Duration,
+    /// Then a message is dropped.
+    pub(crate) retention: Duration,
+    /// How long a `ReceiveMessage` waits that does not say.
+    pub(crate) wait: Duration,
+    pub(crate) redrive: Option<Redrive>,
+    pub(crate) at: At,
+}
+
+/// `RedrivePolicy` of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redrive {
+    /// The ARN of the dead-letter queue.
+    pub(crate) target: String,
+    /// A message that has been received so often goes there.
+    pub(crate) max_receives: u32,
+}
+
+/// A queue whose messages a function takes: an `AWS::Lambda::EventSourceMapping`, or an event of Type SQS.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSource {
+    /// The logical id of the function.
+    pub(crate) function: String,
+    /// The ARN of the queue.
+    pub(crate) queue: String,
+    /// The most messages of one invocation.
+    pub(crate) batch: usize,
+    /// The most invocations at one time.
+    pub(crate) concurrency: usize,
+    /// `ReportBatchItemFailures`: the answer names the messages that failed.
+    pub(crate) partial: bool,
+    pub(crate) at: At,
 }
 
 /// One `AWS::ECS::TaskDefinition`.

@@ -30,7 +30,11 @@ impl Room {
 
     /// Those who are up, but one.
     pub(super) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
-        self.peers.iter().filter(|(other, peer)| **other != key && peer.is_up()).map(|(other, _)| *other).collect()
+        self.peers
+            .iter()
+            .filter(|(other, peer)| **other != key && peer.is_up())
+            .map(|(other, _)| *other)
+            .collect()
     }
 
     /// A producer that is up sends other tracks than before.
@@ -71,7 +75,9 @@ impl Room {
 
     /// Sends the receiver an offer, if there is something to offer and no offer on its way.
     pub(super) fn offer(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let Some(mut consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source)) else {
+        let Some(mut consumer) =
+            self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source))
+        else {
             return;
         };
         let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());

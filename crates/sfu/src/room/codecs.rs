@@ -47,11 +47,13 @@ pub(crate) fn of(params: &[PayloadParams], pt: str0m::media::Pt) -> Option<Codec
 
 /// Whether a decoder can begin with this packet.
 pub(crate) fn starts_key_frame(codec: Codec, payload: &[u8]) -> bool {
-    match codec {
-        Codec::Vp8 => Vp8Descriptor::parse(payload).is_ok_and(|descriptor| descriptor.starts_keyframe(payload)),
-        Codec::H264 => h264_starts_key_frame(payload),
+    if codec == Codec::Vp8 {
+        Vp8Descriptor::parse(payload).is_ok_and(|descriptor| descriptor.starts_keyframe(payload))
+    } else if codec == Codec::H264 {
+        h264_starts_key_frame(payload)
+    } else {
         // Every packet of an audio codec can be decoded by itself.
-        codec => codec.is_audio(),
+        codec.is_audio()
     }
 }
 
@@ -89,7 +91,8 @@ mod tests {
     #[test]
     fn key_frames_of_h264_are_told_from_others() {
         let key = [&[0x67, 1][..], &[0x65, 1], &[0x7c, 0x85, 1], &[0x78, 0, 2, 9, 0, 0, 1, 0x67]];
-        let other = [&[][..], &[0x61, 1], &[0x7c, 0x05, 1], &[0x7c, 0x81], &[0x78, 0, 2, 1, 0, 0, 9], &[0x78]];
+        let other =
+            [&[][..], &[0x61, 1], &[0x7c, 0x05, 1], &[0x7c, 0x81], &[0x78, 0, 2, 1, 0, 0, 9], &[0x78]];
         assert!(key.iter().all(|payload| starts_key_frame(Codec::H264, payload)));
         assert!(!other.iter().any(|payload| starts_key_frame(Codec::H264, payload)));
     }
@@ -104,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_consumer_is_offered_what_its_producer_sends() {
-        let codecs: Vec<_> = only(&[Codec::Opus, Codec::H264]).params().iter().map(|p| p.spec().codec).collect();
+        let codecs: Vec<_> =
+            only(&[Codec::Opus, Codec::H264]).params().iter().map(|p| p.spec().codec).collect();
         assert_eq!(codecs, [Codec::Opus, Codec::H264]);
     }
 }

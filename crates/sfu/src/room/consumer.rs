@@ -208,4 +208,3 @@ fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section 
         codecs: vec![],
     }
 }
-

@@ -32,7 +32,7 @@ struct Parcel<'a> {
 
 impl Room {
     /// Sends a producer's packet to everybody who is to have it.
-    pub(super) fn forward(&mut self, now: Instant, link: LinkId, source: PeerKey, packet: RtpPacket) {
+    pub(super) fn forward(&mut self, now: Instant, link: LinkId, source: PeerKey, packet: &RtpPacket) {
         if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD_BYTES {
             return;
         }
@@ -53,7 +53,7 @@ impl Room {
         {
             peer.voice.hear(now, level);
         }
-        let parcel = Parcel { packet: &packet, codec, key, link, track: mid, layer: place.1 };
+        let parcel = Parcel { packet, codec, key, link, track: mid, layer: place.1 };
         let mut wanted = false;
         let links = &mut self.links;
         for consumer in self.peers.values_mut().filter_map(|receiver| receiver.consumers.get_mut(&source)) {
@@ -65,9 +65,15 @@ impl Room {
     }
 
     /// A receiver asks for a key frame of what it is being sent.
-    pub(super) fn key_frame_wanted(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), mid: Mid) {
+    pub(super) fn key_frame_wanted(
+        &mut self,
+        now: Instant,
+        (receiver, source): (PeerKey, PeerKey),
+        mid: Mid,
+    ) {
         self.counters.key_frames_wanted += 1;
-        let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source)) else {
+        let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
+        else {
             return;
         };
         let section = consumer.sections.iter().find(|section| section.mid == mid);
@@ -78,17 +84,21 @@ impl Room {
 
     /// Asks for key frames of all that a receiver gets from a source: it can decode nothing yet.
     pub(super) fn refresh(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source)) else {
+        let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
+        else {
             return;
         };
-        let shown: Vec<_> = consumer.sections.iter().filter_map(|s| Some((s.track?, s.layer.unwrap_or(0)))).collect();
+        let shown: Vec<_> =
+            consumer.sections.iter().filter_map(|s| Some((s.track?, s.layer.unwrap_or(0)))).collect();
         for (track, layer) in shown {
             self.want_key_frame(now, source, track, layer);
         }
     }
 
     fn want_key_frame(&mut self, now: Instant, source: PeerKey, track: Mid, layer: usize) {
-        let Some(producer) = self.peers.get_mut(&source).and_then(|peer| peer.producer.as_mut()) else { return };
+        let Some(producer) = self.peers.get_mut(&source).and_then(|peer| peer.producer.as_mut()) else {
+            return;
+        };
         let track = producer.tracks.iter_mut().find(|known| known.mid == track && known.kind.is_video());
         if let Some(layer) = track.and_then(|track| track.layers.get_mut(layer)) {
             layer.key_frames.want(now);
@@ -98,11 +108,14 @@ impl Room {
 
     /// Makes the requests for key frames that are due.
     pub(super) fn ask_key_frames(&mut self, now: Instant, source: PeerKey) {
-        let Some(producer) = self.peers.get_mut(&source).and_then(|peer| peer.producer.as_mut()) else { return };
+        let Some(producer) = self.peers.get_mut(&source).and_then(|peer| peer.producer.as_mut()) else {
+            return;
+        };
         let mut due = Vec::new();
         for track in &mut producer.tracks {
             let mid = track.mid;
-            let asked = track.layers.iter_mut().filter_map(|layer| layer.key_frames.poll(now).then_some(layer.rid));
+            let asked =
+                track.layers.iter_mut().filter_map(|layer| layer.key_frames.poll(now).then_some(layer.rid));
             due.extend(asked.map(|rid| (mid, rid)));
         }
         if due.is_empty() {
@@ -126,14 +139,17 @@ impl Room {
     /// What the way to a receiver can carry has been estimated anew.
     pub(super) fn estimated(&mut self, receiver: PeerKey, source: PeerKey, estimate: &BweKind) {
         let BweKind::Twcc { estimate, .. } = estimate else { return };
-        if let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source)) {
+        if let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
+        {
             consumer.estimate = estimate.as_u64();
         }
     }
 
     /// Chooses the encodings that a receiver gets from a source.
     pub(super) fn adapt(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let Some(mut consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source)) else {
+        let Some(mut consumer) =
+            self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source))
+        else {
             return;
         };
         let mut switched = vec![];
@@ -185,7 +201,8 @@ fn deliver(
     let Some(pt) = section.codecs.iter().find(|(codec, _)| *codec == parcel.codec).map(|(_, pt)| *pt) else {
         return false;
     };
-    let switches = section.rewriter.current().is_some() && section.rewriter.wanted() == Some(source) && parcel.key;
+    let switches =
+        section.rewriter.current().is_some() && section.rewriter.wanted() == Some(source) && parcel.key;
     let packet = rewrite::Packet {
         source,
         seq: *parcel.packet.seq_no,
@@ -248,7 +265,9 @@ fn choose(consumer: &mut Consumer, producer: &Producer, now: Instant) -> Vec<(Mi
     let mut budget = consumer.estimate.saturating_sub(fixed);
     let mut switched = vec![];
     for section in &mut consumer.sections {
-        let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else { continue };
+        let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else {
+            continue;
+        };
         let rates: Vec<_> = track.layers.iter().map(|layer| layer.rate.get(now)).collect();
         let Some(chosen) = layers::choose(&rates, section.layer, budget) else { continue };
         budget = budget.saturating_sub(rate(track, chosen, now));
@@ -275,20 +294,23 @@ fn rate(track: &Track, layer: usize, now: Instant) -> u64 {
 
 /// What the estimator is told: bits a second that are worth keeping up (filled with padding while the media is less),
 /// and bits a second that we would like to send in the end. The first reaches towards the next encoding, so that the
-/// estimate can grow to it, but costs no receiver more than half of what it gets.
+/// estimate can grow to it, but costs no receiver more than twice what it gets.
 fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
     let fixed: u64 = single(producer).map(|track| rate(track, 0, now)).sum();
     let (mut sent, mut next, mut best) = (fixed, fixed, fixed);
     for section in &consumer.sections {
-        let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else { continue };
+        let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else {
+            continue;
+        };
         let chosen = section.layer.unwrap_or(0);
         let of = |layer: usize| rate(track, layer, now);
         sent += of(chosen);
         next += (chosen + 1..track.layers.len()).map(of).find(|rate| *rate > 0).unwrap_or_else(|| of(chosen));
         best += (0..track.layers.len()).map(of).max().unwrap_or_default();
     }
-    let (next, best) = (next.saturating_mul(120) / 100, best.saturating_mul(120) / 100);
-    let minimum = if next > sent.saturating_mul(120) / 100 { next.min(sent.saturating_mul(3) / 2) } else { 0 };
+    // Probes stop at what we would like to send, and what they find is a little less.
+    let (next, best) = (next.saturating_mul(125) / 100, best.saturating_mul(175) / 100);
+    let minimum = if next > sent.saturating_mul(125) / 100 { next.min(sent.saturating_mul(2)) } else { 0 };
     // In steps, so that the estimator is not told something else twice a second.
     let step = |rate: u64| rate.div_ceil(50_000) * 50_000;
     (step(minimum), step(best.max(200_000)))

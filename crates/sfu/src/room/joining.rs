@@ -69,12 +69,15 @@ impl Room {
     /// Takes an offer on the peer's connection, or on a new one if it is of a new one.
     fn accept_offer(&mut self, now: Instant, key: PeerKey, number: Option<u64>, offer: &Offer) -> bool {
         let same = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()).is_some_and(|producer| {
-            producer.fingerprint == offer.fingerprint && self.links.get(producer.link).is_some_and(super::link::Link::lives)
+            producer.fingerprint == offer.fingerprint
+                && self.links.get(producer.link).is_some_and(super::link::Link::lives)
         });
         if !same && !self.replace_producer(now, key, offer) {
             return false;
         }
-        let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return false };
+        let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else {
+            return false;
+        };
         let Some(link) = self.links.touch(producer.link) else { return false };
         let answer = match producer.accept(link, offer, now) {
             Ok(answer) => answer,
@@ -147,8 +150,11 @@ impl Room {
     /// A client's word about the connection on which it receives another.
     pub(super) fn take_consumer(&mut self, now: Instant, handshake: Handshake) {
         let number = handshake.number();
-        let (Some(description), Some(remote)) = (handshake.description, handshake.remote_peer_id) else { return };
-        let (Some(receiver), Some(source)) = (self.keys.get(&handshake.sender), self.keys.get(&remote)) else {
+        let (Some(description), Some(remote)) = (handshake.description, handshake.remote_peer_id) else {
+            return;
+        };
+        let (Some(receiver), Some(source)) = (self.keys.get(&handshake.sender), self.keys.get(&remote))
+        else {
             return;
         };
         let (receiver, source) = (*receiver, *source);

@@ -7,7 +7,7 @@ use super::settings::Settings;
 use super::signal;
 
 /// How long a room that is left waits for the gateway to say so.
-const LEAVE_WAIT: Duration = Duration::from_secs(2);
+const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// How the process ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,11 +86,18 @@ impl Life {
         self.claimed = self.claimed || code == "room_claimed";
     }
 
-    /// Leaves the room whoever is in it.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// Leaves the room whoever is in it. Without a gateway there is nobody to say it to.
     pub(crate) fn leave(&mut self, now: Instant, outbox: &mut Outbox) {
         if self.leaving.is_none() {
             self.leaving = Some(now);
             outbox.push(now, About::Leave, |request| signal::leave(request, false));
+        }
+        if self.without_gateway.is_some() {
+            self.closed();
         }
     }
 

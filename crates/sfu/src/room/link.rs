@@ -32,6 +32,7 @@ pub(crate) struct Link {
 }
 
 /// What comes out of a connection.
+#[expect(clippy::large_enum_variant, reason = "moved once, at every packet: a box would cost more")]
 pub(crate) enum Step {
     Transmit(Transmit),
     Event(Event),
@@ -51,13 +52,12 @@ impl Link {
     pub(crate) fn new(config: RtcConfig, settings: &Settings, now: Instant) -> Self {
         let make = || {
             let mut rtc = config.set_ice_lite(true).set_rtp_mode(true).build(now);
-            for candidate in settings.addresses.iter().flat_map(|address| {
+            let candidates = settings.addresses.iter().flat_map(|address| {
                 let tcp = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive);
                 [Candidate::host(*address, Protocol::Udp), tcp.build()]
-            }) {
-                if let Ok(candidate) = candidate {
-                    rtc.add_local_candidate(candidate);
-                }
+            });
+            for candidate in candidates.flatten() {
+                rtc.add_local_candidate(candidate);
             }
             rtc
         };

@@ -97,14 +97,13 @@ impl Links {
         let route = (packet.proto, packet.source);
         let input = Input::Receive(now, packet);
         let known = self.routes.get(&route).copied().filter(|id| self.accepts(*id, &input));
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let mut entries = self.entries.iter_mut();
-                let id = entries.find_map(|(id, entry)| entry.link.accepts(&input).then_some(*id))?;
-                self.learn(route, id);
-                id
-            }
+        let id = if let Some(id) = known {
+            id
+        } else {
+            let mut entries = self.entries.iter_mut();
+            let id = entries.find_map(|(id, entry)| entry.link.accepts(&input).then_some(*id))?;
+            self.learn(route, id);
+            id
         };
         if let Input::Receive(now, packet) = input {
             self.touch(id)?.receive(now, packet);

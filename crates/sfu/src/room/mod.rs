@@ -42,7 +42,9 @@ use std::time::{Duration, Instant};
 
 use model::id::PeerId;
 use str0m::Event;
-use str0m::net::{Protocol, Receive, Transmit};
+use str0m::net::Receive;
+
+pub use str0m::net::{Protocol, Transmit};
 
 pub use self::life::Exit;
 pub use self::metrics::{Census, Counters};
@@ -183,7 +185,7 @@ impl Room {
     }
 
     fn pace(&self) -> Duration {
-        if self.peers.is_empty() { QUIET } else { BUSY }
+        if self.peers.is_empty() && !self.life.is_leaving() { QUIET } else { BUSY }
     }
 
     /// What is to be done next, until it answers nothing.
@@ -221,9 +223,10 @@ impl Room {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "events of str0m that say nothing to a room")]
     fn on_producer(&mut self, now: Instant, link: LinkId, peer: PeerKey, event: Event) {
         match event {
-            Event::RtpPacket(packet) => self.forward(now, link, peer, packet),
+            Event::RtpPacket(packet) => self.forward(now, link, peer, &packet),
             Event::Connected => self.announce(now, peer),
             Event::ChannelOpen(channel, _) => self.channel_opened(peer, channel),
             Event::ChannelData(data) => self.channel_said(now, peer, &data),
@@ -232,6 +235,7 @@ impl Room {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "events of str0m that say nothing to a room")]
     fn on_consumer(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), event: Event) {
         match event {
             Event::Connected => self.consumer_connected(now, receiver, source),

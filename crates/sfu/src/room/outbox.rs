@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(texts(&mut outbox, at), ["s1"]);
             assert_eq!(outbox.error(at, "s1", 429, "too_many_requests"), None);
             at += Duration::from_millis(pause);
-            assert_eq!(texts(&mut outbox, at - Duration::from_millis(1)), [""; 0]);
+            assert_eq!(texts(&mut outbox, at.checked_sub(Duration::from_millis(1)).unwrap()), [""; 0]);
         }
         assert_eq!(texts(&mut outbox, at), ["s1"]);
         let code = "too_many_requests";

@@ -109,7 +109,8 @@ impl Producer {
         self.streams.clear();
         for (section, negotiated) in offer.sections.iter().zip(negotiated) {
             let Some((mid, kind, codecs)) = negotiated else { continue };
-            let known = before.iter().position(|track| track.mid == mid).map(|place| before.swap_remove(place));
+            let known =
+                before.iter().position(|track| track.mid == mid).map(|place| before.swap_remove(place));
             let layers = match known {
                 Some(track) if track.layers.len() == section.rids.len().max(1) => track.layers,
                 Some(_) | None => layers(section, now),
@@ -123,11 +124,17 @@ impl Producer {
     /// The codecs that a consumer of this producer has to know: those of its tracks, and all that a track which is
     /// added later may have.
     pub(crate) fn sent_codecs(&self) -> Vec<Codec> {
-        let mut sent: Vec<Codec> = self.tracks.iter().flat_map(|track| track.codecs.iter().copied()).collect();
+        let mut sent: Vec<Codec> =
+            self.tracks.iter().flat_map(|track| track.codecs.iter().copied()).collect();
         for kind in [MediaKind::Audio, MediaKind::Video] {
             if !sent.iter().any(|codec| codec.kind() == kind) {
                 let all = codecs::all();
-                sent.extend(all.params().iter().map(|params| params.spec().codec).filter(|codec| codec.kind() == kind));
+                sent.extend(
+                    all.params()
+                        .iter()
+                        .map(|params| params.spec().codec)
+                        .filter(|codec| codec.kind() == kind),
+                );
             }
         }
         sent
@@ -150,7 +157,11 @@ impl Producer {
 }
 
 /// What was agreed for a section, if media is to be received in it.
-fn negotiated(rtc: &Rtc, section: &Section, params: &[PayloadParams]) -> Option<(Mid, MediaKind, Vec<Codec>)> {
+fn negotiated(
+    rtc: &Rtc,
+    section: &Section,
+    params: &[PayloadParams],
+) -> Option<(Mid, MediaKind, Vec<Codec>)> {
     let mid = Mid::from(section.mid.as_str());
     let media = rtc.media(mid)?;
     if !section.sends || media.disabled() || !media.direction().is_receiving() {
@@ -167,4 +178,3 @@ fn layers(section: &Section, now: Instant) -> Vec<Layer> {
         rids => rids.iter().map(|rid| layer(Some(Rid::from(rid.as_str())))).collect(),
     }
 }
-

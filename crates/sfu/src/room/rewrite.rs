@@ -153,7 +153,8 @@ struct Patched {
 impl Patched {
     fn new(descriptor: &Vp8Descriptor, current: &Current) -> Self {
         let moved = |id: u16| current.picture.to.wrapping_add(id.wrapping_sub(current.picture.from)) & 0x7fff;
-        let layer = |index: u8| current.base_layer.to.wrapping_add(index.wrapping_sub(current.base_layer.from));
+        let layer =
+            |index: u8| current.base_layer.to.wrapping_add(index.wrapping_sub(current.base_layer.from));
         Self { picture: descriptor.picture_id().map(moved), base_layer: descriptor.tl0_pic_idx().map(layer) }
     }
 

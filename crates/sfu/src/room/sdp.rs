@@ -46,7 +46,8 @@ pub(crate) fn read_offer(sdp: &str) -> Result<Offer, Unreadable> {
     if sdp.len() > MAX_SDP_BYTES {
         return Err(Unreadable::TooLong);
     }
-    let mut offer = Offer { fingerprint: String::new(), sdp: String::with_capacity(sdp.len()), sections: vec![] };
+    let mut offer =
+        Offer { fingerprint: String::new(), sdp: String::with_capacity(sdp.len()), sections: vec![] };
     let mut in_media = false;
     for line in sdp.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         if let Some(section) = line.strip_prefix("m=") {
@@ -174,7 +175,8 @@ mod tests {
 
     #[test]
     fn what_is_sent_nowhere_does_not_count_as_a_track() {
-        let offer = read_offer(&OFFER.replace("sendrecv", "recvonly").replace("sendonly", "inactive")).unwrap();
+        let offer =
+            read_offer(&OFFER.replace("sendrecv", "recvonly").replace("sendonly", "inactive")).unwrap();
         assert!(offer.sections.iter().all(|section| !section.sends));
         assert_eq!(offer.sdp.matches("a=inactive").count(), 2);
     }

@@ -34,7 +34,7 @@ impl Settings {
             room_idle: Duration::from_mins(5),
             pool_idle: Duration::from_mins(30),
             peer_grace: Duration::from_secs(15),
-            identify_limit: Duration::from_secs(60),
+            identify_limit: Duration::from_mins(1),
             gateway_limit: Duration::from_mins(10),
         }
     }

@@ -103,7 +103,7 @@ struct Outgoing<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Request<'a, T> {
+struct Envelope<'a, T> {
     action: &'static str,
     request_id: &'a str,
     data: T,
@@ -119,15 +119,19 @@ struct Leave {
 /// The answer to a client's offer.
 pub(crate) fn answer(id: &str, room: &RoomId, peer: &PeerId, number: Option<u64>, sdp: String) -> String {
     let description = Description { kind: DescriptionKind::Answer, sdp };
-    request(id, "handshake", Outgoing {
-        r#type: "producer",
-        sender: room,
-        receiver: peer,
-        room_id: room,
-        remote_peer_id: None,
-        negotiation: number,
-        description,
-    })
+    request(
+        id,
+        "handshake",
+        Outgoing {
+            r#type: "producer",
+            sender: room,
+            receiver: peer,
+            room_id: room,
+            remote_peer_id: None,
+            negotiation: number,
+            description,
+        },
+    )
 }
 
 /// An offer of another peer's media.
@@ -139,15 +143,19 @@ pub(crate) fn offer(
     sdp: String,
 ) -> String {
     let description = Description { kind: DescriptionKind::Offer, sdp };
-    request(id, "handshake", Outgoing {
-        r#type: "consumer",
-        sender: room,
-        receiver: peer,
-        room_id: room,
-        remote_peer_id: Some(remote),
-        negotiation: Some(number),
-        description,
-    })
+    request(
+        id,
+        "handshake",
+        Outgoing {
+            r#type: "consumer",
+            sender: room,
+            receiver: peer,
+            room_id: room,
+            remote_peer_id: Some(remote),
+            negotiation: Some(number),
+            description,
+        },
+    )
 }
 
 /// The room is given up; with `if_spare`, only if the pool does not need it.
@@ -157,5 +165,5 @@ pub(crate) fn leave(id: &str, if_spare: bool) -> String {
 
 fn request<T: Serialize>(request_id: &str, action: &'static str, data: T) -> String {
     // Strings and numbers under string keys: nothing here can fail to serialise.
-    serde_json::to_string(&Request { action, request_id, data }).unwrap_or_default()
+    serde_json::to_string(&Envelope { action, request_id, data }).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ const LOUD: i8 = -50;
 /// So long must somebody be loud before they speak: a click is not speech.
 const ATTACK: Duration = Duration::from_millis(120);
 /// So long must somebody be silent before they no longer speak: a pause for breath is.
-const RELEASE: Duration = Duration::from_millis(1_000);
+const RELEASE: Duration = Duration::from_secs(1);
 /// A gap between loud packets that does not end the attack.
 const GAP: Duration = Duration::from_millis(200);
 
@@ -37,8 +37,12 @@ impl Voice {
         let speaks = if self.speaks {
             since(self.loud_last).is_some_and(|silent| silent < RELEASE)
         } else {
+            let loud = self
+                .loud_last
+                .zip(self.loud_since)
+                .map(|(last, first)| last.saturating_duration_since(first));
             since(self.loud_last).is_some_and(|silent| silent <= GAP)
-                && since(self.loud_since).is_some_and(|loud| loud >= ATTACK)
+                && loud.is_some_and(|loud| loud >= ATTACK)
         };
         let changed = speaks != self.speaks;
         self.speaks = speaks;

@@ -27,8 +27,12 @@ impl Room {
         let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return };
         if producer.channels.features == channel {
             producer.channels.open = true;
-            let others: Vec<String> =
-                self.peers.iter().filter(|(other, _)| **other != key).filter_map(|(_, peer)| state(peer)).collect();
+            let others: Vec<String> = self
+                .peers
+                .iter()
+                .filter(|(other, _)| **other != key)
+                .filter_map(|(_, peer)| state(peer))
+                .collect();
             for text in others {
                 self.tell(key, Channel::Features, text);
             }

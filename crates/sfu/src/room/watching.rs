@@ -46,7 +46,8 @@ impl Room {
 
     fn is_over(&self, now: Instant, key: PeerKey) -> bool {
         let Some(peer) = self.peers.get(&key) else { return false };
-        let grace = peer.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= self.settings.peer_grace);
+        let grace =
+            peer.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= self.settings.peer_grace);
         let link = peer.producer.as_ref().and_then(|producer| self.links.get(producer.link));
         let up = peer.is_up();
         let silent = link.is_none_or(|link| now.saturating_duration_since(link.heard) >= DEAD);
@@ -76,7 +77,9 @@ impl Room {
             .filter(|(_, consumer)| match self.links.get(consumer.link) {
                 Some(link) if link.lives() && link.connected => since(link.heard) >= CONSUMER_DEAD,
                 // Nobody has answered yet, or nobody has come since the answer.
-                Some(link) if link.lives() => consumer.outstanding.is_none() && since(link.born) >= CONSUMER_UP,
+                Some(link) if link.lives() => {
+                    consumer.outstanding.is_none() && since(link.born) >= CONSUMER_UP
+                }
                 Some(_) | None => true,
             })
             .map(|(source, _)| *source)

@@ -17,7 +17,7 @@ use super::stun;
 
 /// The waits for a STUN server's answer.
 const STUN_WAITS: [Duration; 3] =
-    [Duration::from_millis(500), Duration::from_millis(1_000), Duration::from_millis(1_500)];
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_millis(1_500)];
 /// Who else tells an address.
 const CHECK_HOST: &str = "checkip.amazonaws.com";
 /// How long that may take.

@@ -1,4 +1,21 @@
 //! The environment that the process is started with.
+//!
+//! | variable | what it is | when unset |
+//! |---|---|---|
+//! | `SIGNAL_SERVER_URL` | where the gateway is, with the room's secret in its query | refused |
+//! | `SFU_ID` | the room | refused |
+//! | `RTC_CONFIG` | an `RTCConfiguration`: its `stun:` servers tell the public address | no servers |
+//! | `PUBLIC_IP` | what the candidates say; several with commas | asked of STUN, then of a web server |
+//! | `BIND_IP` | the address to bind | that of the default route; the loopback address, if it is the public one |
+//! | `MEDIA_PORT` | UDP and TCP; 0 is any | 3478 |
+//! | `METRICS_PORT` | figures and health, on loopback | off |
+//! | `ROOM_IDLE_MINUTES`, `POOL_IDLE_MINUTES` | when a room that was used, or never was, is left | 5, 30 |
+//! | `PEER_GRACE_SECONDS` | how long a peer without signaling is kept | 15 |
+//! | `IDENTIFY_SECONDS`, `GATEWAY_MINUTES` | how long the first identify, or the lack of a gateway, may take | 60, 10 |
+//! | `PING_SECONDS`, `PONG_SECONDS` | the keepalive, and how long its answer may take | 240, 10 |
+//! | `RENEW_EARLY_SECONDS` | how long before `reconnectBefore` a socket is replaced | 60 |
+//!
+//! Times may be fractions.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,6 +44,8 @@ pub(crate) struct Environment {
     pub(crate) renew_early: Duration,
     /// The socket's keepalive.
     pub(crate) ping: Duration,
+    /// How long the answer to it may take.
+    pub(crate) pong: Duration,
 }
 
 impl Environment {
@@ -36,10 +55,13 @@ impl Environment {
     /// A sentence that names the variable, what is wrong with it, and what is allowed.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let get = |name: &str| get(name).filter(|value| !value.trim().is_empty());
-        let required = |name: &str, allowed: &str| get(name).ok_or(format!("{name} is not set: it has to be {allowed}"));
+        let required =
+            |name: &str, allowed: &str| get(name).ok_or(format!("{name} is not set: it has to be {allowed}"));
         let signal_url = required("SIGNAL_SERVER_URL", "the ws:// or wss:// address of the gateway")?;
         if !signal_url.starts_with("ws://") && !signal_url.starts_with("wss://") {
-            return Err("SIGNAL_SERVER_URL is no WebSocket address: it has to begin with ws:// or wss://".into());
+            return Err(
+                "SIGNAL_SERVER_URL is no WebSocket address: it has to begin with ws:// or wss://".into()
+            );
         }
         let room = RoomId::try_from(required("SFU_ID", "the id of the room")?)
             .map_err(|error| format!("SFU_ID is no id: it has to be {error}"))?;
@@ -60,6 +82,7 @@ impl Environment {
             metrics_port: metrics_port(&get)?,
             renew_early: seconds("RENEW_EARLY_SECONDS", 60.0)?,
             ping: seconds("PING_SECONDS", 240.0)?,
+            pong: seconds("PONG_SECONDS", 10.0)?,
         })
     }
 }
@@ -70,7 +93,9 @@ pub(crate) fn metrics_port(get: &impl Fn(&str) -> Option<String>) -> Result<Opti
 }
 
 fn number(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<u16>, String> {
-    let parse = |value: String| value.trim().parse().map_err(|_| format!("{name} is no port: 0 to 65535 are allowed"));
+    let parse = |value: String| {
+        value.trim().parse().map_err(|_| format!("{name} is no port: 0 to 65535 are allowed"))
+    };
     get(name).map(parse).transpose()
 }
 
@@ -90,13 +115,15 @@ fn time(
 }
 
 fn address(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<IpAddr>, String> {
-    let parse = |value: String| value.trim().parse().map_err(|_| format!("{name} is no IP address: one is allowed"));
+    let parse =
+        |value: String| value.trim().parse().map_err(|_| format!("{name} is no IP address: one is allowed"));
     get(name).map(parse).transpose()
 }
 
 fn addresses(get: &impl Fn(&str) -> Option<String>) -> Result<Vec<IpAddr>, String> {
     let Some(list) = get("PUBLIC_IP") else { return Ok(vec![]) };
-    let wrong = |_| "PUBLIC_IP is no IP address: one is allowed, or several with commas between them".to_owned();
+    let wrong =
+        |_| "PUBLIC_IP is no IP address: one is allowed, or several with commas between them".to_owned();
     list.split(',').map(|address| address.trim().parse().map_err(wrong)).collect()
 }
 

@@ -21,8 +21,6 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long opening a socket and identifying on it may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long the answer to a ping may take.
-const PONG: Duration = Duration::from_secs(10);
 /// How long a socket that has been replaced is still read.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The pause before the first attempt to reconnect; it doubles …
@@ -48,6 +46,7 @@ pub(super) enum Word {
 pub(super) struct Gateway {
     door: Door,
     ping: Duration,
+    pong: Duration,
     words: mpsc::Sender<Word>,
     outgoing: mpsc::UnboundedReceiver<String>,
 }
@@ -102,7 +101,7 @@ impl Gateway {
             renew_early: environment.renew_early,
             tls,
         };
-        Self { door, ping: environment.ping, words, outgoing }
+        Self { door, ping: environment.ping, pong: environment.pong, words, outgoing }
     }
 
     /// Holds a socket for as long as the process lives.
@@ -186,7 +185,7 @@ impl Gateway {
                 }
                 () = sleep_until(ping) => {
                     ping = Instant::now() + self.ping;
-                    deadline = Some(Instant::now() + PONG);
+                    deadline.get_or_insert(Instant::now() + self.pong);
                     if socket.stream.send(Message::text(r#"{"action":"ping"}"#)).await.is_err() {
                         return End::Broken;
                     }
@@ -229,7 +228,9 @@ enum Own {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum Reply {
-    Identified { reconnect_before: u64 },
+    Identified {
+        reconnect_before: u64,
+    },
     Error {
         #[serde(default)]
         request_id: Option<String>,
@@ -280,11 +281,16 @@ async fn identify(door: &Door) -> Result<Socket, Failure> {
         let Message::Text(text) = message else { continue };
         match serde_json::from_str(&text) {
             Ok(Reply::Identified { reconnect_before }) => {
-                return Ok(Socket { stream, renew: Instant::now() + life(reconnect_before, door.renew_early) });
+                return Ok(Socket {
+                    stream,
+                    renew: Instant::now() + life(reconnect_before, door.renew_early),
+                });
             }
             Ok(Reply::Error { request_id, status, code }) if request_id.as_deref() == Some("identify") => {
                 return Err(match status {
-                    401 | 403 => Failure::Never("the gateway does not accept the token of SIGNAL_SERVER_URL".into()),
+                    401 | 403 => {
+                        Failure::Never("the gateway does not accept the token of SIGNAL_SERVER_URL".into())
+                    }
                     404 | 410 => Failure::Never(format!("the room is not there any more ({code})")),
                     _ => Failure::Later,
                 });

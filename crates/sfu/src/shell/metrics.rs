@@ -1,4 +1,4 @@
-//! Figures: a line a minute for CloudWatch (embedded metric format), and text for Prometheus on loopback, where the
+//! Figures: a line a minute for `CloudWatch` (embedded metric format), and text for Prometheus on loopback, where the
 //! health check asks too.
 
 use std::fmt::Write as _;
@@ -68,7 +68,7 @@ fn present(census: &Census) -> [(&'static str, &'static str, usize); 3] {
     ]
 }
 
-/// The line of a minute: what has happened `before` it is not in it. See CloudWatch's embedded metric format.
+/// The line of a minute: what has happened `before` it is not in it. See `CloudWatch`'s embedded metric format.
 pub(super) fn line(room: &RoomId, before: &Snapshot, now: &Snapshot, elapsed: Duration) -> String {
     let mut fields = Map::new();
     let mut metrics = vec![];
@@ -79,17 +79,22 @@ pub(super) fn line(room: &RoomId, before: &Snapshot, now: &Snapshot, elapsed: Du
     for (name, _, value) in present(&now.census) {
         put(name, "Count", value.into());
     }
-    for ((name, _, value), (_, _, earlier)) in counted(&now.counters).into_iter().zip(counted(&before.counters)) {
+    for ((name, _, value), (_, _, earlier)) in
+        counted(&now.counters).into_iter().zip(counted(&before.counters))
+    {
         let unit = if name.starts_with("Bytes") { "Bytes" } else { "Count" };
         put(name, unit, value.saturating_sub(earlier).into());
     }
     let (later, earlier) = (&now.counters, &before.counters);
-    let mean = |sum: f64, count: u64| u32::try_from(count).ok().filter(|n| *n > 0).map(|n| sum / f64::from(n));
+    let mean =
+        |sum: f64, count: u64| u32::try_from(count).ok().filter(|n| *n > 0).map(|n| sum / f64::from(n));
     let loss = mean(later.loss_sum - earlier.loss_sum, later.loss_reports - earlier.loss_reports);
     if let Some(loss) = loss {
         put("Loss", "Percent", (loss * 100.0).into());
     }
-    if let Some(trip) = mean(later.round_trip_sum - earlier.round_trip_sum, later.round_trips - earlier.round_trips) {
+    if let Some(trip) =
+        mean(later.round_trip_sum - earlier.round_trip_sum, later.round_trips - earlier.round_trips)
+    {
         put("RoundTrip", "Milliseconds", (trip * 1_000.0).into());
     }
     let cpu = now.usage.cpu.saturating_sub(before.usage.cpu).as_secs_f64() / elapsed.as_secs_f64().max(0.001);
@@ -97,7 +102,10 @@ pub(super) fn line(room: &RoomId, before: &Snapshot, now: &Snapshot, elapsed: Du
     put("Memory", "Bytes", now.usage.memory.into());
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let directive = json!({ "Namespace": "Arbiter", "Dimensions": [["Service"]], "Metrics": metrics });
-    fields.insert("_aws".into(), json!({ "Timestamp": u64::try_from(time).unwrap_or_default(), "CloudWatchMetrics": [directive] }));
+    fields.insert(
+        "_aws".into(),
+        json!({ "Timestamp": u64::try_from(time).unwrap_or_default(), "CloudWatchMetrics": [directive] }),
+    );
     fields.insert("Service".into(), "sfu".into());
     fields.insert("room.id".into(), room.as_str().into());
     Value::Object(fields).to_string()
@@ -133,7 +141,8 @@ pub(super) async fn serve(port: Option<u16>) -> Result<mpsc::Receiver<Asked>, St
     let (sender, receiver) = mpsc::channel(QUEUE);
     let Some(port) = port else { return Ok(receiver) };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    let listener = listener.map_err(|error| format!("METRICS_PORT {port} cannot be bound: {}", error.kind()))?;
+    let listener =
+        listener.map_err(|error| format!("METRICS_PORT {port} cannot be bound: {}", error.kind()))?;
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
@@ -177,11 +186,51 @@ pub(super) async fn check(port: Option<u16>) -> ExitCode {
         stream.read_exact(&mut answer).await.ok()?;
         (answer == *b"HTTP/1.1 200").then_some(())
     };
-    match timeout(WAIT * 2, asked).await {
-        Ok(Some(())) => ExitCode::SUCCESS,
-        Ok(None) | Err(_) => {
-            tracing::error!("no SFU answers on METRICS_PORT");
-            ExitCode::FAILURE
-        }
+    if let Ok(Some(())) = timeout(WAIT * 2, asked).await {
+        return ExitCode::SUCCESS;
+    }
+    tracing::error!("no SFU answers on METRICS_PORT");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(packets: u64, trips: u64, people: usize) -> Snapshot {
+        let counters = Counters {
+            packets_in: packets,
+            round_trips: trips,
+            round_trip_sum: f64::from(u32::try_from(trips).unwrap()) * 0.04,
+            ..Counters::default()
+        };
+        let usage = Usage { cpu: Duration::from_millis(packets), memory: 1 << 20 };
+        Snapshot { census: Census { peers: people, ..Census::default() }, counters, usage }
+    }
+
+    #[test]
+    fn a_minute_s_line_holds_what_happened_in_it() {
+        let room = RoomId::try_from("room".to_owned()).unwrap();
+        let line = line(&room, &snapshot(100, 5, 2), &snapshot(700, 9, 3), INTERVAL);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&line["People"], &line["PacketsIn"], &line["room.id"]),
+            (&3.into(), &600.into(), &"room".into())
+        );
+        assert_eq!(
+            (&line["Cpu"], &line["Memory"], line["RoundTrip"].as_f64().unwrap().round()),
+            (&1.0.into(), &1_048_576.into(), 40.0)
+        );
+        assert!(line.get("Loss").is_none(), "nobody reported any");
+        let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        assert!(metrics.iter().all(|metric| line[metric["Name"].as_str().unwrap()].is_number()));
+    }
+
+    #[test]
+    fn prometheus_reads_every_figure_once() {
+        let text = text(&snapshot(7, 1, 2));
+        assert!(text.contains("# TYPE arbiter_sfu_people gauge\narbiter_sfu_people 2\n"));
+        assert!(text.contains("arbiter_sfu_packets_in_total 7\n"));
+        assert_eq!(text.matches("# TYPE").count() * 2, text.lines().count());
     }
 }

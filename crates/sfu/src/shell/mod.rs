@@ -71,13 +71,21 @@ async fn run(environment: Environment) -> Result<(), String> {
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     tracing::info!(room.id = %environment.room, port = media.port(), "the SFU has started");
-    let mut minute = tokio::time::interval_at(tokio::time::Instant::now() + metrics::INTERVAL, metrics::INTERVAL);
+    let mut minute =
+        tokio::time::interval_at(tokio::time::Instant::now() + metrics::INTERVAL, metrics::INTERVAL);
     let mut before = Snapshot::of(&room);
     let exit = loop {
         if let Some(exit) = act(&mut room, &mut media, &to_gateway) {
             break exit;
         }
-        let timeout = tokio::time::Instant::from_std(room.next_timeout());
+        // Before anything else: packets that never end must not keep the time from being told.
+        let timeout = room.next_timeout();
+        let now = Instant::now();
+        if timeout <= now {
+            room.handle_timeout(now);
+            continue;
+        }
+        let timeout = tokio::time::Instant::from_std(timeout);
         tokio::select! {
             biased;
             _ = terminated.recv() => room.leave(Instant::now()),
@@ -90,7 +98,7 @@ async fn run(environment: Environment) -> Result<(), String> {
                 before = now;
             }
             () = media.ready() => media.receive(&mut room),
-            () = tokio::time::sleep_until(timeout) => room.handle_timeout(Instant::now()),
+            () = tokio::time::sleep_until(timeout) => {}
         }
     };
     gateway.abort();
@@ -111,7 +119,7 @@ fn hear(room: &mut Room, word: Word) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes a line that is no log line of ours: CloudWatch reads it as it is.
+/// Writes a line that is no log line of ours: `CloudWatch` reads it as it is.
 fn report(line: &str) {
     // A closed standard output is nobody's loss.
     let _ = writeln!(std::io::stdout(), "{line}");

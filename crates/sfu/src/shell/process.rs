@@ -16,7 +16,8 @@ pub(super) struct Usage {
 pub(super) fn usage() -> Usage {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let ticks: u64 = cpu_ticks(&read("/proc/self/stat")).unwrap_or_default();
-    let pages: u64 = read("/proc/self/statm").split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
+    let pages: u64 =
+        read("/proc/self/statm").split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     let cpu = Duration::from_millis(ticks * 1_000 / per_second);
     Usage { cpu, memory: pages * rustix::param::page_size() as u64 }

@@ -16,90 +16,99 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig}
 use super::world;
 
 /// A peer connection of a client.
-pub struct Connection {
-    pub rtc: Rtc,
-    pub address: SocketAddr,
-    pub connected: bool,
-    pub ice: Option<IceConnectionState>,
+pub(crate) struct Connection {
+    pub(crate) rtc: Rtc,
+    pub(crate) address: SocketAddr,
+    pub(crate) connected: bool,
+    pub(crate) ice: Option<IceConnectionState>,
+    /// The address that it has in another network.
+    moved: Option<SocketAddr>,
     timeout: Instant,
 }
 
 /// Something that a client sends.
-pub struct Source {
-    pub mid: Mid,
-    pub kind: MediaKind,
-    pub stream: String,
-    pub encodings: Vec<Encoding>,
-    pub muted: bool,
-    pub loudness: i8,
+pub(crate) struct Source {
+    pub(crate) mid: Mid,
+    pub(crate) kind: MediaKind,
+    pub(crate) stream: String,
+    pub(crate) encodings: Vec<Encoding>,
+    pub(crate) muted: bool,
+    pub(crate) loudness: i8,
+    /// Packets as large as a datagram may be.
+    pub(crate) giant: bool,
     next: Instant,
 }
 
-pub struct Encoding {
-    pub rid: Option<Rid>,
+pub(crate) struct Encoding {
+    pub(crate) rid: Option<Rid>,
     /// Bytes of a frame.
-    pub size: usize,
+    pub(crate) size: usize,
     seq: u64,
     time: u32,
     picture: u16,
     base_layer: u8,
     key: bool,
     /// Key frames that were asked for.
-    pub requests: Vec<Instant>,
+    pub(crate) requests: Vec<Instant>,
     /// Key frames are not sent, though they are asked for.
-    pub stubborn: bool,
-    pub frames: u32,
+    pub(crate) stubborn: bool,
+    /// Nothing is sent.
+    pub(crate) off: bool,
+    pub(crate) frames: u32,
 }
 
 /// A connection on which a client receives.
-pub struct Receiver {
-    pub connection: Connection,
-    pub fingerprint: String,
+pub(crate) struct Receiver {
+    pub(crate) connection: Connection,
+    pub(crate) fingerprint: String,
     number: u64,
-    pub tracks: Vec<Incoming>,
-    pub offers: Vec<String>,
+    pub(crate) tracks: Vec<Incoming>,
+    pub(crate) offers: Vec<String>,
 }
 
-pub struct Incoming {
-    pub mid: Mid,
-    pub kind: MediaKind,
-    pub open: bool,
-    pub got: Vec<Got>,
+pub(crate) struct Incoming {
+    pub(crate) mid: Mid,
+    pub(crate) kind: MediaKind,
+    pub(crate) open: bool,
+    pub(crate) got: Vec<Got>,
 }
 
 /// A packet that came.
 #[derive(Clone, Debug)]
-pub struct Got {
-    pub at: Instant,
-    pub seq: u64,
-    pub time: u32,
-    pub picture: u16,
-    pub base_layer: u8,
-    pub key: bool,
-    pub marker: bool,
+pub(crate) struct Got {
+    pub(crate) at: Instant,
+    pub(crate) seq: u64,
+    pub(crate) time: u32,
+    pub(crate) picture: u16,
+    pub(crate) base_layer: u8,
+    pub(crate) key: bool,
+    pub(crate) marker: bool,
     /// Which encoding it was.
-    pub layer: u8,
-    pub orientation: bool,
+    pub(crate) layer: u8,
+    pub(crate) orientation: bool,
 }
 
-pub struct Client {
-    pub id: String,
-    pub connection_id: Option<String>,
+#[expect(clippy::struct_excessive_bools, reason = "a client's peculiarities")]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) connection_id: Option<String>,
     /// A client of the original work: no numbers, no connection id.
-    pub original: bool,
-    pub producer: Connection,
-    pub sources: Vec<Source>,
-    pub receivers: BTreeMap<String, Receiver>,
-    pub features: Vec<Value>,
-    pub chats: Vec<Value>,
-    pub channels: (ChannelId, ChannelId),
-    pub open: bool,
-    pub packets: Vec<(SocketAddr, Vec<u8>)>,
-    pub signals: Vec<Value>,
-    pub answers: usize,
+    pub(crate) original: bool,
+    pub(crate) producer: Connection,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) receivers: BTreeMap<String, Receiver>,
+    pub(crate) features: Vec<Value>,
+    pub(crate) chats: Vec<Value>,
+    pub(crate) channels: (ChannelId, ChannelId),
+    pub(crate) open: bool,
+    pub(crate) packets: Vec<(SocketAddr, Vec<u8>)>,
+    pub(crate) signals: Vec<Value>,
+    pub(crate) answers: usize,
     /// Consumer offers are not answered.
-    pub deaf: bool,
-    pub number: u64,
+    pub(crate) deaf: bool,
+    pub(crate) without_channels: bool,
+    pub(crate) number: u64,
+    pub(crate) first_offer: Value,
     added: Vec<(MediaKind, String, Vec<Option<Rid>>)>,
     ended: Vec<usize>,
     restart: bool,
@@ -118,13 +127,13 @@ impl Connection {
         let address = address();
         let mut rtc = config.set_rtp_mode(true).set_stats_interval(None).build(now);
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
-        Self { rtc, address, connected: false, ice: None, timeout: now }
+        Self { rtc, address, connected: false, ice: None, moved: None, timeout: now }
     }
 
     fn poll(&mut self, packets: &mut Vec<(SocketAddr, Vec<u8>)>) -> Option<Event> {
         loop {
             match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => packets.push((self.address, transmit.contents.to_vec())),
+                Ok(Output::Transmit(transmit)) => packets.push((transmit.source, transmit.contents.to_vec())),
                 Ok(Output::Event(event)) => {
                     match &event {
                         Event::Connected => self.connected = true,
@@ -158,7 +167,7 @@ fn config() -> RtcConfig {
 }
 
 impl Client {
-    pub fn new(id: &str, now: Instant) -> Self {
+    pub(crate) fn new(id: &str, now: Instant) -> Self {
         let (producer, channels) = Self::connection(now);
         Self {
             id: id.into(),
@@ -175,7 +184,9 @@ impl Client {
             signals: vec![],
             answers: 0,
             deaf: false,
+            without_channels: false,
             number: 0,
+            first_offer: Value::Null,
             added: vec![],
             ended: vec![],
             restart: false,
@@ -192,35 +203,38 @@ impl Client {
             ..ChannelConfig::default()
         };
         let mut api = producer.rtc.direct_api();
-        let channels = (api.create_data_channel(channel("chat", 100)), api.create_data_channel(channel("features", 110)));
+        let channels = (
+            api.create_data_channel(channel("chat", 100)),
+            api.create_data_channel(channel("features", 110)),
+        );
         (producer, channels)
     }
 
-    pub fn microphone(&mut self) {
+    pub(crate) fn microphone(&mut self) {
         self.added.push((MediaKind::Audio, "camera".into(), vec![None]));
     }
 
-    pub fn camera(&mut self, rids: &[Option<&str>]) {
+    pub(crate) fn camera(&mut self, rids: &[Option<&str>]) {
         self.video("camera", rids);
     }
 
-    pub fn video(&mut self, stream: &str, rids: &[Option<&str>]) {
+    pub(crate) fn video(&mut self, stream: &str, rids: &[Option<&str>]) {
         let rids = rids.iter().map(|rid| rid.map(Rid::from)).collect();
         self.added.push((MediaKind::Video, stream.into(), rids));
     }
 
     /// Stops sending something, at the next offer.
-    pub fn end(&mut self, source: usize) {
+    pub(crate) fn end(&mut self, source: usize) {
         self.ended.push(source);
     }
 
     /// Restarts ICE, at the next offer.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.restart = true;
     }
 
     /// Loaded anew: everything is another, but for who it is.
-    pub fn refresh(&mut self, now: Instant, connection: &str) {
+    pub(crate) fn refresh(&mut self, now: Instant, connection: &str) {
         let mut new = Self::new(&self.id, now);
         new.connection_id = Some(connection.into());
         new.microphone();
@@ -229,7 +243,7 @@ impl Client {
     }
 
     /// A new producer connection in the same page.
-    pub fn reconnect(&mut self, now: Instant) {
+    pub(crate) fn reconnect(&mut self, now: Instant) {
         (self.producer, self.channels) = Self::connection(now);
         self.open = false;
         for source in std::mem::take(&mut self.sources) {
@@ -238,12 +252,23 @@ impl Client {
         }
     }
 
+    /// Where all its packets come from.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let receivers = self.receivers.values().map(|receiver| receiver.connection.address);
+        receivers.chain([self.producer.address]).collect()
+    }
+
+    /// On another network, with another address there.
+    pub(crate) fn moved(&mut self, address: SocketAddr) {
+        self.producer.rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+        self.producer.moved = Some(address);
+    }
+
     /// Offers what has changed.
-    pub fn offer(&mut self, now: Instant) {
+    pub(crate) fn offer(&mut self, now: Instant) {
         let mut api = self.producer.rtc.sdp_api();
-        if self.sources.is_empty() && self.added.is_empty() {
-            api.add_channel("unused".into());
-        } else if self.number == 0 || !self.open {
+        if !self.open && !self.without_channels {
+            // str0m adds the section for data channels with the first that is not negotiated beforehand.
             api.add_channel("unused".into());
         }
         for (kind, stream, rids) in self.added.drain(..) {
@@ -253,8 +278,18 @@ impl Client {
             }
             let simulcast = rids[0].is_some().then_some(simulcast);
             let mid = api.add_media(kind, Direction::SendOnly, Some(stream.clone()), None, simulcast);
-            let encodings = rids.iter().enumerate().map(|(place, rid)| Encoding::new(*rid, place, rids.len())).collect();
-            self.sources.push(Source { mid, kind, stream, encodings, muted: false, loudness: -80, next: now });
+            let encodings =
+                rids.iter().enumerate().map(|(place, rid)| Encoding::new(*rid, place, rids.len())).collect();
+            self.sources.push(Source {
+                mid,
+                kind,
+                stream,
+                encodings,
+                muted: false,
+                loudness: -80,
+                giant: false,
+                next: now,
+            });
         }
         for ended in self.ended.drain(..) {
             api.set_direction(self.sources[ended].mid, Direction::Inactive);
@@ -274,20 +309,23 @@ impl Client {
             data["negotiation"] = self.number.into();
             data["connectionId"] = self.connection_id.clone().into();
         }
+        if self.number == 1 {
+            self.first_offer = data.clone();
+        }
         self.signals.push(data);
         self.drive(now);
     }
 
-    pub fn say(&mut self, chat: &Value) {
+    pub(crate) fn say(&mut self, chat: &Value) {
         self.queue.push_back((self.channels.0, chat.to_string()));
     }
 
-    pub fn tell(&mut self, features: &Value) {
+    pub(crate) fn tell(&mut self, features: &Value) {
         self.queue.push_back((self.channels.1, features.to_string()));
     }
 
     /// Takes a message that the gateway relayed.
-    pub fn signal(&mut self, now: Instant, message: &Value) {
+    pub(crate) fn signal(&mut self, now: Instant, message: &Value) {
         let sdp = message["description"]["sdp"].as_str().unwrap_or_default();
         let number = message["negotiation"].as_u64();
         if message["type"] == "producer" {
@@ -334,25 +372,26 @@ impl Client {
     }
 
     /// Gives a consumer connection back.
-    pub fn roll_back(&mut self, remote: &str) {
+    pub(crate) fn roll_back(&mut self, remote: &str) {
         self.signals.push(json!({
             "type": "consumer", "sender": self.id, "roomId": "room", "remotePeerId": remote,
             "description": { "type": "rollback", "sdp": "" },
         }));
     }
 
-    pub fn receive(&mut self, now: Instant, destination: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, destination: SocketAddr, bytes: &[u8]) {
         let connections = self.receivers.values_mut().map(|receiver| &mut receiver.connection);
-        for connection in connections.chain([&mut self.producer]) {
-            if connection.address == destination {
-                world::receive(&mut connection.rtc, now, destination, bytes);
-                self.drive(now);
-                return;
-            }
+        let mut mine = connections
+            .chain([&mut self.producer])
+            .filter(|connection| connection.address == destination || connection.moved == Some(destination));
+        if let Some(connection) = mine.next() {
+            world::receive(&mut connection.rtc, now, destination, bytes);
+            drop(mine);
+            self.drive(now);
         }
     }
 
-    pub fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         if self.producer.timeout <= now {
             self.producer.input(now);
         }
@@ -367,7 +406,8 @@ impl Client {
         while self.open
             && let Some((channel, text)) = self.queue.pop_front()
         {
-            assert!(self.producer.rtc.channel(channel).unwrap().write(false, text.as_bytes()).unwrap());
+            // A message that is too long is refused here already.
+            let _ = self.producer.rtc.channel(channel).unwrap().write(false, text.as_bytes());
         }
         self.drive(now);
     }
@@ -383,7 +423,9 @@ impl Client {
                 }
                 Event::KeyframeRequest(request) => {
                     for source in self.sources.iter_mut().filter(|source| source.mid == request.mid) {
-                        for encoding in source.encodings.iter_mut().filter(|encoding| encoding.rid == request.rid) {
+                        for encoding in
+                            source.encodings.iter_mut().filter(|encoding| encoding.rid == request.rid)
+                        {
                             encoding.requests.push(now);
                             encoding.key |= !encoding.stubborn;
                         }
@@ -419,18 +461,26 @@ impl Client {
             return;
         }
         let audio = source.kind == MediaKind::Audio;
-        let (pace, ticks) = if audio { (20, 960) } else { (50, 4_500) };
-        source.next = now + Duration::from_millis(pace);
+        let (millis, ticks) = if audio { (20, 960) } else { (50, 4_500) };
+        source.next = now + Duration::from_millis(millis);
         let codec = if audio { Codec::Opus } else { Codec::Vp8 };
         let params = self.producer.rtc.codec_config().params();
         let pt = params.iter().find(|params| params.spec().codec == codec).unwrap().pt();
-        let loudness = source.loudness;
+        let (loudness, giant) = (source.loudness, source.giant);
         let mid = source.mid;
         for (layer, encoding) in source.encodings.iter_mut().enumerate() {
             let rid = encoding.rid;
-            for (payload, marker) in encoding.frame(audio, u8::try_from(layer).unwrap()) {
+            if encoding.off {
+                encoding.time = encoding.time.wrapping_add(ticks);
+                continue;
+            }
+            for (mut payload, marker) in encoding.frame(audio, u8::try_from(layer).unwrap()) {
+                if giant {
+                    payload.resize(1_850, 1);
+                }
                 let values = ExtensionValues {
                     audio_level: audio.then_some(loudness),
+                    voice_activity: audio.then_some(loudness > -50),
                     video_orientation: (!audio).then_some(str0m::rtp::VideoOrientation::Deg90),
                     ..ExtensionValues::default()
                 };
@@ -468,8 +518,14 @@ impl Encoding {
             key: true,
             requests: vec![],
             stubborn: false,
+            off: false,
             frames: 0,
         }
+    }
+
+    /// So many packets were sent before.
+    pub(crate) fn skip(&mut self, packets: u64) {
+        self.seq += packets;
     }
 
     /// The packets of the next frame.
@@ -486,7 +542,8 @@ impl Encoding {
         let packets = sizes.enumerate().map(|(place, size)| {
             let start = if place == 0 { 0x90 } else { 0x80 };
             let [high, low] = self.picture.to_be_bytes();
-            let mut payload = vec![start, 0xe0, 0x80 | high, low, self.base_layer, 0x20, u8::from(!key), layer];
+            let mut payload =
+                vec![start, 0xe0, 0x80 | high, low, self.base_layer, 0x20, u8::from(!key), layer];
             payload.resize(size, 0);
             (payload, place + 1 == count)
         });
@@ -497,7 +554,9 @@ impl Encoding {
 impl Receiver {
     fn take(&mut self, now: Instant, packet: &RtpPacket) {
         let ssrc = packet.header.ssrc;
-        let Some(mid) = self.connection.rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()) else { return };
+        let Some(mid) = self.connection.rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid()) else {
+            return;
+        };
         let Some(track) = self.tracks.iter_mut().find(|track| track.mid == mid) else { return };
         let payload = &packet.payload;
         let video = track.kind == MediaKind::Video;
@@ -514,20 +573,20 @@ impl Receiver {
         });
     }
 
-    pub fn track(&self, kind: MediaKind) -> Option<&Incoming> {
+    pub(crate) fn track(&self, kind: MediaKind) -> Option<&Incoming> {
         self.tracks.iter().find(|track| track.kind == kind && track.open)
     }
 
-    pub fn video(&self) -> &[Got] {
+    pub(crate) fn video(&self) -> &[Got] {
         self.track(MediaKind::Video).map(|track| track.got.as_slice()).unwrap_or_default()
     }
 
-    pub fn audio(&self) -> &[Got] {
+    pub(crate) fn audio(&self) -> &[Got] {
         self.track(MediaKind::Audio).map(|track| track.got.as_slice()).unwrap_or_default()
     }
 
     /// Asks for a key frame, as a decoder that lost its way does.
-    pub fn ask_key_frame(&mut self, now: Instant) {
+    pub(crate) fn ask_key_frame(&mut self, now: Instant) {
         let mid = self.track(MediaKind::Video).unwrap().mid;
         let mut api = self.connection.rtc.direct_api();
         api.stream_rx_by_mid(mid, None).unwrap().request_keyframe(KeyframeRequestKind::Pli);

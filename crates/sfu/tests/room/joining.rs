@@ -1,12 +1,34 @@
 //! Who comes, and what they get of the others.
 
+use std::time::Duration;
+
+use super::client::{Client, Got};
 use super::world::World;
 
 /// Whether somebody gets both audio and video of another.
-pub fn receives(world: &mut World, who: &str, of: &str) -> bool {
+pub(crate) fn receives(world: &mut World, who: &str, of: &str) -> bool {
     let now = world.now;
-    let recent = |got: &[super::client::Got]| got.last().is_some_and(|got| now - got.at < std::time::Duration::from_millis(300));
+    let recent = |got: &[Got]| got.last().is_some_and(|got| now - got.at < Duration::from_millis(300));
     world.client(who).receivers.get(of).is_some_and(|r| recent(r.audio()) && recent(r.video()))
+}
+
+/// Waits until everybody gets everybody else.
+pub(crate) fn all_meet(world: &mut World, people: &[&str]) {
+    for who in people {
+        for of in people.iter().filter(|of| *of != who) {
+            world.until(&format!("{who} gets {of}"), 10, |world| receives(world, who, of));
+        }
+    }
+}
+
+/// A world in which these people get each other.
+pub(crate) fn call(people: &[&str]) -> World {
+    let mut world = World::new();
+    for id in people {
+        world.join(id);
+    }
+    all_meet(&mut world, people);
+    world
 }
 
 #[test]
@@ -15,8 +37,122 @@ fn two_people_see_and_hear_each_other() {
     world.join("anna");
     world.seconds(2);
     world.join("ben");
-    world.until("anna gets ben", 3, |world| receives(world, "anna", "ben"));
-    world.until("ben gets anna", 3, |world| receives(world, "ben", "anna"));
-    let first = world.client("ben").receivers["anna"].video().first().unwrap().clone();
-    assert!(first.key, "a decoder cannot begin with anything else");
+    all_meet(&mut world, &["anna", "ben"]);
+    let got = &world.client("ben").receivers["anna"].video()[0];
+    assert!(got.key, "a decoder cannot begin with anything else");
+    assert!(got.orientation, "a phone that is held upright is not shown lying");
+}
+
+#[test]
+fn two_people_join_in_the_same_instant() {
+    let mut world = World::new();
+    for id in ["anna", "ben", "cleo"] {
+        world.join(id);
+    }
+    all_meet(&mut world, &["anna", "ben", "cleo"]);
+    for id in ["anna", "ben", "cleo"] {
+        assert_eq!(world.offers_to(id), 2, "each is told of each once");
+    }
+}
+
+#[test]
+fn a_late_joiner_can_decode_a_call_that_has_gone_on_for_long() {
+    let mut world = World::new();
+    world.join("anna");
+    // Its sequence numbers have gone round since.
+    world.client("anna").sources[1].encodings[0].skip(65_536 - 200);
+    world.seconds(20);
+    world.join("ben");
+    all_meet(&mut world, &["anna", "ben"]);
+    assert!(world.client("ben").receivers["anna"].video()[0].seq < 65_536);
+}
+
+#[test]
+fn a_person_who_only_watches_is_offered_and_offers_nothing() {
+    let mut world = call(&["anna", "ben"]);
+    let watcher = Client::new("cleo", world.now);
+    world.enter(watcher);
+    for of in ["anna", "ben"] {
+        world.until("cleo gets all", 5, |world| receives(world, "cleo", of));
+    }
+    assert!(!world.client("anna").receivers.contains_key("cleo"));
+}
+
+#[test]
+fn a_person_who_leaves_before_producing_leaves_no_trace() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.microphone();
+    world.enter(ben);
+    world.pass(Duration::from_millis(15));
+    assert_eq!(world.room.census().peers, 2, "its offer has come");
+    world.clients.remove("ben");
+    world.disconnect("ben", "ben-1", "left");
+    world.seconds(2);
+    assert_eq!((world.room.census().peers, world.offers_to("anna")), (1, 0));
+}
+
+#[test]
+fn a_person_whose_connection_never_comes_up_is_forgotten() {
+    let mut world = World::new();
+    world.join("anna");
+    let ben = Client::new("ben", world.now);
+    let address = ben.producer.address;
+    world.dead.push(address);
+    world.enter(ben);
+    world.seconds(20);
+    assert_eq!(world.room.census().peers, 2);
+    world.seconds(12);
+    assert_eq!(world.room.census().peers, 1);
+    assert_eq!(world.offers_to("anna"), 0, "nobody was told of it");
+}
+
+#[test]
+fn an_original_client_is_served() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    (ben.original, ben.connection_id) = (true, None);
+    ben.microphone();
+    ben.camera(&[None]);
+    world.enter(ben);
+    let candidate = serde_json::json!({
+        "type": "producer", "sender": "ben", "roomId": "room",
+        "candidate": { "candidate": "candidate:1 1 udp 1 x.local 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0 },
+    });
+    world.gateway(&candidate);
+    all_meet(&mut world, &["anna", "ben"]);
+    // Its gateway gives neither a connection nor a reason.
+    world.gateway(&serde_json::json!({ "type": "clientDisconnect", "clientId": "ben" }));
+    assert_eq!(world.room.census().peers, 1);
+}
+
+#[test]
+fn an_offer_keeps_the_streams_of_its_producer_and_is_small() {
+    let mut world = World::new();
+    let mut anna = Client::new("anna", world.now);
+    anna.microphone();
+    anna.camera(&[None]);
+    anna.video("screen", &[None]);
+    world.enter(anna);
+    world.join("ben");
+    all_meet(&mut world, &["anna", "ben"]);
+    let offers = &world.client("ben").receivers["anna"].offers;
+    assert!(offers[0].contains("a=msid:camera ") && offers[0].contains("a=msid:screen "));
+    let one = &world.client("anna").receivers["ben"].offers[0];
+    assert!(one.len() < 3_000, "{} bytes", one.len());
+    assert_eq!(one.matches("a=candidate:").count(), 2, "one for UDP, one for TCP: {one}");
+    assert!(one.contains("a=ice-lite") && one.contains("tcptype passive"));
+}
+
+#[test]
+fn a_full_room_takes_nobody_more() {
+    let mut world = World::new();
+    for n in 0..70 {
+        let client = Client::new(&format!("peer{n}"), world.now);
+        world.enter(client);
+    }
+    world.pass(Duration::from_millis(20));
+    assert_eq!(world.room.census().peers, 64);
 }

@@ -1,5 +1,20 @@
 //! The room without sockets or clock: what it does to clients, networks and gateways of every kind.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends as soon as something is not as it should be"
+)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "str0m's events are many, and each release adds some")]
+
 mod client;
+mod hostile;
 mod joining;
+mod leaving;
+mod media;
+mod recorded;
+mod renegotiating;
+mod signaling;
+mod simulcast;
+mod talking;
 mod world;

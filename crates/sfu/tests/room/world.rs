@@ -13,7 +13,7 @@ use str0m::{Input, Rtc};
 use super::client::Client;
 
 /// Where the room is.
-pub const SFU: &str = "203.0.113.1:3478";
+pub(crate) const SFU: &str = "203.0.113.1:3478";
 /// How far the clock is moved at once.
 const STEP: Duration = Duration::from_millis(5);
 
@@ -32,44 +32,46 @@ enum Parcel {
 }
 
 /// Everything.
-pub struct World {
-    pub room: Room,
-    pub now: Instant,
-    pub clients: BTreeMap<String, Client>,
-    pub exit: Option<Exit>,
+pub(crate) struct World {
+    pub(crate) room: Room,
+    pub(crate) now: Instant,
+    pub(crate) clients: BTreeMap<String, Client>,
+    pub(crate) exit: Option<Exit>,
     /// Everything that the room has said to the gateway.
-    pub said: Vec<Value>,
+    pub(crate) said: Vec<Value>,
     /// Of a thousand packets to and from clients, so many are lost.
-    pub loss: u64,
+    pub(crate) loss: u64,
     /// Packets from and to these addresses are lost.
-    pub dead: Vec<SocketAddr>,
+    pub(crate) dead: Vec<SocketAddr>,
     /// Signaling takes up to so much longer, so that messages overtake each other.
-    pub jitter: Duration,
+    pub(crate) jitter: Duration,
     /// Signaling messages arrive twice.
-    pub repeats: bool,
+    pub(crate) repeats: bool,
     /// What the gateway answers to the room's requests in place of `ack`.
-    pub refusals: Vec<(u16, &'static str)>,
+    pub(crate) refusals: Vec<(u16, &'static str)>,
     /// Whether the room's messages get through at all.
-    pub delivers: bool,
-    pub latency: Duration,
+    pub(crate) delivers: bool,
+    pub(crate) latency: Duration,
     /// The bits a second that each address takes; the rest queues, and is lost beyond 200 ms.
-    pub bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
+    pub(crate) bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
     travelling: Vec<Travelling<Parcel>>,
     order: u64,
     dice: u64,
 }
 
 impl World {
-    pub fn new() -> Self {
-        Self::with(|_| {})
+    pub(crate) fn new() -> Self {
+        let mut world = Self::unidentified(|_| {});
+        world.room.gateway_opened(world.now);
+        world
     }
 
-    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    /// The gateway has not taken the room yet.
+    pub(crate) fn unidentified(change: impl FnOnce(&mut Settings)) -> Self {
         let now = Instant::now();
         let mut settings = Settings::new(room_id(), vec![SFU.parse().unwrap()]);
         change(&mut settings);
-        let mut room = Room::new(settings, now);
-        room.gateway_opened(now);
+        let room = Room::new(settings, now);
         Self {
             room,
             now,
@@ -96,12 +98,12 @@ impl World {
         (self.dice >> 33) % sides
     }
 
-    pub fn client(&mut self, id: &str) -> &mut Client {
+    pub(crate) fn client(&mut self, id: &str) -> &mut Client {
         self.clients.get_mut(id).unwrap()
     }
 
     /// A client with a microphone and a camera joins.
-    pub fn join(&mut self, id: &str) {
+    pub(crate) fn join(&mut self, id: &str) {
         let mut client = Client::new(id, self.now);
         client.microphone();
         client.camera(&[None]);
@@ -109,7 +111,7 @@ impl World {
     }
 
     /// A client joins with what it has.
-    pub fn enter(&mut self, mut client: Client) {
+    pub(crate) fn enter(&mut self, mut client: Client) {
         let now = self.now;
         client.offer(now);
         self.clients.insert(client.id.clone(), client);
@@ -117,30 +119,30 @@ impl World {
     }
 
     /// What the gateway says.
-    pub fn gateway(&mut self, message: &Value) {
+    pub(crate) fn gateway(&mut self, message: &Value) {
         self.room.handle_signal(self.now, &message.to_string());
         self.collect();
     }
 
-    pub fn disconnect(&mut self, id: &str, connection: &str, reason: &str) {
+    pub(crate) fn disconnect(&mut self, id: &str, connection: &str, reason: &str) {
         let notice = json!({ "type": "clientDisconnect", "clientId": id, "connectionId": connection, "reason": reason });
         self.gateway(&notice);
     }
 
     /// Lets time pass.
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             self.step();
         }
     }
 
-    pub fn seconds(&mut self, seconds: u64) {
+    pub(crate) fn seconds(&mut self, seconds: u64) {
         self.pass(Duration::from_secs(seconds));
     }
 
     /// Lets time pass until something is so.
-    pub fn until(&mut self, what: &str, limit: u64, mut so: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, limit: u64, mut so: impl FnMut(&mut Self) -> bool) {
         let end = self.now + Duration::from_secs(limit);
         while !so(self) {
             assert!(self.now < end, "not within {limit} s: {what}");
@@ -215,7 +217,8 @@ impl World {
     fn packet(&mut self, client: SocketAddr, parcel: Parcel) {
         let lost = self.dead.contains(&client) || (self.loss > 0 && self.roll(1_000) < self.loss);
         let mut due = self.now + self.latency;
-        if let (Some((rate, free)), Parcel::ToClient(_, bytes)) = (self.bottleneck.get_mut(&client), &parcel) {
+        if let (Some((rate, free)), Parcel::ToClient(_, bytes)) = (self.bottleneck.get_mut(&client), &parcel)
+        {
             let begins = (*free).max(self.now);
             if begins > self.now + Duration::from_millis(200) {
                 return;
@@ -260,18 +263,18 @@ impl World {
     }
 
     /// How many offers of a kind the room has made to somebody.
-    pub fn offers_to(&self, receiver: &str) -> usize {
+    pub(crate) fn offers_to(&self, receiver: &str) -> usize {
         let offers = self.said.iter().filter(|said| said["data"]["description"]["type"] == "offer");
         offers.filter(|said| said["data"]["receiver"] == receiver).count()
     }
 }
 
-pub fn room_id() -> RoomId {
+pub(crate) fn room_id() -> RoomId {
     RoomId::try_from("room".to_owned()).unwrap()
 }
 
 /// Gives a packet to a connection.
-pub fn receive(rtc: &mut Rtc, now: Instant, destination: SocketAddr, bytes: &[u8]) {
+pub(crate) fn receive(rtc: &mut Rtc, now: Instant, destination: SocketAddr, bytes: &[u8]) {
     let source = SFU.parse().unwrap();
     if let Ok(packet) = Receive::new(Protocol::Udp, source, destination, bytes) {
         let _ = rtc.handle_input(Input::Receive(now, packet));

@@ -41,7 +41,38 @@ impl Steps<'_> {
 pub(crate) async fn measure() -> String {
     eprintln!("Calls of each function.");
     let stack = quiet_stack().start().await;
-    table(&steps(&stack).await)
+    let mut taken = steps(&stack).await;
+    drop(stack);
+    // With one room to be kept warm, and a TURN server.
+    let turn = "turn:turn.example.com:3478";
+    let stack = quiet_stack().parameter("IdleRooms", "1").parameter("TurnUrls", turn).start().await;
+    taken.extend(steps_of_warm_rooms(&stack).await);
+    table(&taken)
+}
+
+async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
+    let mut steps = Steps { stack, taken: vec![] };
+    let (room, _sfu) = Room::unclaimed(stack).await;
+    record::forget(stack).await;
+    stack.claim("/a").await;
+    let asks: Design = &[("Query", 1), ("SendMessage", 1), ("TransactWriteItems", 1)];
+    steps.took("claimRoom, the last warm room", "claim-room", asks).await;
+    // Two looks: at the pool that is short, and at the one that is full.
+    let refills: Design = &[("GetItem", 1), ("Query", 2), ("RunTask", 1), ("TransactWriteItems", 1)];
+    stack.claim("/b").await;
+    steps.took("createRoom, a refill of one", "create-room", refills).await;
+    let mut client = stack.connect().await;
+    let identified = client.identify(&room.id, "ada").await;
+    record::forget(stack).await;
+    let id = identified.get("connectionId").and_then(|id| id.as_str()).expect("an id").replace('=', "%3D");
+    stack.http(reqwest::Method::GET, &format!("/iceServers?connectionId={id}"), None).await;
+    steps.took("iceServers, with TURN", "get-ice-servers", &[("GetItem", 1)]).await;
+    let (_spare, mut sfu) = Room::unclaimed(stack).await;
+    record::forget(stack).await;
+    sfu.request("leave", json!({ "ifSpare": true })).await;
+    let spare: Design = &[("GetItem", 2), ("PostToConnection", 1), ("Query", 2), ("TransactWriteItems", 1)];
+    steps.took("leave, a spare SFU", "leave", spare).await;
+    steps.taken
 }
 
 async fn steps(stack: &Stack) -> Vec<Step> {

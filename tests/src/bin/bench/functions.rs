@@ -28,6 +28,7 @@ async fn call(stack: &Stack, path: &str, handshakes: usize) {
     let claimed = stack.claim(path).await;
     assert_eq!(claimed, (200, json!({ "roomId": room.id })), "claimRoom");
     assert_eq!(stack.get_room_id(path).await.0, 200, "getRoomId");
+    assert_eq!(stack.http(reqwest::Method::GET, "/iceServers", None).await.0, 200, "iceServers");
     let mut client = stack.join(&room.id, "ada").await;
     let candidate =
         json!({ "action": "handshake", "data": room.candidate("ada", "candidate:1") }).to_string();

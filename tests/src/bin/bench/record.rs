@@ -4,7 +4,7 @@ use arbiter_tests::Stack;
 use serde::Deserialize;
 
 /// The functions, in the order of the tables.
-pub(crate) const FUNCTIONS: [&str; 9] = [
+pub(crate) const FUNCTIONS: [&str; 10] = [
     "connect",
     "identify",
     "handshake",
@@ -12,6 +12,7 @@ pub(crate) const FUNCTIONS: [&str; 9] = [
     "disconnect",
     "default",
     "get-room-id",
+    "get-ice-servers",
     "claim-room",
     "create-room",
 ];

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** The local gateway, as `make gateway` builds it. */
 export const gatewayProgram = join(
-  process.env["CARGO_TARGET_DIR"] ?? join(root, "target"),
+  process.env.CARGO_TARGET_DIR ?? join(root, "target"),
   "debug/arbiter-local",
 );
 
@@ -65,6 +65,11 @@ export class Gateway {
     return this.sfu(features);
   }
 
+  /** Whether the path has a room. */
+  async isFound(path: string): Promise<boolean> {
+    return (await fetch(`${this.httpUrl}/getRoomId?urlPath=${encodeURIComponent(path)}`)).ok;
+  }
+
   /** Makes something go wrong (README, "Break it on purpose"); gives back what ends it. */
   async fault(fault: Record<string, unknown>): Promise<() => Promise<void>> {
     await fetch(`${this.#adminUrl}/faults`, { method: "POST", body: JSON.stringify(fault) });
@@ -73,9 +78,9 @@ export class Gateway {
     };
   }
 
-  /** Cuts every socket. */
-  async cut(): Promise<void> {
-    await fetch(`${this.#adminUrl}/cut`, { method: "POST", body: "{}" });
+  /** Cuts one socket. */
+  async cut(connectionId: string): Promise<void> {
+    await fetch(`${this.#adminUrl}/cut`, { method: "POST", body: JSON.stringify({ connectionId }) });
   }
 
   /** Stops it, and every task. */

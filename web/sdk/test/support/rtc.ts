@@ -125,7 +125,10 @@ export class FakeConnection {
     return channel;
   }
 
-  addTransceiver(track: FakeTrack, init: RTCRtpTransceiverInit & { streams: FakeStream[] }): FakeTransceiver {
+  addTransceiver(
+    track: FakeTrack,
+    init: Omit<RTCRtpTransceiverInit, "streams"> & { streams: FakeStream[] },
+  ): FakeTransceiver {
     const sender = {
       track: track as FakeTrack | null,
       streams: init.streams,

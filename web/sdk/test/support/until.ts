@@ -1,15 +1,16 @@
-/** Waits for something to be true (or there); fails with its name after a while. */
+import { setTimeout as pause } from "node:timers/promises";
+
+/** Waits for something to be true (or there); fails with its name after a while. Works beside fake timers too. */
 export async function until<Value>(
   what: string,
   check: () => Value | Promise<Value>,
-  milliseconds = 8_000,
+  milliseconds = 15_000,
 ): Promise<NonNullable<Exclude<Value, false>>> {
-  const end = performance.now() + milliseconds;
+  const end = process.hrtime.bigint() + BigInt(milliseconds) * 1_000_000n;
   while (true) {
     const value = await check();
     if (value) return value as NonNullable<Exclude<Value, false>>;
-    if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (process.hrtime.bigint() > end) throw new Error(`waited in vain for: ${what}`);
+    await pause(5);
   }
 }

@@ -124,10 +124,11 @@ fn add_event(
     let logical = properties.logical;
     match event.get("Type").and_then(Node::as_str) {
         Some("HttpApi") => {}
+        Some("SQS") => return super::queues::add_event(properties, event, stack),
         _ => {
-            return Err(
-                event.error(format!("{logical}: event {name}: only events of Type HttpApi are supported"))
-            );
+            return Err(event.error(format!(
+                "{logical}: event {name}: only events of Type HttpApi and SQS are supported"
+            )));
         }
     }
     let details = event.get("Properties").and_then(Node::as_map).unwrap_or_default();

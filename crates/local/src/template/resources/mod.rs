@@ -4,6 +4,7 @@
 mod apis;
 mod data;
 mod functions;
+mod queues;
 mod tasks;
 
 use super::stack::Stack;
@@ -17,6 +18,9 @@ const ACCEPTED: &[&str] = &[
     "AWS::ApiGatewayV2::DomainName",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::EC2::EIP",
+    "AWS::EC2::EIPAssociation",
+    "AWS::EC2::Instance",
     "AWS::EC2::InternetGateway",
     "AWS::EC2::Route",
     "AWS::EC2::RouteTable",
@@ -29,6 +33,7 @@ const ACCEPTED: &[&str] = &[
     "AWS::EC2::VPCGatewayAttachment",
     "AWS::ECS::Cluster",
     "AWS::ECS::ClusterCapacityProviderAssociations",
+    "AWS::IAM::InstanceProfile",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
     "AWS::Lambda::Permission",
@@ -42,7 +47,8 @@ const ACCEPTED: &[&str] = &[
 
 const EMULATED: &str = "AWS::Serverless::Function, AWS::Serverless::WebSocketApi, AWS::Serverless::HttpApi, \
                         AWS::Serverless::Application, AWS::CloudFormation::Stack, AWS::DynamoDB::Table, \
-                        AWS::SecretsManager::Secret and AWS::ECS::TaskDefinition";
+                        AWS::SecretsManager::Secret, AWS::SQS::Queue, AWS::Lambda::EventSourceMapping and \
+                        AWS::ECS::TaskDefinition";
 
 /// Evaluates `template` and its nested ones.
 ///
@@ -54,6 +60,7 @@ pub(crate) fn build(template: &Template) -> Result<Stack, TemplateError> {
     add(template, &mut stack)?;
     apis::add_implicit(template, &mut stack)?;
     apis::find_targets(template, &mut stack)?;
+    queues::find(template, &mut stack)?;
     Ok(stack)
 }
 
@@ -87,6 +94,8 @@ fn add(template: &Template, stack: &mut Stack) -> Result<(), TemplateError> {
             "AWS::Serverless::HttpApi" => apis::add_http(&properties, stack)?,
             "AWS::DynamoDB::Table" => data::add_table(&properties, stack)?,
             "AWS::SecretsManager::Secret" => data::add_secret(&properties, stack)?,
+            "AWS::SQS::Queue" => queues::add(&properties, stack)?,
+            "AWS::Lambda::EventSourceMapping" => queues::add_source(&properties, stack)?,
             "AWS::ECS::TaskDefinition" => tasks::add(&properties, stack)?,
             "AWS::Serverless::Application" | "AWS::CloudFormation::Stack" => {
                 add(&template.nested(logical, &kind, resource)?, stack)?;

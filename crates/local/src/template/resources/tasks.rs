@@ -9,10 +9,9 @@ use super::{Properties, allow};
 
 pub(super) fn add(properties: &Properties<'_>, stack: &mut Stack) -> Result<(), TemplateError> {
     properties.allow(
-        &["Family", "ContainerDefinitions"],
+        &["Family", "ContainerDefinitions", "NetworkMode"],
         &[
             "RequiresCompatibilities",
-            "NetworkMode",
             "Cpu",
             "Memory",
             "RuntimePlatform",
@@ -28,10 +27,23 @@ pub(super) fn add(properties: &Properties<'_>, stack: &mut Stack) -> Result<(), 
     };
     let definitions = properties.needed("ContainerDefinitions")?;
     let containers = definitions.as_list().unwrap_or_default();
-    let containers =
+    let mut containers: Vec<Container> =
         containers.iter().map(|container| read(properties.logical, container)).collect::<Result<_, _>>()?;
+    if properties.get("NetworkMode")?.is_some_and(|mode| mode.as_str() == Some("awsvpc")) {
+        containers.iter_mut().for_each(free_ports);
+    }
     stack.tasks.push(TaskDefinition { arn: names::task_definition_arn(&family), family, containers });
     Ok(())
+}
+
+/// At ECS every task of this mode has an address, and so all ports, to itself. Here tasks share one: a variable that
+/// names a port says 0, any free one. A program that wants another is given it by its command.
+fn free_ports(container: &mut Container) {
+    for (name, value) in &mut container.environment {
+        if name.ends_with("_PORT") {
+            "0".clone_into(value);
+        }
+    }
 }
 
 fn read(logical: &str, container: &Node) -> Result<Container, TemplateError> {
@@ -47,6 +59,7 @@ fn read(logical: &str, container: &Node) -> Result<Container, TemplateError> {
             "PortMappings",
             "LogConfiguration",
             "StopTimeout",
+            "HealthCheck",
             "User",
             "Ulimits",
             "LinuxParameters",

@@ -6,6 +6,8 @@
     reason = "helpers of tests may panic, as the tests themselves"
 )]
 
+mod queues;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,0 +1,162 @@
+//! What strangers, broken clients and enemies send.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use str0m::net::Protocol;
+
+use super::client::Client;
+use super::joining::{all_meet, call, receives};
+use super::world::World;
+
+fn offer(sender: &str, sdp: &str) -> Value {
+    json!({ "type": "producer", "sender": sender, "roomId": "room", "description": { "type": "offer", "sdp": sdp } })
+}
+
+fn good_offer(world: &World) -> String {
+    let mut client = Client::new("mallory", world.now);
+    client.microphone();
+    client.camera(&[Some("l"), Some("h")]);
+    client.offer(world.now);
+    client.first_offer["description"]["sdp"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_bad_description_ends_nobody_s_call_and_leaves_no_trace() {
+    let mut world = call(&["anna", "ben"]);
+    for sdp in [
+        "",
+        "v=0\r\n",
+        "nonsense",
+        "v=0\r\na=fingerprint:sha-256 00\r\n",
+        "m=audio 9 X 111\r\na=fingerprint:x",
+    ] {
+        world.gateway(&offer("mallory", sdp));
+    }
+    world.seconds(1);
+    assert_eq!(world.room.census().peers, 2);
+    assert!(receives(&mut world, "anna", "ben") && receives(&mut world, "ben", "anna"));
+}
+
+#[test]
+fn an_offer_with_any_line_missing_repeated_or_spoiled_ends_nothing() {
+    let mut world = call(&["anna", "ben"]);
+    let sdp = good_offer(&world);
+    let lines: Vec<&str> = sdp.split_inclusive("\r\n").collect();
+    for place in 0..lines.len() {
+        let mut without = lines.clone();
+        without.remove(place);
+        let mut twice = lines.clone();
+        twice.insert(place, lines[place]);
+        let spoiled = lines[place].replace(|c: char| c.is_ascii_digit(), "9");
+        let mut spoilt = lines.clone();
+        spoilt[place] = &spoiled;
+        for variant in [without, twice, spoilt] {
+            world.gateway(&offer("mallory", &variant.concat()));
+            world.disconnect("mallory", "m", "left");
+        }
+    }
+    world.seconds(1);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn an_answer_that_answers_something_else_begins_the_connection_anew() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.deaf = true;
+    ben.microphone();
+    world.enter(ben);
+    world.until("ben is offered anna", 5, |world| world.offers_to("ben") == 1);
+    let sdp = good_offer(&world);
+    let answer = json!({
+        "type": "consumer", "sender": "ben", "roomId": "room", "remotePeerId": "anna",
+        "description": { "type": "answer", "sdp": sdp },
+    });
+    world.client("ben").deaf = false;
+    world.gateway(&answer);
+    world.until("ben gets anna", 5, |world| receives(world, "ben", "anna"));
+}
+
+#[test]
+fn a_stranger_s_candidates_and_answers_are_nobody_s() {
+    let mut world = call(&["anna", "ben"]);
+    for message in [
+        json!({ "type": "producer", "sender": "stranger", "roomId": "room", "candidate": { "candidate": "x" } }),
+        json!({ "type": "producer", "sender": "stranger", "roomId": "room", "candidates": [{}, 7, null] }),
+        json!({ "type": "consumer", "sender": "stranger", "roomId": "room", "remotePeerId": "anna", "candidate": {} }),
+        json!({ "type": "consumer", "sender": "anna", "remotePeerId": "stranger", "description": { "type": "answer", "sdp": "" } }),
+        json!({ "type": "consumer", "sender": "anna", "remotePeerId": "anna", "description": { "type": "rollback" } }),
+        json!({ "type": "clientDisconnect", "clientId": "stranger", "connectionId": "x", "reason": "lost" }),
+        json!({ "type": "ack", "requestId": "s999" }),
+        json!({ "type": "error", "status": 404, "code": "peer_not_found" }),
+        json!({ "type": "tomorrow" }),
+        json!({ "message": "Internal server error", "connectionId": "c", "requestId": "r" }),
+        json!([1, 2]),
+    ] {
+        world.gateway(&message);
+    }
+    let now = world.now;
+    world.room.handle_signal(now, "{");
+    world.seconds(1);
+    assert_eq!(world.room.census().peers, 2);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn packets_of_strangers_are_nobody_s() {
+    let mut world = call(&["anna", "ben"]);
+    let strangers: SocketAddr = "192.0.2.66:6".parse().unwrap();
+    let before = world.room.counters().strays;
+    let mut bytes = vec![];
+    for first in 0..=255_u8 {
+        for length in [0, 1, 2, 12, 20, 100, 1_500] {
+            bytes.clear();
+            bytes.resize(length, 0xab);
+            if let Some(byte) = bytes.first_mut() {
+                *byte = first;
+            }
+            let now = world.now;
+            for proto in [Protocol::Udp, Protocol::Tcp] {
+                world.room.handle_packet(now, proto, strangers, &bytes);
+            }
+        }
+    }
+    assert_eq!(world.room.counters().strays - before, 2 * 256 * 7);
+    // And the same from an address that the room knows.
+    let known = world.client("anna").producer.address;
+    for first in 0..=255_u8 {
+        for length in [1, 12, 20, 100, 1_500] {
+            let now = world.now;
+            world.room.handle_packet(now, Protocol::Udp, known, &vec![first; length]);
+        }
+    }
+    world.seconds(1);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_giant_packet_of_one_client_hurts_no_other() {
+    let mut world = call(&["anna", "ben"]);
+    world.client("anna").sources[0].giant = true;
+    world.seconds(1);
+    world.client("anna").sources[0].giant = false;
+    world.seconds(1);
+    all_meet(&mut world, &["anna", "ben"]);
+    assert!(world.client("ben").receivers["anna"].audio().iter().all(|got| got.layer == 0));
+}
+
+#[test]
+fn a_client_that_offers_without_end_is_not_listened_to() {
+    let mut world = call(&["anna", "ben"]);
+    for n in 0..200_u32 {
+        let sdp = good_offer(&world).replace("sha-256 ", &format!("sha-256 {:02X}:", n % 256));
+        world.gateway(&offer("mallory", &sdp));
+    }
+    assert!(world.room.census().producers <= 3);
+    assert!(world.said.len() < 60, "{}", world.said.len());
+    world.pass(Duration::from_millis(500));
+    all_meet(&mut world, &["anna", "ben"]);
+}

@@ -1,0 +1,225 @@
+//! What changes while a call goes on: tracks, networks, pages, and connections that break.
+
+use std::time::Duration;
+
+use str0m::media::MediaKind;
+
+use super::client::Client;
+use super::joining::{all_meet, call, receives};
+use super::world::World;
+
+fn videos(world: &mut World, who: &str, of: &str) -> Vec<(bool, usize)> {
+    let receiver = &world.client(who).receivers[of];
+    let videos = receiver.tracks.iter().filter(|track| track.kind == MediaKind::Video);
+    videos.map(|track| (track.open, track.got.len())).collect()
+}
+
+#[test]
+fn a_camera_that_is_added_later_is_seen() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.microphone();
+    world.enter(ben);
+    world.until("ben is heard", 5, |world| {
+        world.client("anna").receivers.get("ben").is_some_and(|receiver| !receiver.audio().is_empty())
+    });
+    let now = world.now;
+    world.client("ben").camera(&[None]);
+    world.client("ben").offer(now);
+    world.until("ben is seen", 5, |world| receives(world, "anna", "ben"));
+    assert!(world.client("anna").receivers["ben"].video()[0].key);
+    assert_eq!(world.client("anna").receivers["ben"].offers.len(), 2, "on the same connection");
+}
+
+#[test]
+fn a_client_that_joined_with_nothing_can_add_everything() {
+    let mut world = World::new();
+    world.join("anna");
+    let ben = Client::new("ben", world.now);
+    world.enter(ben);
+    world.until("ben gets anna", 5, |world| receives(world, "ben", "anna"));
+    let now = world.now;
+    world.client("ben").microphone();
+    world.client("ben").camera(&[None]);
+    world.client("ben").offer(now);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_screen_comes_and_goes_and_comes_without_the_offer_growing() {
+    let mut world = call(&["anna", "ben"]);
+    let mut sizes = vec![];
+    for round in 0..4 {
+        let now = world.now;
+        let anna = world.client("anna");
+        anna.video(&format!("screen{round}"), &[None]);
+        anna.offer(now);
+        world.until("the screen is seen", 5, |world| {
+            let videos = videos(world, "ben", "anna");
+            videos.len() == 2 && videos.iter().all(|(open, got)| *open && *got > 0)
+        });
+        let offer = world.client("ben").receivers["anna"].offers.last().unwrap().clone();
+        assert!(offer.contains(&format!("a=msid:screen{round} ")), "{offer}");
+        assert!(offer.contains("a=msid:camera "));
+        sizes.push(offer.len());
+        let before = videos(&mut world, "ben", "anna")[1].1;
+        let now = world.now;
+        let anna = world.client("anna");
+        let screen = anna.sources.len() - 1;
+        anna.end(screen);
+        anna.offer(now);
+        world.until("the screen is gone", 5, |world| !videos(world, "ben", "anna")[1].0);
+        world.seconds(1);
+        assert!(videos(&mut world, "ben", "anna")[1].1 >= before);
+        assert!(receives(&mut world, "ben", "anna"), "the camera goes on");
+    }
+    assert!(sizes.iter().max().unwrap() - sizes[0] < 20, "{sizes:?}");
+    let receiver = &world.client("ben").receivers["anna"];
+    let screen = receiver.tracks.iter().filter(|track| track.kind == MediaKind::Video).nth(1).unwrap();
+    assert!(screen.got.windows(2).all(|pair| pair[1].seq > pair[0].seq), "one stream for all of them");
+}
+
+#[test]
+fn a_change_during_an_outstanding_offer_is_offered_after_it() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    world.client("ben").deaf = true;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.pass(Duration::from_millis(300));
+    let (now, offers) = (world.now, world.offers_to("ben"));
+    world.client("anna").video("second", &[None]);
+    world.client("anna").offer(now);
+    world.pass(Duration::from_millis(300));
+    assert_eq!(world.offers_to("ben"), offers, "one at a time");
+    world.client("ben").deaf = false;
+    world.until("both are seen", 12, |world| {
+        let videos = videos(world, "ben", "anna");
+        videos.len() == 3 && videos.iter().all(|(open, got)| *open && *got > 0)
+    });
+}
+
+#[test]
+fn ice_is_restarted_after_a_change_of_network() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    world.client("anna").restart();
+    world.client("anna").offer(now);
+    let answers = world.client("anna").answers;
+    world.until("it is answered", 5, |world| world.client("anna").answers > answers);
+    // The old way is no more.
+    let before = world.client("anna").producer.address;
+    let after = "198.51.100.99:9".parse().unwrap();
+    world.dead.push(before);
+    world.client("anna").moved(after);
+    world.seconds(3);
+    all_meet(&mut world, &["anna", "ben"]);
+    assert_eq!(world.offers_to("ben"), 1, "nobody else has to do with it");
+}
+
+#[test]
+fn a_page_loaded_anew_with_the_same_id_is_the_same_person() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    world.client("anna").refresh(now, "anna-2");
+    world.client("anna").offer(now);
+    world.pass(Duration::from_millis(100));
+    // The gateway hears of the old page's socket only now.
+    world.disconnect("anna", "anna-1", "left");
+    world.disconnect("anna", "anna-1", "lost");
+    let ben = world.client("ben").receivers["anna"].fingerprint.clone();
+    all_meet(&mut world, &["anna", "ben"]);
+    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.client("ben").receivers["anna"].fingerprint, ben, "ben's connection goes on");
+}
+
+#[test]
+fn a_new_producer_connection_takes_the_place_of_a_failed_one() {
+    let mut world = call(&["anna", "ben"]);
+    let before = world.client("ben").receivers["anna"].video().last().unwrap().clone();
+    let (now, old) = (world.now, world.client("anna").producer.address);
+    world.dead.push(old);
+    world.client("anna").reconnect(now);
+    world.client("anna").offer(now);
+    world.seconds(2);
+    all_meet(&mut world, &["anna", "ben"]);
+    let got = world.client("ben").receivers["anna"].video().to_vec();
+    let first = got.iter().find(|got| got.at > before.at && got.key).unwrap();
+    assert_eq!(first.seq, before.seq.max(got.iter().take_while(|g| g.at < first.at).last().unwrap().seq) + 1);
+    assert!(got.windows(2).all(|pair| pair[1].time.wrapping_sub(pair[0].time) < 900_000), "time goes on");
+}
+
+#[test]
+fn an_offer_of_a_connection_that_is_over_comes_too_late() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    let mut old = Client::new("anna", now);
+    old.microphone();
+    old.offer(now);
+    let first = world.client("anna").first_offer.clone();
+    world.client("anna").reconnect(now);
+    world.client("anna").offer(now);
+    world.seconds(1);
+    world.gateway(&first);
+    world.seconds(1);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_dead_consumer_is_begun_anew_while_its_receiver_lives() {
+    let mut world = call(&["anna", "ben"]);
+    let receiver = &world.client("ben").receivers["anna"];
+    let (address, fingerprint) = (receiver.connection.address, receiver.fingerprint.clone());
+    world.dead.push(address);
+    world.until("another connection", 12, |world| {
+        world.client("ben").receivers["anna"].fingerprint != fingerprint
+    });
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_connection_that_is_given_back_is_begun_anew_at_most_once_a_second() {
+    let mut world = call(&["anna", "ben"]);
+    world.seconds(2);
+    let start = world.now;
+    let offers = world.offers_to("ben");
+    while world.now - start < Duration::from_secs(5) {
+        world.client("ben").roll_back("anna");
+        world.pass(Duration::from_millis(50));
+    }
+    let made = world.offers_to("ben") - offers;
+    assert!((2..=5).contains(&made), "{made}");
+    world.seconds(2);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn an_offer_that_nobody_answers_is_repeated_with_growing_pauses_and_given_up() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.microphone();
+    ben.deaf = true;
+    world.enter(ben);
+    world.until("the first offer", 5, |world| world.offers_to("ben") == 1);
+    world.pass(Duration::from_millis(5_300));
+    assert_eq!(world.offers_to("ben"), 2);
+    for source in &mut world.client("anna").sources {
+        source.muted = true;
+    }
+    world.seconds(330);
+    let tried = world.offers_to("ben");
+    assert!((10..30).contains(&tried), "{tried}");
+    world.seconds(100);
+    assert_eq!(world.offers_to("ben"), tried);
+    for source in &mut world.client("anna").sources {
+        source.muted = false;
+    }
+    // Something new from either side begins it again.
+    let now = world.now;
+    world.client("ben").deaf = false;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.until("ben gets anna", 20, |world| receives(world, "ben", "anna"));
+}

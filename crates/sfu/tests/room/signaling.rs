@@ -1,0 +1,105 @@
+//! What the gateway does to messages.
+
+use std::time::Duration;
+
+use super::joining::{all_meet, call};
+use super::world::World;
+
+#[test]
+fn a_call_comes_about_however_its_messages_are_reordered_and_repeated() {
+    for seed in 1..6 {
+        let mut world = World::new();
+        world.jitter = Duration::from_millis(150 * seed);
+        world.repeats = true;
+        let people = ["anna", "ben", "cleo"];
+        for id in people {
+            world.join(id);
+        }
+        all_meet(&mut world, &people);
+        let now = world.now;
+        world.client("anna").video("screen", &[None]);
+        world.client("anna").offer(now);
+        for who in ["ben", "cleo"] {
+            world.until("the screen is seen", 10, |world| {
+                world.client(who).receivers["anna"].tracks.len() == 3
+            });
+        }
+        all_meet(&mut world, &people);
+    }
+}
+
+#[test]
+fn a_repeated_offer_with_a_number_is_answered_again_and_changes_nothing() {
+    let mut world = call(&["anna", "ben"]);
+    let answers = |world: &World| {
+        let to_anna = world.said.iter().filter(|said| said["data"]["receiver"] == "anna");
+        to_anna.filter(|said| said["data"]["description"]["type"] == "answer").count()
+    };
+    let (offer, before) = (world.client("anna").first_offer.clone(), answers(&world));
+    world.gateway(&offer);
+    assert_eq!(answers(&world), before + 1);
+    let mut original = offer;
+    original.as_object_mut().unwrap().remove("negotiation");
+    world.gateway(&original);
+    assert_eq!(answers(&world), before + 1, "an original client would not understand it");
+    world.seconds(1);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn throttled_messages_are_sent_again() {
+    let mut world = World::new();
+    world.refusals = vec![(429, "too_many_requests"), (503, "internal_error"), (500, "internal_error")];
+    world.join("anna");
+    world.join("ben");
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_peer_without_signaling_is_offered_what_it_missed() {
+    let mut world = World::new();
+    world.join("anna");
+    world.join("ben");
+    world.until("both are up", 5, |world| world.clients.values().all(|client| client.producer.connected));
+    world.refusals = vec![(404, "peer_not_found"); 2];
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn what_was_said_while_there_was_no_socket_is_said_when_there_is_one() {
+    let mut world = World::new();
+    let now = world.now;
+    world.room.gateway_closed(now);
+    world.join("anna");
+    world.seconds(1);
+    assert!(world.said.is_empty());
+    let now = world.now;
+    world.room.gateway_opened(now);
+    world.join("ben");
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn messages_lost_with_a_socket_are_said_again_on_the_next() {
+    let mut world = World::new();
+    world.delivers = false;
+    world.join("anna");
+    world.join("ben");
+    world.seconds(1);
+    assert!(!world.said.is_empty());
+    let now = world.now;
+    world.room.gateway_closed(now);
+    world.delivers = true;
+    world.room.gateway_opened(now);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn handshakes_say_their_room_and_candidates_are_never_trickled() {
+    let world = call(&["anna", "ben"]);
+    for said in &world.said {
+        assert_eq!((&said["data"]["roomId"], &said["data"]["sender"]), (&"room".into(), &"room".into()));
+        assert!(said["data"].get("candidate").is_none() && said["data"].get("candidates").is_none());
+    }
+    assert_eq!(world.said.len(), 4, "an answer and an offer for each");
+}

@@ -1,0 +1,98 @@
+//! Which encoding a receiver gets.
+
+use std::time::Duration;
+
+use super::client::{Client, Got};
+use super::world::World;
+
+/// Anna sends three encodings, ben receives.
+fn call(bottleneck: Option<u64>) -> World {
+    let mut world = World::new();
+    let mut anna = Client::new("anna", world.now);
+    anna.microphone();
+    anna.camera(&[Some("l"), Some("m"), Some("h")]);
+    world.enter(anna);
+    world.seconds(2);
+    world.join("ben");
+    world.until("ben has an offer", 5, |world| world.client("ben").receivers.contains_key("anna"));
+    if let Some(rate) = bottleneck {
+        let (address, now) = (world.client("ben").receivers["anna"].connection.address, world.now);
+        world.bottleneck.insert(address, (rate, now));
+    }
+    world.until("ben sees anna", 5, |world| !world.client("ben").receivers["anna"].video().is_empty());
+    world
+}
+
+fn video(world: &mut World) -> Vec<Got> {
+    let mut got = world.client("ben").receivers["anna"].video().to_vec();
+    got.sort_by_key(|got| got.seq);
+    got
+}
+
+/// The encoding of most packets of the last second.
+fn layer(world: &mut World) -> u8 {
+    let now = world.now;
+    let recent: Vec<u8> = video(world)
+        .iter()
+        .filter(|got| now - got.at < Duration::from_secs(1))
+        .map(|got| got.layer)
+        .collect();
+    (0..3).max_by_key(|layer| recent.iter().map(|got| usize::from(got == layer)).sum::<usize>()).unwrap()
+}
+
+#[test]
+fn a_good_network_gets_the_best_encoding() {
+    let mut world = call(None);
+    world.until("the best", 20, |world| layer(world) == 2);
+    world.seconds(10);
+    assert_eq!(layer(&mut world), 2);
+}
+
+#[test]
+fn a_narrow_network_gets_a_smaller_one() {
+    let mut world = call(Some(500_000));
+    world.seconds(20);
+    let from = world.now;
+    world.seconds(20);
+    let got = video(&mut world);
+    let recent: Vec<_> = got.iter().filter(|got| got.at > from).collect();
+    let best = recent.iter().filter(|got| got.layer == 2).count();
+    assert!(best * 10 < recent.len(), "{best} of {}", recent.len());
+    let middle = recent.iter().filter(|got| got.layer == 1).count();
+    assert!(middle * 2 > recent.len(), "{middle} of {}: there is room for the middle one", recent.len());
+}
+
+#[test]
+fn encodings_change_at_key_frames_and_nothing_of_the_stream_breaks() {
+    let mut world = call(Some(500_000));
+    world.seconds(10);
+    world.bottleneck.clear();
+    world.until("the best", 40, |world| layer(world) == 2);
+    let got = video(&mut world);
+    let mut switches = 0;
+    for pair in got.windows(2) {
+        let [before, after] = pair else { unreachable!() };
+        if before.layer != after.layer {
+            switches += 1;
+            assert!(after.key, "{before:?} {after:?}");
+            assert_eq!(after.picture, (before.picture + 1) & 0x7fff, "{before:?} {after:?}");
+            assert_eq!(after.base_layer, before.base_layer.wrapping_add(1));
+        }
+        assert_eq!(after.seq, before.seq + 1, "{before:?} {after:?}");
+        let passed = after.time.wrapping_sub(before.time);
+        assert!(passed < 90_000, "{before:?} {after:?}");
+        assert!(passed > 0 || !before.marker, "frames differ in time");
+    }
+    assert!(switches > 0);
+    assert!(world.room.counters().switches > 0);
+}
+
+#[test]
+fn an_encoding_that_its_sender_switches_off_is_left() {
+    let mut world = call(None);
+    world.until("the best", 20, |world| layer(world) == 2);
+    world.client("anna").sources[1].encodings[2].off = true;
+    world.until("the next best", 6, |world| layer(world) == 1);
+    world.client("anna").sources[1].encodings[2].off = false;
+    world.until("the best again", 20, |world| layer(world) == 2);
+}

@@ -1,0 +1,157 @@
+//! The data channels.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::joining::{all_meet, call};
+use super::world::World;
+
+/// What somebody last heard of another.
+fn last(world: &mut World, who: &str, of: &str) -> Value {
+    let heard = world.client(who).features.iter().rfind(|said| said["id"] == of);
+    heard.cloned().unwrap_or_default()
+}
+
+fn open(world: &mut World, people: &[&str]) {
+    for id in people {
+        world.until("the channels open", 5, |world| world.client(id).open);
+    }
+}
+
+#[test]
+fn chat_goes_to_all_others_and_says_who_sent_it() {
+    let mut world = call(&["anna", "ben", "cleo"]);
+    open(&mut world, &["anna", "ben", "cleo"]);
+    world
+        .client("anna")
+        .say(&json!({ "id": "m1", "sender": "Anna", "content": "hello", "from": "ben", "more": 1 }));
+    let heard = json!({ "id": "m1", "sender": "Anna", "content": "hello", "from": "anna", "more": 1 });
+    world
+        .until("both hear it", 2, |world| ["ben", "cleo"].iter().all(|id| world.client(id).chats.len() == 1));
+    assert_eq!((&world.clients["ben"].chats[0], &world.clients["cleo"].chats[0]), (&heard, &heard));
+    world.seconds(1);
+    assert!(world.clients["anna"].chats.is_empty());
+}
+
+#[test]
+fn features_are_stamped_passed_on_and_kept_for_newcomers() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    let said = json!({
+        "id": "somebody else", "features": { "audio": true, "video": false, "name": "Anna" }, "initialConnect": true,
+        "connectionId": "anna-1", "presence": "gone",
+    });
+    world.client("anna").tell(&said);
+    world.until("ben hears", 2, |world| last(world, "ben", "anna") != Value::Null);
+    let features = json!({ "audio": true, "video": false, "name": "Anna", "speaking": false });
+    let heard = last(&mut world, "ben", "anna");
+    assert_eq!(heard, json!({ "id": "anna", "features": features, "initialConnect": true }));
+    world.join("cleo");
+    world.until("cleo hears", 5, |world| last(world, "cleo", "anna") != Value::Null);
+    assert_eq!(last(&mut world, "cleo", "anna"), json!({ "id": "anna", "features": features }));
+}
+
+#[test]
+fn who_speaks_is_told_and_does_not_flicker() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    world.client("anna").tell(&json!({ "id": "anna", "features": { "audio": true } }));
+    world.seconds(1);
+    let speaking = |world: &mut World| -> Vec<bool> {
+        let heard = world.client("ben").features.iter().filter(|said| said["id"] == "anna");
+        heard.filter_map(|said| said["features"]["speaking"].as_bool()).collect()
+    };
+    world.client("anna").sources[0].loudness = -20;
+    world.seconds(3);
+    assert_eq!(speaking(&mut world), [false, true]);
+    world.client("anna").sources[0].loudness = -80;
+    world.pass(Duration::from_millis(400));
+    world.client("anna").sources[0].loudness = -25;
+    world.seconds(1);
+    assert_eq!(speaking(&mut world), [false, true], "a pause for breath");
+    world.client("anna").sources[0].muted = true;
+    world.seconds(2);
+    assert_eq!(speaking(&mut world), [false, true, false]);
+    assert_eq!(last(&mut world, "ben", "anna")["features"]["audio"], true, "the rest is repeated");
+}
+
+#[test]
+fn lost_here_and_gone_are_told() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    world.client("anna").tell(&json!({ "id": "anna", "features": { "audio": true } }));
+    world.seconds(1);
+    world.disconnect("anna", "anna-1", "lost");
+    world.until("lost", 2, |world| last(world, "ben", "anna")["presence"] == "lost");
+    world.join("cleo");
+    world.until("a newcomer hears of it", 5, |world| last(world, "cleo", "anna")["presence"] == "lost");
+    world
+        .client("anna")
+        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
+    world.until("here", 2, |world| last(world, "ben", "anna")["presence"] == "here");
+    world.disconnect("anna", "anna-1", "lost");
+    world.seconds(1);
+    assert_ne!(last(&mut world, "ben", "anna")["presence"], "lost", "that is old news");
+    world.disconnect("anna", "anna-2", "left");
+    world.until("gone", 2, |world| last(world, "ben", "anna")["presence"] == "gone");
+    assert_eq!(world.room.census().peers, 2);
+}
+
+#[test]
+fn a_lost_peer_is_kept_for_the_grace_and_no_longer() {
+    let mut world = call(&["anna", "ben"]);
+    world.disconnect("anna", "anna-1", "lost");
+    world.seconds(14);
+    all_meet(&mut world, &["anna", "ben"]);
+    assert_eq!(world.room.census().peers, 2);
+    world.pass(Duration::from_millis(1_300));
+    assert_eq!(world.room.census().peers, 1);
+}
+
+#[test]
+fn a_peer_whose_ice_is_dead_goes_whatever_its_signaling_says() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    let gone: Vec<_> = world.client("anna").addresses();
+    world.dead.extend(gone);
+    world.seconds(9);
+    assert_eq!(world.room.census().peers, 2, "a network may change");
+    world.pass(Duration::from_millis(1_500));
+    assert_eq!(world.room.census().peers, 1);
+    world.until("ben hears", 2, |world| last(world, "ben", "anna")["presence"] == "gone");
+}
+
+#[test]
+fn nonsense_floods_and_giants_on_the_channels_reach_nobody() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    for nonsense in [json!("text"), json!([1]), json!(null), json!({ "content": "x".repeat(17_000) })] {
+        world.client("anna").say(&nonsense);
+        world.client("anna").tell(&nonsense);
+    }
+    world.seconds(1);
+    assert!(world.clients["ben"].chats.is_empty() && world.clients["ben"].features.is_empty());
+    for n in 0..200 {
+        world.client("anna").say(&json!({ "content": n }));
+        world.client("anna").tell(&json!({ "features": { "n": n } }));
+    }
+    world.seconds(2);
+    assert!(world.clients["ben"].chats.len() <= 60, "{}", world.clients["ben"].chats.len());
+    world.until("the last word is heard in the end", 10, |world| {
+        last(world, "ben", "anna")["features"]["n"] == 199
+    });
+}
+
+#[test]
+fn a_client_without_channels_gets_media_all_the_same() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.without_channels = true;
+    ben.microphone();
+    ben.camera(&[None]);
+    world.enter(ben);
+    all_meet(&mut world, &["anna", "ben"]);
+}

@@ -1,0 +1,141 @@
+//! The executable, with a gateway of a few lines in place of the real one.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test ends as soon as something is not as it should be"
+)]
+
+mod gateway;
+
+use std::time::Duration;
+
+use gateway::{Gateway, Sfu};
+use serde_json::json;
+
+#[tokio::test]
+async fn it_identifies_pings_and_leaves_when_it_is_asked_to_end() {
+    let mut gateway = Gateway::start().await;
+    let mut sfu = Sfu::start(&gateway, &[("PING_SECONDS", "0.3")]);
+    let mut socket = gateway.accept().await;
+    assert_eq!(socket.query, "/prod?token=secret");
+    let identify = socket.next("identify").await;
+    assert_eq!(
+        identify["data"],
+        json!({ "type": "sfu", "id": "room", "features": ["candidates", "ice-lite"] })
+    );
+    socket.identified(Duration::from_hours(1)).await;
+    for _ in 0..2 {
+        socket.next("ping").await;
+        socket.say(&json!({ "type": "pong" })).await;
+    }
+    sfu.terminate();
+    let leave = socket.next("leave").await;
+    assert_eq!(leave["data"], json!({}));
+    socket.say(&json!({ "type": "ack", "requestId": leave["requestId"] })).await;
+    assert_eq!(sfu.ended().await, Some(0));
+    assert!(!sfu.output().await.contains("secret"));
+}
+
+#[tokio::test]
+async fn a_socket_that_breaks_is_opened_again_with_the_same_token() {
+    let mut gateway = Gateway::start().await;
+    let _sfu = Sfu::start(&gateway, &[]);
+    for _ in 0..3 {
+        let mut socket = gateway.accept().await;
+        assert_eq!(socket.query, "/prod?token=secret");
+        socket.next("identify").await;
+        socket.identified(Duration::from_hours(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_answers_no_ping_is_dead() {
+    let mut gateway = Gateway::start().await;
+    let _sfu = Sfu::start(&gateway, &[("PING_SECONDS", "0.2"), ("PONG_SECONDS", "0.3")]);
+    let mut silent = gateway.accept().await;
+    silent.next("identify").await;
+    silent.identified(Duration::from_hours(1)).await;
+    silent.next("ping").await;
+    let mut another = gateway.accept().await;
+    another.next("identify").await;
+}
+
+#[tokio::test]
+async fn another_socket_is_there_before_the_first_one_s_time_is_up() {
+    let mut gateway = Gateway::start().await;
+    let mut sfu = Sfu::start(&gateway, &[]);
+    let mut first = gateway.accept().await;
+    first.next("identify").await;
+    first.identified(Duration::from_secs(2)).await;
+    let mut second = gateway.accept().await;
+    second.next("identify").await;
+    // The gateway ends the older one before it answers the newer one.
+    first.say(&json!({ "type": "goAway", "reason": "replaced" })).await;
+    drop(first);
+    second.identified(Duration::from_hours(1)).await;
+    sfu.terminate();
+    second.next("leave").await;
+}
+
+#[tokio::test]
+async fn what_the_gateway_will_never_take_ends_with_a_sentence() {
+    for (status, code) in [(401, "unauthorized"), (410, "room_closed")] {
+        let mut gateway = Gateway::start().await;
+        let mut sfu = Sfu::start(&gateway, &[]);
+        let mut socket = gateway.accept().await;
+        socket.next("identify").await;
+        let error = json!({ "type": "error", "requestId": "identify", "status": status, "code": code, "message": "" });
+        socket.say(&error).await;
+        assert_eq!(sfu.ended().await, Some(1));
+        let output = sfu.output().await;
+        assert!(output.contains("\"reason\":\"the ") && !output.contains("secret"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_not_there_is_waited_for_and_then_the_end() {
+    let mut gateway = Gateway::start().await;
+    let mut sfu = Sfu::start(&gateway, &[("IDENTIFY_SECONDS", "1.5")]);
+    gateway.close();
+    assert_eq!(sfu.ended().await, Some(1));
+    assert!(sfu.output().await.contains("in time"));
+}
+
+#[tokio::test]
+async fn a_wrong_environment_is_one_sentence() {
+    let gateway = Gateway::start().await;
+    let cases = [
+        ("PUBLIC_IP", "here", "PUBLIC_IP is no IP address"),
+        ("MEDIA_PORT", "70000", "MEDIA_PORT is no port"),
+        ("ROOM_IDLE_MINUTES", "-1", "ROOM_IDLE_MINUTES is no time"),
+        ("RTC_CONFIG", "[", "RTC_CONFIG is no RTCConfiguration"),
+        ("SFU_ID", "a b", "SFU_ID is no id"),
+        ("SIGNAL_SERVER_URL", "http://127.0.0.1/?token=secret", "SIGNAL_SERVER_URL is no WebSocket address"),
+    ];
+    for (name, value, sentence) in cases {
+        let mut sfu = Sfu::start(&gateway, &[(name, value)]);
+        assert_eq!(sfu.ended().await, Some(1), "{name}");
+        let output = sfu.output().await;
+        assert!(output.contains(sentence) && !output.contains("secret"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn it_says_how_it_is() {
+    let mut gateway = Gateway::start().await;
+    let port = gateway::free_port();
+    let metrics = [("METRICS_PORT", port.as_str())];
+    let mut sick = Sfu::health(&metrics);
+    assert_eq!(sick.ended().await, Some(1), "nobody is there");
+    let _sfu = Sfu::start(&gateway, &metrics);
+    let mut socket = gateway.accept().await;
+    socket.next("identify").await;
+    let mut well = Sfu::health(&metrics);
+    assert_eq!(well.ended().await, Some(0));
+    let text = gateway::get(&port, "/metrics").await;
+    assert!(
+        text.contains("arbiter_sfu_people 0\n") && text.contains("arbiter_sfu_resident_memory_bytes "),
+        "{text}"
+    );
+}
