@@ -164,3 +164,22 @@ impl Link {
         self.with(accept).ok_or(Failed::Ended)?.ok_or(Failed::Description)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_connection_alone() {
+        let now = Instant::now();
+        let settings =
+            Settings::new("room".to_owned().try_into().unwrap(), vec!["127.0.0.1:9".parse().unwrap()]);
+        let [mut one, mut other] = [(); 2].map(|()| Link::new(RtcConfig::new(), &settings, now));
+        assert!(one.with(|_| -> () { panic!("an assertion of the library's") }).is_none());
+        assert!(!one.lives() && one.deadline.is_none() && one.poll().is_none());
+        assert!(matches!(one.accept_offer("v=0"), Err(Failed::Ended)));
+        other.tick(now);
+        while other.poll().is_some() {}
+        assert!(other.lives() && other.deadline.is_some());
+    }
+}

@@ -86,6 +86,7 @@ pub(crate) struct Got {
     /// Which encoding it was.
     pub(crate) layer: u8,
     pub(crate) orientation: bool,
+    pub(crate) size: usize,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "a client's peculiarities")]
@@ -513,8 +514,8 @@ impl Encoding {
             size: if of == 1 { 1_600 } else { 400 << (2 * place) },
             seq: 100 + 1_000 * place as u64,
             time: 7_000_000 * (1 + u32::try_from(place).unwrap()),
-            picture: 0x7ff0 + u16::try_from(place).unwrap(),
-            base_layer: 250,
+            picture: (0x7ff0 + 3_000 * u16::try_from(place).unwrap()) & 0x7fff,
+            base_layer: 250 - 70 * u8::try_from(place).unwrap(),
             key: true,
             requests: vec![],
             stubborn: false,
@@ -570,6 +571,7 @@ impl Receiver {
             marker: packet.header.marker,
             layer: if video { payload[7] } else { payload[0] },
             orientation: packet.header.ext_vals.video_orientation.is_some(),
+            size: payload.len(),
         });
     }
 

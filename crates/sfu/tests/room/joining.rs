@@ -34,6 +34,8 @@ pub(crate) fn call(people: &[&str]) -> World {
 #[test]
 fn two_people_see_and_hear_each_other() {
     let mut world = World::new();
+    // Frames are under way when a key frame is asked for.
+    world.latency = Duration::from_millis(60);
     world.join("anna");
     world.seconds(2);
     world.join("ben");

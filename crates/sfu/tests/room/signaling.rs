@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::client::Client;
 use super::joining::{all_meet, call};
 use super::world::World;
 
@@ -102,4 +105,48 @@ fn handshakes_say_their_room_and_candidates_are_never_trickled() {
         assert!(said["data"].get("candidate").is_none() && said["data"].get("candidates").is_none());
     }
     assert_eq!(world.said.len(), 4, "an answer and an offer for each");
+}
+
+#[test]
+fn an_offer_that_was_overtaken_by_a_newer_one_changes_nothing() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.until("the screen is seen", 5, |world| world.client("ben").receivers["anna"].tracks.len() == 3);
+    let (older, offers) = (world.client("anna").first_offer.clone(), world.offers_to("ben"));
+    world.gateway(&older);
+    world.seconds(1);
+    assert_eq!(world.offers_to("ben"), offers);
+    assert!(world.client("ben").receivers["anna"].tracks.iter().all(|track| track.open));
+}
+
+#[test]
+fn an_answer_to_an_older_offer_is_ignored() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.deaf = true;
+    world.enter(ben);
+    world.until("the offer is repeated", 10, |world| world.offers_to("ben") == 2);
+    let answer = |number: u64| {
+        json!({
+            "type": "consumer", "sender": "ben", "roomId": "room", "remotePeerId": "anna", "negotiation": number,
+            "description": { "type": "answer", "sdp": "nonsense" },
+        })
+    };
+    world.gateway(&answer(1));
+    assert_eq!(world.room.counters().bad_descriptions, 0);
+    world.gateway(&answer(2));
+    assert_eq!(world.room.counters().bad_descriptions, 1);
+}
+
+#[test]
+fn an_offer_that_comes_after_its_sender_left_brings_nobody_back() {
+    let mut world = World::new();
+    let mut ben = Client::new("ben", world.now);
+    ben.offer(world.now);
+    world.disconnect("ben", "ben-1", "left");
+    world.gateway(&ben.first_offer);
+    assert_eq!(world.room.census().peers, 0);
 }

@@ -8,6 +8,8 @@ use super::world::World;
 /// Anna sends three encodings, ben receives.
 fn call(bottleneck: Option<u64>) -> World {
     let mut world = World::new();
+    // Frames are under way when a key frame is asked for.
+    world.latency = Duration::from_millis(60);
     let mut anna = Client::new("anna", world.now);
     anna.microphone();
     anna.camera(&[Some("l"), Some("m"), Some("h")]);
