@@ -271,12 +271,16 @@ describe("what is told to those who do not see it", () => {
     expect(announced()).toBe("Ben left.");
   });
 
-  it("messages, and the connection", async () => {
+  it("messages, and an interruption that lasts", async () => {
     const room = await inCall();
+    vi.useFakeTimers();
     act(() => room.comes("b", { features: { audio: true, video: false, name: "Ben" } }));
     act(() => room.say("b", "hello"));
     expect(announced()).toBe("Ben says: hello");
     act(() => room.become("reconnecting"));
+    expect(announced()).toBe("Ben says: hello");
+    expect(screen.queryByText("Connection lost. Reconnecting…")).toBeNull();
+    act(() => void vi.advanceTimersByTime(1_000));
     expect(announced()).toMatch(/Reconnecting/);
     screen.getByText("Connection lost. Reconnecting…");
     act(() => room.become("joined"));

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { program } from "./program";
 import { until } from "./until";
@@ -29,10 +30,15 @@ export class Turn {
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += String(data)));
-    await until("coturn listens", () => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (data) => {
+        output += String(data);
+      });
+    }
+    // What it prints to a pipe comes when it ends: whether it listens is asked of itself.
+    await until("coturn answers", () => {
       if (child.exitCode !== null) throw new Error(`coturn ended:\n${output}`);
-      return /UDP listener opened/.test(output);
+      return answers(port);
     });
     return new Turn(child);
   }
@@ -42,4 +48,21 @@ export class Turn {
     this.process.kill("SIGTERM");
     await ended;
   }
+}
+
+/** Whether a binding request (RFC 8489 §5) is answered on this port within 200 ms. */
+function answers(port: number): Promise<boolean> {
+  const request = Buffer.concat([Buffer.from("000100002112a442", "hex"), Buffer.alloc(12, 1)]);
+  const socket = createSocket("udp4");
+  return new Promise((resolve) => {
+    const end = (answered: boolean) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answered);
+    };
+    const timer = setTimeout(() => end(false), 200);
+    socket.once("message", () => end(true));
+    socket.once("error", () => end(false));
+    socket.send(request, port, "127.0.0.1");
+  });
 }

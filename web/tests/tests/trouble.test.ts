@@ -1,20 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { calls } from "../src/call";
-import type { Person } from "../src/person";
 import { until } from "../src/until";
-
-/** Watches what `person` sees of `name` for `seconds`: frames decoded in each of them. */
-async function framesEachSecond(person: Person, name: string, seconds: number): Promise<number[]> {
-  const each: number[] = [];
-  let last = (await person.received(name))?.framesDecoded ?? 0;
-  for (let second = 0; second < seconds; second += 1) {
-    await person.page.waitForTimeout(1_000);
-    const now = (await person.received(name))?.framesDecoded ?? 0;
-    each.push(now - last);
-    last = now;
-  }
-  return each;
-}
+import { framesEachSecond } from "../src/watch";
 
 describe("signaling in trouble", () => {
   const call = calls();
@@ -53,8 +40,7 @@ describe("signaling in trouble", () => {
     await until("media has stopped", async () => (await framesEachSecond(ann, "Bob", 1))[0] === 0);
     const room = await ann.page.evaluate(() => window.arbiter.roomId);
     await until("another room", () => ann.page.evaluate((room) => window.arbiter.roomId !== room, room));
-    await ann.seesAndHears("Bob", 20);
-    await bob.seesAndHears("Ann", 20);
+    await Promise.all([ann.seesAndHears("Bob", 10), bob.seesAndHears("Ann", 10)]);
   });
 });
 

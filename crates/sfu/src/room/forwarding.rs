@@ -48,7 +48,10 @@ impl Room {
         if key {
             layer.key_frames.seen();
         }
+        let screen = peer.features.as_ref().and_then(|said| said.get("features")?.get("screen")?.as_str());
         if codec.is_audio()
+            // The sound of a shared screen is nobody's voice.
+            && screen != Some(track.stream.as_str())
             && let Some(level) = packet.header.ext_vals.audio_level
         {
             peer.voice.hear(now, level);

@@ -88,6 +88,15 @@ impl Room {
         self.tell_others(key, Channel::Features, &Value::Object(message).to_string());
     }
 
+    /// Tells a peer that it is heard to speak, or no longer. Clients of the original, which name no connection, do not
+    /// expect to hear of themselves.
+    pub(super) fn tell_own_voice(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(&key).filter(|peer| peer.connection_id.is_some()) else { return };
+        if let Some(message) = described(peer) {
+            self.tell(key, Channel::Features, Value::Object(message).to_string());
+        }
+    }
+
     /// Tells the others that a peer can be reached, or no longer.
     pub(super) fn tell_presence(&mut self, key: PeerKey, presence: Presence) {
         let Some(peer) = self.peers.get(&key) else { return };

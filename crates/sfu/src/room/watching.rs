@@ -58,6 +58,10 @@ impl Room {
     fn watch_voice(&mut self, now: Instant, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let changed = peer.voice.poll(now).is_some() && peer.features.is_some();
+        if changed {
+            self.tell_own_voice(key);
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         if changed || (peer.untold && peer.talk.take(now)) {
             self.tell_features(key, None);
         }

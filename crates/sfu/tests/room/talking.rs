@@ -78,6 +78,30 @@ fn who_speaks_is_told_and_does_not_flicker() {
 }
 
 #[test]
+fn who_speaks_hears_so_itself_if_it_has_named_its_connection() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    world
+        .client("anna")
+        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-1" }));
+    world.seconds(1);
+    world.client("anna").sources[0].loudness = -20;
+    world.until("anna hears it", 3, |world| last(world, "anna", "anna")["features"]["speaking"] == true);
+}
+
+#[test]
+fn the_sound_of_a_shared_screen_is_nobodys_voice() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    let stream = world.client("anna").sources[0].stream.clone();
+    world.client("anna").tell(&json!({ "id": "anna", "features": { "audio": false, "screen": stream } }));
+    world.seconds(1);
+    world.client("anna").sources[0].loudness = -20;
+    world.seconds(3);
+    assert_eq!(last(&mut world, "ben", "anna")["features"]["speaking"], false);
+}
+
+#[test]
 fn lost_here_and_gone_are_told() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);

@@ -13,6 +13,7 @@ import { Sound } from "./Sound.tsx";
 import { StatisticsPanel } from "./StatisticsPanel.tsx";
 import { type PanelName, useActions } from "./useActions.ts";
 import { useAnnouncements } from "./useAnnouncements.ts";
+import { useLasting } from "./useLasting.ts";
 import { useShortcuts } from "./useShortcuts.ts";
 
 /** A call that has been joined. */
@@ -27,6 +28,9 @@ export interface CallProps {
   problems: Acquired["problems"];
 }
 
+/** A socket is replaced within half a second, and the call goes on: an interruption is shown after this time, milliseconds. */
+const INTERRUPTION = 1_000;
+
 /** The call itself: people, bar, panels. */
 export function Call({ call, chosen, inviteUrl, onChoose, onName, onLeave, problems }: CallProps) {
   const root = useRef<HTMLDivElement>(null);
@@ -34,7 +38,8 @@ export function Call({ call, chosen, inviteUrl, onChoose, onName, onLeave, probl
   const [statistics, setStatistics] = useState(false);
   const opening = useMemo(() => ({ panel: setPanel, statistics: setStatistics }), []);
   const actions = useActions(call, chosen, opening, onLeave);
-  const announcement = useAnnouncements(call.room);
+  const interrupted = useLasting(call.state === "reconnecting", INTERRUPTION);
+  const announcement = useAnnouncements(call.room, interrupted);
   useShortcuts(root, actions);
   useEffect(() => root.current?.focus({ preventScroll: true }), []);
   const { unread, markRead } = call;
@@ -54,7 +59,7 @@ export function Call({ call, chosen, inviteUrl, onChoose, onName, onLeave, probl
         <div className="arbiter-scene">
           <Grid self={call.self} peers={call.peers} />
           <div className="arbiter-over">
-            {call.state === "reconnecting" && (
+            {interrupted && (
               <p className="arbiter-banner" role="status">
                 <i className="arbiter-spinner" />
                 Connection lost. Reconnecting…

@@ -6,7 +6,7 @@ import { listed, nameOf } from "../people.ts";
 const TOGETHER = 600;
 
 /** What happens in a call, in words for a screen reader's polite region. */
-export function useAnnouncements(room: Room): string {
+export function useAnnouncements(room: Room, interrupted: boolean): string {
   const [text, setText] = useState("");
   const came = useRef(new Set<string>());
   const went = useRef<string[]>([]);
@@ -42,15 +42,16 @@ export function useAnnouncements(room: Room): string {
       room.on("chat", (message) => {
         if (message.from !== room.self.id) setText(`${message.sender || "Guest"} says: ${message.content}`);
       }),
-      room.on("state", ({ state, previous }) => {
-        if (state === "reconnecting") setText("The connection was lost. Reconnecting.");
-        if (state === "joined" && previous === "reconnecting") setText("Connected again.");
-      }),
     ];
     return () => {
       clearTimeout(timer);
       for (const off of stop) off();
     };
   }, [room]);
+  useEffect(() => {
+    if (!interrupted) return;
+    setText("The connection was lost. Reconnecting.");
+    return () => setText("Connected again.");
+  }, [interrupted]);
   return text;
 }
