@@ -73,7 +73,7 @@ export class Person {
   received(name: string, source: "camera" | "screen" = "camera"): Promise<Received | undefined> {
     return this.page.evaluate(
       async ([name, source]) => {
-        const peer = [...window.arbiter.peers.values()].find((peer) => peer.features.name === name);
+        const peer = [...window.arbiter.peers.values()].find((peer) => (peer.features.name ?? "") === name);
         const stream = source === "screen" ? peer?.screen : peer?.camera;
         if (!stream) return undefined;
         const found = { packets: 0, framesDecoded: 0, width: 0, audioEnergy: 0, freezes: 0, frozen: 0 };
