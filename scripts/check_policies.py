@@ -205,8 +205,8 @@ def check_turn(resources):
         complain("Instance: its role's credentials could be had by a relayed request")
     group = resources["SecurityGroup"]["Properties"]
     open_ports = {(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in group["SecurityGroupIngress"]}
-    if open_ports != {("udp", 3478, 3478), ("tcp", 3478, 3478), ("udp", 49152, 65535)}:
-        complain("The TURN server's security group must let in 3478 and the relayed ports, and nothing else")
+    if open_ports != {("udp", 443, 443), ("tcp", 443, 443), ("udp", 49152, 65535)}:
+        complain("The TURN server's security group must let in 443 and the relayed ports, and nothing else")
 
 
 def check_other_roles(resources, expected):

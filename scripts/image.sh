@@ -35,6 +35,15 @@ export AWS_REGION=$region
 registry=$account.dkr.ecr.$region.amazonaws.com
 case $region in cn-*) registry=$registry.cn ;; esac
 
+deploy_with_it() {
+    cat << END
+
+Deploy with it:
+
+    make deploy STACK=… PARAMETERS="SfuImage=$image SfuRepositoryName=$repository Architecture=$architecture"
+END
+}
+
 # What has been deployed can be told from its name. A tree with changes is no commit.
 tag=$(git rev-parse --short=12 HEAD 2> /dev/null || true)
 if [ -z "$tag" ] || [ -n "$(git status --porcelain 2> /dev/null)" ]; then
@@ -47,6 +56,12 @@ if ! aws ecr describe-repositories --repository-names "$repository" > /dev/null 
     aws ecr create-repository --repository-name "$repository" --image-tag-mutability IMMUTABLE \
         --image-scanning-configuration scanOnPush=true > /dev/null
 fi
+# A tag is given once: the image of a commit that is there is the image of that commit.
+if aws ecr describe-images --repository-name "$repository" --image-ids "imageTag=$tag-$architecture" > /dev/null 2>&1; then
+    echo "$image is there already."
+    deploy_with_it
+    exit
+fi
 aws ecr get-login-password | "$engine" login --username AWS --password-stdin "$registry"
 
 echo "Building $image (minutes, the first time)."
@@ -58,9 +73,4 @@ else
     podman push "$image"
 fi
 
-cat << END
-
-Deploy with it:
-
-    make deploy STACK=… PARAMETERS="SfuImage=$image SfuRepositoryName=$repository Architecture=$architecture"
-END
+deploy_with_it
