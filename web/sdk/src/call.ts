@@ -1,7 +1,8 @@
 import { backoff } from "./backoff.js";
 import { candidateStyle } from "./candidates.js";
 import type { ChannelName } from "./channels.js";
-import { Consumer } from "./consumer.js";
+import type { Consumer } from "./consumer.js";
+import { Consumers } from "./consumers.js";
 import { RoomError } from "./errors.js";
 import { type LocalTrack, Producer, type Slot } from "./producer.js";
 import { Signaling, type SignalingOptions } from "./signaling.js";
@@ -55,7 +56,7 @@ export class Call {
   readonly #options: CallOptions;
   readonly #hooks: CallHooks;
   readonly #signaling: Signaling;
-  readonly #consumers = new Map<string, Consumer>();
+  readonly #consumers: Consumers;
   readonly #numbers = counter();
   #producer: Producer | undefined;
   #features: readonly string[] = [];
@@ -78,6 +79,21 @@ export class Call {
       refused: (error) => this.#refused(error),
       failed: (error) => this.#failed(error),
     });
+    this.#consumers = new Consumers(
+      {
+        config: () => this.#config(),
+        style: () => candidateStyle(this.#features),
+        producerConnected: () => this.#producer?.connected ?? false,
+      },
+      {
+        send: (remotePeerId, content) =>
+          this.#signaling.send(this.#addressed("consumer", { remotePeerId, ...content })),
+        offered: (peerId) => hooks.offered(peerId),
+        state: (peerId, state) => hooks.consumer(peerId, state),
+        streams: (peerId, streams) => hooks.streams(peerId, streams),
+        track: (peerId, track, stream) => hooks.track(peerId, track, stream),
+      },
+    );
   }
 
   /** The connections, for figures. */
@@ -87,7 +103,7 @@ export class Call {
 
   /** The connections, for figures. */
   get consumers(): ReadonlyMap<string, Consumer> {
-    return this.#consumers;
+    return this.#consumers.all;
   }
 
   /** The id of the socket that the gateway knows this person by. */
@@ -117,7 +133,7 @@ export class Call {
 
   /** A peer is gone: its connection is closed, and what of it is still on its way is ignored. */
   forget(peerId: string): void {
-    this.#consumers.get(peerId)?.retire();
+    this.#consumers.forget(peerId);
   }
 
   /** Ends it on purpose; resolves when the gateway knows, or does not answer. */
@@ -141,7 +157,7 @@ export class Call {
     clearTimeout(this.#replacing);
     clearTimeout(this.#away);
     this.#producer?.close();
-    for (const consumer of this.#consumers.values()) consumer.close();
+    this.#consumers.close();
   }
 
   #config(): RTCConfiguration {
@@ -157,7 +173,7 @@ export class Call {
       this.#produce();
     } else {
       this.#producer.configure(this.#config());
-      for (const consumer of this.#consumers.values()) consumer.configure();
+      this.#consumers.configure();
       this.#hooks.announce();
     }
     // Notices that came while there was no socket are not repeated: the features say whether the SFU is there.
@@ -194,7 +210,7 @@ export class Call {
     this.#failures = 0;
     this.#wasConnected = true;
     this.#hooks.connected();
-    for (const consumer of this.#consumers.values()) consumer.check();
+    this.#consumers.producerConnected();
   }
 
   /** A producer connection that will not come back gives way to a new one; too many in a row end the call. */
@@ -226,29 +242,7 @@ export class Call {
     }
     const peerId = handshake.remotePeerId;
     if (typeof peerId !== "string" || peerId === this.#options.signaling.peerId) return;
-    this.#consumer(peerId).handle(handshake);
-  }
-
-  #consumer(peerId: string): Consumer {
-    const known = this.#consumers.get(peerId);
-    if (known) return known;
-    const consumer = new Consumer(
-      {
-        config: () => this.#config(),
-        style: () => candidateStyle(this.#features),
-        producerConnected: () => this.#producer?.connected ?? false,
-      },
-      {
-        send: (content) =>
-          this.#signaling.send(this.#addressed("consumer", { remotePeerId: peerId, ...content })),
-        offered: () => this.#hooks.offered(peerId),
-        state: (state) => this.#hooks.consumer(peerId, state),
-        streams: (streams) => this.#hooks.streams(peerId, streams),
-        track: (track, stream) => this.#hooks.track(peerId, track, stream),
-      },
-    );
-    this.#consumers.set(peerId, consumer);
-    return consumer;
+    this.#consumers.handle(peerId, handshake);
   }
 
   #addressed(type: Handshake["type"], content: Partial<Handshake>): Handshake {

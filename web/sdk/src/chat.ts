@@ -5,6 +5,8 @@ import type { ChatMessage } from "./types.js";
 
 /** Messages that wait for a channel at most. */
 const MOST_WAITING = 100;
+/** Messages that are kept at most. */
+const MOST_KEPT = 1_000;
 
 /** The chat of a call (docs/MEDIA.md, "chat"). */
 export class Chat {
@@ -17,7 +19,7 @@ export class Chat {
     this.#send = send;
   }
 
-  /** All messages so far, our own included. Another array after each. */
+  /** The last 1,000 messages, our own included. Another array after each. */
   get messages(): readonly ChatMessage[] {
     return this.#messages;
   }
@@ -54,7 +56,7 @@ export class Chat {
   }
 
   #keep(message: ChatMessage): ChatMessage {
-    this.#messages = [...this.#messages, message];
+    this.#messages = [...this.#messages, message].slice(-MOST_KEPT);
     return message;
   }
 }

@@ -3,7 +3,7 @@ import { IncomingOffers } from "./offers.js";
 import { identityOf } from "./sdp.js";
 import type { Description, Handshake } from "./wire.js";
 
-/** A consumer that stays disconnected for so long while the producer connection works is given back, in milliseconds. */
+/** A consumer that stays disconnected, or failed with the producer connection, for so long while that works is given back, in milliseconds. */
 const DISCONNECTED_MS = 5_000;
 /** A connection is given back at most so often, in milliseconds: at first, and when that has not helped for long. */
 const ROLLBACK_MS = { first: 1_000, most: 30_000 };
@@ -43,6 +43,8 @@ export class Consumer {
   #answer: { negotiation?: number; description: Description } | undefined;
   /** Messages are taken one after the other, as setting a description takes a while. */
   #queue: Promise<void> = Promise.resolve();
+  /** Grows with each end: what is queued is about what has ended. */
+  #life = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Times that a connection was given back since one worked, and when that may be done again. */
   #rollbacks = 0;
@@ -68,7 +70,8 @@ export class Consumer {
 
   /** Takes a handshake of type `consumer`. */
   handle(handshake: Handshake): void {
-    const take = () => (this.#ended ? undefined : this.#take(handshake));
+    const life = this.#life;
+    const take = () => (this.#ended || life !== this.#life ? undefined : this.#take(handshake));
     // What is not even a handshake is no reason to take no more.
     this.#queue = this.#queue.then(take).catch(() => undefined);
   }
@@ -78,27 +81,43 @@ export class Consumer {
     this.#connection?.setConfiguration(this.#options.config());
   }
 
-  /** The producer connection works again, or the state changed: sees whether this connection does. */
-  check(): void {
-    clearTimeout(this.#timer);
-    const state = this.#connection?.connectionState;
-    if (state === "connected") this.#rollbacks = 0;
-    if (this.#ended || !this.#options.producerConnected()) return;
-    if (state === "failed") this.#giveBack();
-    if (state === "disconnected") this.#timer = setTimeout(() => this.#giveBack(), DISCONNECTED_MS);
+  /**
+   * The producer connection works, for the first time or again. What failed with it has not failed by itself, and the SFU may be
+   * about to offer it anew.
+   */
+  producerConnected(): void {
+    const failed = this.#connection?.connectionState === "failed";
+    if (failed) this.#giveBackLater();
+    else this.#check();
   }
 
   /** The peer is gone. It may come back, with a new connection. */
   retire(): void {
-    clearTimeout(this.#timer);
     this.#offers.retire();
-    this.#disconnect();
+    this.#giveUp();
   }
 
   /** Ends it. The hooks hear nothing more. */
   close(): void {
     this.#ended = true;
+    this.#giveUp();
+  }
+
+  /** Sees whether the connection works. */
+  #check(): void {
     clearTimeout(this.#timer);
+    const state = this.#connection?.connectionState;
+    if (state === "connected") this.#rollbacks = 0;
+    if (this.#ended || !this.#options.producerConnected()) return;
+    if (state === "failed") this.#giveBack();
+    if (state === "disconnected") this.#giveBackLater();
+  }
+
+  /** Closes the connection. What waits for it would wait for ever: a closed one's promises do not settle. */
+  #giveUp(): void {
+    clearTimeout(this.#timer);
+    this.#life += 1;
+    this.#queue = Promise.resolve();
     this.#disconnect();
   }
 
@@ -123,10 +142,10 @@ export class Consumer {
       await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
       await connection.setLocalDescription();
     } catch {
-      if (!this.#ended) this.#giveBack();
+      if (connection === this.#connection) this.#giveBack();
       return;
     }
-    if (this.#ended) return;
+    if (connection !== this.#connection) return;
     const description: Description = { type: "answer", sdp: connection.localDescription?.sdp ?? "" };
     this.#answer = { description, ...(negotiation !== undefined && { negotiation }) };
     this.#hooks.send(this.#answer);
@@ -136,13 +155,14 @@ export class Consumer {
 
   /** A new connection in place of the one there was, if any. */
   #connect(): void {
+    clearTimeout(this.#timer);
     if (this.#connection) this.#disconnect();
     const connection = new RTCPeerConnection(this.#options.config());
     this.#connection = connection;
     connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
     connection.onconnectionstatechange = () => {
       this.#hooks.state(connection.connectionState);
-      this.check();
+      this.#check();
     };
     connection.ontrack = ({ track, streams }) =>
       this.#received(track, streams[0] ?? new MediaStream([track]));
@@ -156,6 +176,7 @@ export class Consumer {
     this.#sender.end();
     this.#sender = this.#newSender();
     this.#box = new CandidateBox();
+    this.#answer = undefined;
     this.#streams.clear();
     connection.onicecandidate = null;
     connection.onconnectionstatechange = null;
@@ -177,10 +198,18 @@ export class Consumer {
   }
 
   async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {
+    const connection = this.#connection;
     for (const candidate of candidates) {
+      if (connection !== this.#connection) return;
       // One that this browser cannot read is no loss.
-      await this.#connection?.addIceCandidate(candidate).catch(() => undefined);
+      await connection?.addIceCandidate(candidate).catch(() => undefined);
     }
+  }
+
+  /** Gives the connection back unless something becomes of it, or another begins. */
+  #giveBackLater(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#giveBack(), DISCONNECTED_MS);
   }
 
   /** This connection is of no use: the SFU begins another. */
@@ -192,13 +221,17 @@ export class Consumer {
       return;
     }
     if (this.#rollbacks >= MOST_ROLLBACKS) {
-      this.#disconnect();
+      this.#giveUp();
       return;
     }
     this.#rollbackAt = now + Math.min(ROLLBACK_MS.most, ROLLBACK_MS.first * 2 ** this.#rollbacks);
     this.#rollbacks += 1;
-    this.#hooks.send({ description: { type: "rollback", sdp: "" } });
-    this.#timer = setTimeout(() => this.check(), OFFER_MS);
+    const { negotiation } = this.#offers;
+    this.#hooks.send({
+      ...(negotiation !== undefined && { negotiation }),
+      description: { type: "rollback", sdp: "" },
+    });
+    this.#timer = setTimeout(() => this.#check(), OFFER_MS);
   }
 
   #newSender(): CandidateSender {

@@ -73,8 +73,11 @@ export class LocalMedia {
   async adopt(stream: MediaStream): Promise<void> {
     const [audio] = stream.getAudioTracks();
     const [video] = stream.getVideoTracks();
-    if (audio) await this.set("microphone", audio, true);
-    if (video) await this.set("camera", video, true);
+    // Both are asked for before either is waited for: a `stop` in between stops what it does not find in use.
+    await Promise.all([
+      audio && this.set("microphone", audio, true),
+      video && this.set("camera", video, true),
+    ]);
   }
 
   /** Switches a microphone or camera on or off. A muted microphone stays open; a camera that is off is not. */

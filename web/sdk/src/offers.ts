@@ -1,4 +1,8 @@
+import { remember } from "./recent.js";
 import type { Identity } from "./sdp.js";
+
+/** Connections of one peer that are remembered to tell what comes late of them. */
+const MOST_PAST = 64;
 
 /** What to do with an offer: begin a connection, negotiate again on the one there is, repeat the answer, or nothing. */
 export type Verdict = "new" | "again" | "repeated" | "stale";
@@ -9,11 +13,16 @@ export class IncomingOffers {
   #negotiation = Number.NEGATIVE_INFINITY;
   readonly #past = new Set<string>();
 
+  /** The number of the last offer that counted, if it had one. */
+  get negotiation(): number | undefined {
+    return Number.isFinite(this.#negotiation) ? this.#negotiation : undefined;
+  }
+
   /** Takes the next offer. An original SFU's has no number and is always taken as a new one. */
   judge(negotiation: number | undefined, { fingerprint }: Identity): Verdict {
     if (this.#past.has(fingerprint)) return "stale";
     if (fingerprint !== this.#fingerprint) {
-      if (this.#fingerprint !== undefined) this.#past.add(this.#fingerprint);
+      if (this.#fingerprint !== undefined) remember(this.#past, this.#fingerprint, MOST_PAST);
       this.#fingerprint = fingerprint;
       this.#negotiation = negotiation ?? Number.NEGATIVE_INFINITY;
       return "new";
@@ -27,7 +36,7 @@ export class IncomingOffers {
 
   /** The remote peer is gone: nothing of its connection counts any more. */
   retire(): void {
-    if (this.#fingerprint !== undefined) this.#past.add(this.#fingerprint);
+    if (this.#fingerprint !== undefined) remember(this.#past, this.#fingerprint, MOST_PAST);
     this.#fingerprint = undefined;
   }
 }

@@ -1,9 +1,16 @@
+import { remember } from "./recent.js";
 import type { Features, Peer, PeerState } from "./types.js";
 
 /** How long people are kept on the screen while the call moves to another SFU, in milliseconds. */
 const SUSPENDED_MS = 20_000;
 /** The longest name that is shown. */
 const LONGEST_NAME = 64;
+/** The longest id of a screen's stream: browsers make shorter ones. */
+const LONGEST_SCREEN = 64;
+/** Streams of one peer that are remembered to be screens. */
+const MOST_SCREENS = 16;
+/** People that are gone who are remembered, to tell what comes late of them. */
+const MOST_GONE = 256;
 
 /** What becomes of people. */
 export interface PeopleHooks {
@@ -23,7 +30,7 @@ interface Entry {
   connection: RTCPeerConnectionState | undefined;
   wasConnected: boolean;
   streams: readonly MediaStream[];
-  /** Streams that were said to be a screen: they never become the camera. */
+  /** Streams that were said to be a screen, the last ones: they never become the camera. */
   screens: Set<string>;
   arrived: WeakSet<MediaStreamTrack>;
   /** The source that each track was announced with. */
@@ -39,7 +46,7 @@ export class People {
   readonly #peers = new Map<string, Peer>();
   /** Peers whose end the SFU told: the gateway's word about the same end may still be on its way. */
   readonly #goneBefore = new Set<string>();
-  /** Everybody who was here and is not. */
+  /** Who was here and is not. */
   readonly #departed = new Set<string>();
 
   constructor(hooks: PeopleHooks) {
@@ -55,7 +62,7 @@ export class People {
   told(id: string, message: Record<string, unknown>): void {
     if (message.presence === "gone") {
       const known = this.#entries.get(id);
-      if (known) this.#goneBefore.add(id);
+      if (known) remember(this.#goneBefore, id, MOST_GONE);
       // Who broke off was lost for a while before being given up.
       this.gone(id, known?.lost ? "lost" : "left");
       return;
@@ -68,7 +75,7 @@ export class People {
     entry.lost = message.presence === "lost";
     const before = entry.peer.features;
     const features = told ?? before;
-    if (typeof features.screen === "string") entry.screens.add(features.screen);
+    if (typeof features.screen === "string") remember(entry.screens, features.screen, MOST_SCREENS);
     this.#update(entry, { features });
     if (told && (isNew || !sameFeatures(before, features))) this.#hooks.features(entry.peer);
     const speaking = features.speaking === true;
@@ -123,7 +130,7 @@ export class People {
     clearTimeout(entry.suspended);
     this.#entries.delete(id);
     this.#peers.delete(id);
-    this.#departed.add(id);
+    remember(this.#departed, id, MOST_GONE);
     if (!entry.hidden) this.#hooks.left(entry.peer, reason);
   }
 
@@ -233,7 +240,9 @@ function readFeatures(value: unknown): Features | undefined {
     audio: audio === true,
     video: video === true,
     ...(typeof name === "string" && { name: [...name].slice(0, LONGEST_NAME).join("") }),
-    ...(screen !== undefined && { screen: typeof screen === "string" ? screen : null }),
+    ...(screen !== undefined && {
+      screen: typeof screen === "string" && screen.length <= LONGEST_SCREEN ? screen : null,
+    }),
     ...(typeof speaking === "boolean" && { speaking }),
   };
 }

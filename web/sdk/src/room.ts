@@ -89,7 +89,7 @@ export class Room extends Emitter<RoomEvents> {
     return this.#session?.call?.roomId;
   }
 
-  /** The chat so far. A message makes another array. */
+  /** The chat so far, at most the last 1,000 messages. A message makes another array. */
   get chat(): readonly ChatMessage[] {
     return this.#chat.messages;
   }

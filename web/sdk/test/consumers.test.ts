@@ -41,6 +41,7 @@ describe("a peer's media", () => {
     expect(answers().map(({ negotiation }) => negotiation)).toEqual([2, 2]);
     const consumer = FakeConnection.all.at(-1);
     expect(consumer?.remote).toHaveLength(1);
+    await until("the candidate", () => consumer?.candidates.length);
     expect(consumer?.candidates).toEqual([candidate]);
   });
 
@@ -74,6 +75,8 @@ describe("a peer's media", () => {
     await sfu.hears("the other answer", ({ remotePeerId }) => remotePeerId === "cid");
     expect(rollbacks()).toBe(0);
     producer().become("connected");
+    expect(rollbacks()).toBe(0);
+    consumer?.become("failed");
     await until("the rollback", () => rollbacks() === 1);
     expect(rollbacks()).toBe(1);
   });

@@ -247,6 +247,22 @@ test("what is allowed after everything was let go of is closed at once", async (
   expect([heard(), media.camera, media.screen]).toEqual([[], undefined, undefined]);
 });
 
+test("a stream that is given away is stopped as a whole, though a call is left while only half of it is taken", async () => {
+  let go = () => {};
+  const sending = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const media = new LocalMedia({ sends: () => sending, changed: () => undefined, failed: () => undefined });
+  const given = [new FakeTrack("audio"), new FakeTrack("video")];
+  const adopted = media.adopt(new FakeStream(given) as unknown as MediaStream);
+  await until("the microphone", () => media.isOn("microphone"));
+  media.stop();
+  go();
+  await adopted;
+  expect(given.map(({ readyState }) => readyState)).toEqual(["ended", "ended"]);
+  expect(media.camera).toBeUndefined();
+});
+
 test("a stream that is given away is stopped at the end, a track that is lent is not", async () => {
   const { media } = local();
   const given = new FakeTrack("audio");

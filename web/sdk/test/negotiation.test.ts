@@ -176,6 +176,13 @@ describe("the side that answers", () => {
     expect(offers.judge(1, b)).toBe("new");
   });
 
+  test("remembers the last 64 connections that have been replaced", () => {
+    const offers = new IncomingOffers();
+    for (let n = 0; n <= 65; n += 1) offers.judge(1, { fingerprint: `${n}`, ufrag: "1" });
+    expect(offers.judge(2, { fingerprint: "1", ufrag: "1" })).toBe("stale");
+    expect(offers.judge(2, { fingerprint: "0", ufrag: "1" })).toBe("new");
+  });
+
   test("takes offers without a number as new ones", () => {
     const offers = new IncomingOffers();
     expect(offers.judge(undefined, a)).toBe("new");

@@ -174,6 +174,42 @@ describe("a peer", () => {
   });
 });
 
+describe("what is remembered", () => {
+  test("of screens is the last ones, and none with an id that no browser makes", () => {
+    const { people } = room();
+    const shares = (screen: string) => people.told("ann", { features: { ...ON, screen } });
+    const first = stream("s0", "video");
+    const last = stream("s16", "video");
+    people.offered("ann");
+    shares("x".repeat(65));
+    expect(people.peers.get("ann")?.features.screen).toBeNull();
+    shares("x".repeat(64));
+    expect(people.peers.get("ann")?.features.screen).toHaveLength(64);
+    for (let n = 0; n <= 16; n += 1) shares(`s${n}`);
+    people.told("ann", { features: { ...ON, screen: null } });
+    people.streams("ann", [last.stream]);
+    expect(people.peers.get("ann")?.camera).toBeUndefined();
+    people.streams("ann", [last.stream, first.stream]);
+    expect(people.peers.get("ann")?.camera).toBe(first.stream);
+  });
+
+  test("of who is gone is the last ones", () => {
+    const { people } = room();
+    for (let n = 0; n <= 256; n += 1) {
+      people.told(`p${n}`, { features: ON });
+      people.told(`p${n}`, { presence: "gone" });
+    }
+    // One that is forgotten is shown with its offer, and goes with the gateway's first word; another with neither.
+    people.offered("p0");
+    people.offered("p1");
+    expect([...people.peers.keys()]).toEqual(["p0"]);
+    people.told("p1", { features: ON });
+    people.left("p0");
+    people.left("p1");
+    expect([...people.peers.keys()]).toEqual(["p1"]);
+  });
+});
+
 describe("camera and screen", () => {
   test("are told apart by the features", () => {
     const { people, heard } = room();

@@ -175,6 +175,8 @@ export class FakeConnection {
 
   async setRemoteDescription({ type, sdp }: { type: string; sdp: string }): Promise<void> {
     if (sdp.includes("unreadable")) throw new Error("bad SDP");
+    // As with a connection that is closed meanwhile.
+    if (sdp.includes("unsettled")) return new Promise(() => undefined);
     this.remote.push(sdp);
     this.signalingState = type === "offer" ? "have-remote-offer" : "stable";
     if (type === "answer") this.#negotiated();
