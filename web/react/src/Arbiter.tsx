@@ -9,7 +9,7 @@ import { shownPath } from "./people.ts";
 import { Message } from "./screens/Message.tsx";
 import { errorWords, progressWords } from "./screens/texts.ts";
 import { useLatest } from "./useLatest.ts";
-import { type UseRoomOptions, useRoom } from "./useRoom.ts";
+import { type UseRoom, type UseRoomOptions, useRoom } from "./useRoom.ts";
 
 /** The properties of `<Arbiter />`. */
 export interface ArbiterProps {
@@ -39,13 +39,34 @@ export interface ArbiterProps {
 
 /** A video call that fills its container: lobby, call, and the words for everything in between. */
 export function Arbiter(props: ArbiterProps) {
-  const { theme = "auto", onLeave, onError, onRoom } = props;
-  const [name, setName] = useState(() => props.name ?? remembered<string>("name") ?? "");
-  const call = useRoom(roomOptions(props, name));
+  const [name, keepName] = useName(props.name);
   const [media] = useState(() => new LocalMedia());
+  const options = roomOptions(props, name);
+  // What makes another room for `useRoom` makes another visit, which begins at its beginning.
+  const key = JSON.stringify([options.httpUrl, options.signalUrl, options.path, options.token !== undefined]);
+  return <Visit key={key} {...{ props, options, name, keepName, media }} />;
+}
+
+/** Where a person is in a visit. */
+type Stage = "lobby" | "entered" | "left" | "failed";
+
+interface VisitProps {
+  props: ArbiterProps;
+  options: UseRoomOptions;
+  name: string;
+  keepName(name: string): void;
+  /** Outlives the visit: whoever was muted stays so in the next one. */
+  media: LocalMedia;
+}
+
+/** One call, from the lobby to the end. */
+function Visit({ props, options, name, keepName, media }: VisitProps) {
+  const { theme = "auto", onLeave, onError, onRoom } = props;
+  const call = useRoom(options);
   const now = useSyncExternalStore(media.subscribe, media.snapshot, media.snapshot);
-  const [stage, setStage] = useState<"lobby" | "entered" | "left">("lobby");
+  const [stage, setStage] = useState<Stage>(props.autoJoin ? "entered" : "lobby");
   const { room, join, leave, state, error } = call;
+  const failed = stage === "failed" || (stage === "entered" && state === "failed");
 
   const attempt = useAttempts();
 
@@ -66,20 +87,15 @@ export function Arbiter(props: ArbiterProps) {
 
   const exit = useCallback(() => void leave(), [leave]);
   useEnd(room, (state) => {
-    // Whoever was muted stays so in the next call.
-    const { audio, video } = room.self.features;
-    media.prefer({ audio, video });
+    media.prefer(wantedIn(room));
     if (state === "failed") return;
     setStage("left");
     onLeave?.();
   });
+  useFailure(call, stage, setStage);
+  useSuccession(room, media);
 
-  const keepName = (entered: string) => {
-    setName(entered);
-    remember("name", entered.trim());
-  };
-
-  useLobbyMedia(media, stage === "lobby" && !props.autoJoin);
+  useLobbyMedia(media, stage === "lobby");
   useOnce(props.autoJoin === true, enter);
   const callbacks = useLatest({ onRoom, onError });
   useEffect(() => {
@@ -90,7 +106,7 @@ export function Arbiter(props: ArbiterProps) {
   }, [error, callbacks]);
 
   return (
-    <div className="arbiter" data-theme={theme} data-state={state}>
+    <div className="arbiter" data-theme={theme} data-state={failed ? "failed" : state}>
       {screen()}
     </div>
   );
@@ -109,7 +125,7 @@ export function Arbiter(props: ArbiterProps) {
     if (stage === "lobby") {
       return <Lobby {...{ name, media, now }} path={shownPath(room.path)} onName={keepName} onJoin={enter} />;
     }
-    if (state === "failed") {
+    if (failed) {
       return (
         <Message {...errorWords(error)} role="alert">
           <button type="button" className="arbiter-button arbiter-primary" onClick={enter}>
@@ -147,6 +163,47 @@ function useLobbyMedia(media: LocalMedia, open: boolean): void {
     void media.start();
     return () => media.stop();
   }, [media, open]);
+}
+
+/** The name that others see: what this person has entered here, else the page's, else what they entered last time. */
+function useName(given: string | undefined): [string, (entered: string) => void] {
+  const [entered, setEntered] = useState<string>();
+  const [before] = useState(() => remembered<string>("name"));
+  const keep = useCallback((name: string) => {
+    setEntered(name);
+    remember("name", name.trim());
+  }, []);
+  return [entered ?? given ?? before ?? "", keep];
+}
+
+/** After a failure the room is left, which lets go of camera and microphone. The stage says what happened, as the room's state no longer does. */
+function useFailure(
+  { room, state, leave }: UseRoom,
+  stage: Stage,
+  setStage: (next: (stage: Stage) => Stage) => void,
+): void {
+  useEffect(() => {
+    if (state === "failed") setStage((stage) => (stage === "entered" ? "failed" : stage));
+  }, [state, setStage]);
+  useEffect(() => {
+    if (stage === "failed" && room.state === "failed") void leave();
+  }, [stage, room, leave]);
+}
+
+/** What passes from one visit to the next: nothing that the one before was about to take, and whether microphone and camera were on. */
+function useSuccession(room: Room, media: LocalMedia): void {
+  useOnce(true, media.keep);
+  useEffect(
+    () => () => {
+      if (room.state === "joined" || room.state === "reconnecting") media.prefer(wantedIn(room));
+    },
+    [room, media],
+  );
+}
+
+function wantedIn(room: Room): { audio: boolean; video: boolean } {
+  const { audio, video } = room.self.features;
+  return { audio, video };
 }
 
 /** Calls back when a call that had been joined is over: by an error, by the button, by the page's own code, or because the page was put away. */

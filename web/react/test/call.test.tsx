@@ -283,6 +283,8 @@ describe("what is told to those who do not see it", () => {
     act(() => void vi.advanceTimersByTime(1_000));
     expect(announced()).toMatch(/Reconnecting/);
     screen.getByText("Connection lost. Reconnecting…");
+    const said = [...screen.getAllByRole("status"), ...screen.queryAllByRole("alert")];
+    expect(said.filter((element) => element.textContent?.includes("Reconnecting"))).toHaveLength(1);
     act(() => room.become("joined"));
     expect(announced()).toBe("Connected again.");
   });

@@ -128,6 +128,64 @@ describe("joining", () => {
     expect(live()).toEqual(["audio", "video"]);
   });
 
+  it("called off and joined again while the browser asks, joins once, with what was asked for once", async () => {
+    let answer = () => {};
+    machine.prompt = new Promise((resolve) => {
+      answer = resolve;
+    });
+    open();
+    fireEvent.click(button("Join"));
+    fireEvent.click(button("Cancel"));
+    fireEvent.click(button("Join"));
+    await act(async () => answer());
+    await screen.findByLabelText("Video call");
+    const room = ScriptedRoom.latest;
+    expect(room.calls.filter((call) => call === "join()")).toHaveLength(1);
+    expect(room.joined?.getTracks().map((track) => track.readyState)).toEqual(["live", "live"]);
+    expect(machine.tracks).toHaveLength(2);
+  });
+
+  it("the lobby after joining at once was called off has a picture, and lets go of it", async () => {
+    const { unmount } = open({ autoJoin: true });
+    expect(screen.queryByText("Ready to join?")).toBeNull();
+    const room = ScriptedRoom.latest;
+    room.onJoin = () => new Promise(() => {});
+    await waitFor(() => expect(room.calls).toContain("join()"));
+    fireEvent.click(button("Cancel"));
+    await screen.findByLabelText("Your camera");
+    expect(live()).toEqual(["audio", "video"]);
+    unmount();
+    expect(live()).toEqual([]);
+  });
+
+  it("a failure lets go of camera and microphone, still says why, and trying again asks for them anew", async () => {
+    const onLeave = vi.fn();
+    open({ autoJoin: true, onLeave });
+    await screen.findByLabelText("Video call");
+    const room = ScriptedRoom.latest;
+    act(() => void room.fail({ code: "media_failed", message: "x", fatal: true }));
+    await waitFor(() => expect(room.state).toBe("idle"));
+    expect(live()).toEqual([]);
+    screen.getByText("No sound and picture came through");
+    expect(document.querySelector(".arbiter")?.getAttribute("data-state")).toBe("failed");
+    expect(onLeave).not.toHaveBeenCalled();
+    fireEvent.click(button("Try again"));
+    await screen.findByLabelText("Video call");
+    expect(live()).toEqual(["audio", "video"]);
+    expect(room.joined?.getTracks()).toHaveLength(2);
+  });
+
+  it("a failure lets go of what came in with a joining that never succeeded", async () => {
+    open({ autoJoin: true });
+    const room = ScriptedRoom.latest;
+    room.onJoin = () => {
+      throw room.fail({ code: "no_room", message: "x", fatal: true });
+    };
+    await screen.findByText("No room is free");
+    await waitFor(() => expect(live()).toEqual([]));
+    screen.getByText("No room is free");
+  });
+
   it("a failure is told in words, and can be tried again", async () => {
     const onError = vi.fn();
     open({ autoJoin: true, onError });

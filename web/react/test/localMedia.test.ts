@@ -105,6 +105,23 @@ it("a camera that arrives after the lobby has closed is stopped", async () => {
   expect(live()).toEqual([]);
 });
 
+it("of two takes that wait for the same prompt, the newer is handed everything, and nothing is opened twice", async () => {
+  let answer = () => {};
+  machine.prompt = new Promise((resolve) => {
+    answer = resolve;
+  });
+  const media = new LocalMedia();
+  const first = media.take();
+  await Promise.resolve();
+  media.keep();
+  const second = media.take();
+  answer();
+  expect(await first).toBeUndefined();
+  expect((await second)?.getTracks()).toHaveLength(2);
+  expect(machine.asked).toEqual(["audio+video"]);
+  expect(media.snapshot().stream).toBeUndefined();
+});
+
 it("without a secure page there is a reason, not a crash", async () => {
   Object.defineProperty(navigator, "mediaDevices", { configurable: true, value: undefined });
   const media = new LocalMedia();

@@ -85,6 +85,8 @@ export class ScriptedRoom {
     this.calls.push("leave()");
     this.peers.clear();
     this.become("idle");
+    for (const track of this.joined?.getTracks() ?? []) track.stop();
+    this.features({ audio: false, video: false }, undefined);
   }
 
   async setMicrophone(on: boolean, deviceId?: string): Promise<void> {

@@ -60,7 +60,8 @@ export function Call({ call, chosen, inviteUrl, onChoose, onName, onLeave, probl
           <Grid self={call.self} peers={call.peers} />
           <div className="arbiter-over">
             {interrupted && (
-              <p className="arbiter-banner" role="status">
+              // For the eye: the live region below says it to those who do not see it.
+              <p className="arbiter-banner">
                 <i className="arbiter-spinner" />
                 Connection lost. Reconnecting…
               </p>

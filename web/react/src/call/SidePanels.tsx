@@ -1,3 +1,4 @@
+import { useState } from "react";
 import type { Chosen } from "../media/acquire.ts";
 import { DeviceSelect } from "../media/DeviceSelect.tsx";
 import { InviteLink } from "../screens/InviteLink.tsx";
@@ -19,6 +20,9 @@ export interface SettingsProps {
 
 /** Devices, name, and the way to what has no button of its own. */
 export function Settings({ call, chosen, inviteUrl, actions, onChoose, onName, onClose }: SettingsProps) {
+  const [typed, setTyped] = useState<string>();
+  // A field that was only passed through is no name that the person chose.
+  const enter = () => typed !== undefined && onName(typed);
   const media = { devices: call.devices, chosen };
   const speakers = typeof HTMLMediaElement.prototype.setSinkId === "function";
   return (
@@ -54,11 +58,12 @@ export function Settings({ call, chosen, inviteUrl, actions, onChoose, onName, o
           <span>Your name</span>
           <input
             className="arbiter-input"
-            defaultValue={call.self.features.name ?? ""}
+            value={typed ?? call.self.features.name ?? ""}
             maxLength={64}
             placeholder="Guest"
-            onBlur={(event) => onName(event.target.value)}
-            onKeyDown={(event) => event.key === "Enter" && onName(event.currentTarget.value)}
+            onChange={(event) => setTyped(event.target.value)}
+            onBlur={enter}
+            onKeyDown={(event) => event.key === "Enter" && enter()}
           />
         </label>
         <div className="arbiter-panel-links">

@@ -23,7 +23,10 @@ export class LocalMedia {
   /** Counts starts and stops: what arrives for an older one is stopped at once. */
   #life = 0;
   #tracks: MediaStreamTrack[] = [];
-  #taking = false;
+  /** Counts takes: only the newest is handed anything. */
+  #takes = 0;
+  /** The take that is waiting for its tracks. */
+  #taking: number | undefined;
   #last: Promise<void> = Promise.resolve();
 
   constructor() {
@@ -73,19 +76,21 @@ export class LocalMedia {
 
   /** Stops everything, but what a call is about to take. */
   readonly stop = (): void => {
-    if (this.#taking) return;
+    if (this.#taking !== undefined) return;
     this.#life += 1;
     for (const track of this.#tracks) track.stop();
     this.#tracks = [];
     this.#update({ stream: undefined, asking: false, problems: {} });
   };
 
-  /** Hands over what is wanted, waiting for the browser's prompt if need be: it is the caller's to stop from now on. */
+  /** Hands over what is wanted, waiting for the browser's prompt if need be: it is the caller's to stop from now on. Nothing after `keep` or another `take`. */
   readonly take = async (): Promise<MediaStream | undefined> => {
-    this.#taking = true;
+    this.#takes += 1;
+    const own = this.#takes;
+    this.#taking = own;
     await this.start();
-    if (!this.#taking) return undefined;
-    this.#taking = false;
+    if (this.#taking !== own) return undefined;
+    this.#taking = undefined;
     const { stream } = this.#snapshot;
     this.#tracks = [];
     this.#update({ stream: undefined });
@@ -94,7 +99,7 @@ export class LocalMedia {
 
   /** The call that was about to take it does not come about: it stays. */
   readonly keep = (): void => {
-    this.#taking = false;
+    this.#taking = undefined;
   };
 
   /** What is to be on the next time, such as after a call. */
