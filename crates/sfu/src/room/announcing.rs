@@ -53,17 +53,17 @@ impl Room {
                 consumer.failures = 0;
                 self.offer(now, receiver, source);
             }
-            None => self.build(now, (receiver, source), 0, 0),
+            None => self.build(now, (receiver, source), 0),
         }
     }
 
     /// Makes the connection on which the receiver gets the source, unless the source sends nothing.
-    fn build(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), number: u64, failures: u32) {
+    fn build(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), failures: u32) {
         let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
         let Some(producer) = producer.filter(|producer| !producer.tracks.is_empty()) else { return };
         let link = consumer::link(&self.settings, &producer.sent_codecs(), now);
         let link = self.links.insert(Role::Consumer(receiver, source), link);
-        let consumer = Consumer::new(link, number, failures, now);
+        let consumer = Consumer::new(link, failures, now);
         match self.peers.get_mut(&receiver) {
             Some(peer) => {
                 peer.consumers.insert(source, consumer);
@@ -75,26 +75,25 @@ impl Room {
 
     /// Sends the receiver an offer, if there is something to offer and no offer on its way.
     pub(super) fn offer(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let Some(mut consumer) =
-            self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source))
-        else {
-            return;
-        };
+        let Some(peer) = self.peers.get_mut(&receiver) else { return };
+        let Some(mut consumer) = peer.consumers.remove(&source) else { return };
+        let number = peer.last_offer + 1;
         let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
         let sdp = match (self.links.touch(consumer.link), producer) {
             (Some(link), Some(producer)) => {
-                let sdp = consumer.offer(link, producer, now);
+                let sdp = consumer.offer(link, producer, number, now);
                 link.tick(now);
                 sdp
             }
             _ => None,
         };
-        let number = consumer.number;
-        if sdp.as_ref().is_some_and(|sdp| sdp.len() > super::limits::MAX_OFFER_BYTES) {
-            consumer.rebuild = Some(now);
-        }
+        let outgrown = sdp.as_ref().is_some_and(|sdp| consumer.is_outgrown(sdp));
         if let Some(peer) = self.peers.get_mut(&receiver) {
             peer.consumers.insert(source, consumer);
+            peer.last_offer += u64::from(sdp.is_some());
+        }
+        if outgrown {
+            self.rebuild_soon(now, receiver, source);
         }
         if let Some(sdp) = sdp {
             self.send_offer(now, (receiver, source), number, sdp);
@@ -131,11 +130,11 @@ impl Room {
         let Some(peer) = self.peers.get_mut(&receiver) else { return };
         let Some(consumer) = peer.consumers.get_mut(&source) else { return };
         if consumer.rebuild.is_some_and(|due| due <= now) {
-            let (link, number, failures) = (consumer.link, consumer.number, consumer.failures);
+            let (link, failures) = (consumer.link, consumer.failures);
             peer.consumers.remove(&source);
             self.links.remove(link);
             self.counters.rebuilds += 1;
-            return self.build(now, (receiver, source), number, failures + 1);
+            return self.build(now, (receiver, source), failures + 1);
         }
         if consumer.answer_due().is_none_or(|due| due > now) {
             return;
@@ -143,8 +142,9 @@ impl Room {
         if consumer.outstanding.as_ref().is_some_and(|offer| offer.repeats >= consumer::MAX_REPEATS) {
             return self.rebuild_soon(now, receiver, source);
         }
-        if let Some(sdp) = consumer.repeat(now) {
-            let number = consumer.number;
+        let number = peer.last_offer + 1;
+        if let Some(sdp) = consumer.repeat(number, now) {
+            peer.last_offer = number;
             self.send_offer(now, (receiver, source), number, sdp);
         }
     }

@@ -9,6 +9,7 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 
 use super::codecs;
+use super::limits::MAX_OFFER_BYTES;
 use super::link::{Failed, Link};
 use super::links::LinkId;
 use super::producer::{Producer, Track};
@@ -26,8 +27,10 @@ pub(crate) const MAX_REPEATS: u32 = 2;
 /// A consumer connection.
 pub(crate) struct Consumer {
     pub(crate) link: LinkId,
-    /// The number of the last offer. It grows over all connections to this peer of this peer.
+    /// The number of the last offer.
     pub(crate) number: u64,
+    /// That of the first on this connection.
+    pub(crate) first: Option<u64>,
     pub(crate) outstanding: Option<Outstanding>,
     /// The producer's tracks have changed since the last offer.
     pub(crate) stale: bool,
@@ -82,10 +85,11 @@ pub(crate) fn link(settings: &Settings, codecs: &[Codec], now: Instant) -> Link 
 }
 
 impl Consumer {
-    pub(crate) fn new(link: LinkId, number: u64, failures: u32, now: Instant) -> Self {
+    pub(crate) fn new(link: LinkId, failures: u32, now: Instant) -> Self {
         Self {
             link,
-            number,
+            number: 0,
+            first: None,
             outstanding: None,
             stale: true,
             failures,
@@ -99,7 +103,13 @@ impl Consumer {
 
     /// Offers the producer's tracks as they are now, if the receiver has not been offered just those. Answers the
     /// description, or nothing if there is nothing to say, or no saying it before the last offer is answered.
-    pub(crate) fn offer(&mut self, link: &mut Link, producer: &Producer, now: Instant) -> Option<String> {
+    pub(crate) fn offer(
+        &mut self,
+        link: &mut Link,
+        producer: &Producer,
+        number: u64,
+        now: Instant,
+    ) -> Option<String> {
         if self.outstanding.is_some() || !self.stale {
             return None;
         }
@@ -114,17 +124,18 @@ impl Consumer {
         let sdp = renamed.fold(offer, |sdp, section| {
             sdp::with_stream(&sdp, &section.mid.to_string(), &section.ids.0, &section.ids.1)
         });
-        self.number += 1;
+        self.number = number;
+        self.first.get_or_insert(number);
         self.outstanding = Some(Outstanding { pending, sdp: sdp.clone(), since: now, repeats: 0 });
         Some(sdp)
     }
 
     /// The outstanding offer, to be sent once more under a number of its own.
-    pub(crate) fn repeat(&mut self, now: Instant) -> Option<String> {
+    pub(crate) fn repeat(&mut self, number: u64, now: Instant) -> Option<String> {
         let outstanding = self.outstanding.as_mut()?;
         outstanding.since = now;
         outstanding.repeats += 1;
-        self.number += 1;
+        self.number = number;
         Some(outstanding.sdp.clone())
     }
 
@@ -149,6 +160,17 @@ impl Consumer {
         })
         .ok_or(Failed::Ended)?;
         Ok(true)
+    }
+
+    /// Whether a new connection would have a shorter description. One with as many live tracks would not.
+    pub(crate) fn is_outgrown(&self, sdp: &str) -> bool {
+        sdp.len() > MAX_OFFER_BYTES && self.sections.iter().any(|section| section.track.is_none())
+    }
+
+    /// Whether the receiver means this connection, and not one before it, when it gives back the one on which it was
+    /// made the offer `number`. An original client names none.
+    pub(crate) fn is_meant(&self, number: Option<u64>) -> bool {
+        number.is_none_or(|number| self.first.is_some_and(|first| number >= first))
     }
 
     /// The section in which a track is sent.
@@ -206,5 +228,41 @@ fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section 
         layer: None,
         rewriter: Rewriter::default(),
         codecs: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::links::{Links, Role};
+    use crate::room::peer::PeerKey;
+
+    fn consumer(tracks: &[Option<Mid>]) -> Consumer {
+        let now = Instant::now();
+        let settings =
+            Settings::new("room".to_owned().try_into().unwrap(), vec!["127.0.0.1:9".parse().unwrap()]);
+        let role = Role::Consumer(PeerKey(1), PeerKey(2));
+        let link = Links::default().insert(role, link(&settings, &[Codec::Opus], now));
+        let mut consumer = Consumer::new(link, 0, now);
+        consumer.sections.extend(tracks.iter().map(|track| Section {
+            mid: Mid::from("0"),
+            kind: MediaKind::Audio,
+            track: *track,
+            ids: (String::new(), String::new()),
+            renamed: false,
+            open: true,
+            layer: None,
+            rewriter: Rewriter::default(),
+            codecs: vec![],
+        }));
+        consumer
+    }
+
+    #[test]
+    fn a_description_is_outgrown_if_a_new_one_would_be_shorter() {
+        let (long, track) = ("a".repeat(MAX_OFFER_BYTES + 1), Some(Mid::from("1")));
+        assert!(consumer(&[track, None]).is_outgrown(&long));
+        assert!(!consumer(&[track, None]).is_outgrown(&long[1..]));
+        assert!(!consumer(&[track, track]).is_outgrown(&long), "or it would be begun anew without end");
     }
 }

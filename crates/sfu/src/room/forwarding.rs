@@ -198,7 +198,8 @@ fn deliver(
     }
     let source = (parcel.link, parcel.packet.header.ssrc);
     let layer = *section.layer.get_or_insert(parcel.layer);
-    if layer == parcel.layer && section.rewriter.current() != Some(source) {
+    if layer == parcel.layer {
+        // If this one is being sent, a switch to another that has not come about yet is taken back.
         section.rewriter.want(source);
     }
     let Some(pt) = section.codecs.iter().find(|(codec, _)| *codec == parcel.codec).map(|(_, pt)| *pt) else {

@@ -21,11 +21,22 @@ impl Room {
         if handshake.connection_id.as_ref().is_some_and(|id| self.left.contains(id)) {
             return;
         }
+        let sender = handshake.sender;
+        let stranger = !self.keys.contains_key(&sender);
+        if stranger && !self.strangers.admit(now, &sender) {
+            return;
+        }
         let offer = match sdp::read_offer(&description.sdp) {
             Ok(offer) => offer,
-            Err(error) => return self.bad(&error.to_string()),
+            Err(error) => {
+                self.bad(now, &error.to_string());
+                if stranger {
+                    self.strangers.fail(sender);
+                }
+                return;
+            }
         };
-        let Some(key) = self.enter(now, handshake.sender) else { return };
+        let Some(key) = self.enter(now, sender) else { return };
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if !peer.offers.take(now) || peer.has_left(&offer.fingerprint) {
             return;
@@ -34,7 +45,12 @@ impl Room {
             && producer.fingerprint == offer.fingerprint
             && repeats(producer, number, &offer)
         {
-            return self.repeat_answer(now, key, number);
+            // One that was overtaken by a newer offer may have come over a socket that is no more.
+            if number >= producer.number {
+                self.heard_from(now, key, handshake.connection_id);
+                self.repeat_answer(now, key, number);
+            }
+            return;
         }
         if self.accept_offer(now, key, number, &offer) {
             self.heard_from(now, key, handshake.connection_id);
@@ -82,7 +98,7 @@ impl Room {
         let answer = match producer.accept(link, offer, now) {
             Ok(answer) => answer,
             Err(error) => {
-                self.bad(&error.to_string());
+                self.bad(now, &error.to_string());
                 if !same {
                     self.drop_producer(key);
                     self.forget_if_nobody(now, key);
@@ -136,7 +152,9 @@ impl Room {
 
     /// A peer whose very first offer was bad leaves no trace.
     fn forget_if_nobody(&mut self, now: Instant, key: PeerKey) {
-        if self.peers.get(&key).is_some_and(|peer| peer.features.is_none() && peer.producer.is_none()) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        if peer.features.is_none() && peer.producer.is_none() {
+            self.strangers.fail(peer.id.clone());
             self.remove(now, key);
         }
     }
@@ -160,8 +178,16 @@ impl Room {
         let (receiver, source) = (*receiver, *source);
         match description.kind {
             DescriptionKind::Answer => self.take_answer(now, (receiver, source), number, &description.sdp),
-            DescriptionKind::Rollback => self.rebuild_soon(now, receiver, source),
+            DescriptionKind::Rollback => self.take_rollback(now, (receiver, source), number),
             DescriptionKind::Offer | DescriptionKind::Other => {}
+        }
+    }
+
+    /// A receiver gives a connection back.
+    fn take_rollback(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), number: Option<u64>) {
+        let consumer = self.peers.get(&receiver).and_then(|peer| peer.consumers.get(&source));
+        if consumer.is_some_and(|consumer| consumer.is_meant(number)) {
+            self.rebuild_soon(now, receiver, source);
         }
     }
 
@@ -180,21 +206,28 @@ impl Room {
         let Some(link) = self.links.touch(consumer.link) else { return };
         let result = consumer.answer(link, sdp);
         link.tick(now);
+        let connected = link.connected;
         match result {
             Ok(_) => {
                 self.adapt(now, receiver, source);
+                // A track may have sent its only key frame before the receiver had agreed to it.
+                if connected {
+                    self.refresh(now, receiver, source);
+                }
                 self.offer(now, receiver, source);
             }
             Err(error) => {
-                self.bad(&error.to_string());
+                self.bad(now, &error.to_string());
                 self.rebuild_soon(now, receiver, source);
             }
         }
     }
 
-    fn bad(&mut self, why: &str) {
+    fn bad(&mut self, now: Instant, why: &str) {
         self.counters.bad_descriptions += 1;
-        tracing::warn!(why, "a description was refused");
+        if self.complaints.take(now) {
+            tracing::warn!(why, "a description was refused");
+        }
     }
 }
 

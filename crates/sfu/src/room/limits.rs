@@ -8,6 +8,8 @@ pub(crate) const MAX_PEERS: usize = 64;
 pub(crate) const MAX_MEMORIES: usize = 256;
 /// Media sections of a producer's description, those of closed tracks included.
 pub(crate) const MAX_SECTIONS: usize = 32;
+/// Tracks that a producer sends at a time; the rest are nobody's.
+pub(crate) const MAX_TRACKS: usize = 8;
 /// Encodings of one video.
 pub(crate) const MAX_LAYERS: usize = 4;
 /// The longest description that the gateway relays (`model::handshake::MAX_SDP_BYTES`).

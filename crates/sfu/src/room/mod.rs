@@ -32,6 +32,7 @@ mod sdp;
 mod settings;
 mod signal;
 mod speaking;
+mod strangers;
 mod talking;
 mod watching;
 
@@ -50,15 +51,19 @@ pub use self::life::Exit;
 pub use self::metrics::{Census, Counters};
 pub use self::settings::Settings;
 
+use self::bucket::Bucket;
 use self::life::Life;
 use self::limits::MAX_MEMORIES;
 use self::links::{LinkId, Links, Role};
 use self::outbox::{About, Outbox, Outcome};
 use self::peer::{Peer, PeerKey};
 use self::signal::{Incoming, Reason};
+use self::strangers::Strangers;
 
 /// How often connections report losses and round trips.
 const STATISTICS: Duration = Duration::from_secs(5);
+/// The least time between two log lines about bad descriptions.
+const COMPLAINTS: Duration = Duration::from_secs(1);
 /// How often the room looks at what time has brought while somebody is there …
 const BUSY: Duration = Duration::from_millis(100);
 /// … and while nobody is.
@@ -86,6 +91,9 @@ pub struct Room {
     counters: Counters,
     /// Sockets that were left on purpose: what still comes from them is too late.
     left: VecDeque<String>,
+    strangers: Strangers,
+    /// How often a bad description is logged.
+    complaints: Bucket,
     swept: Instant,
     last_key: u64,
 }
@@ -103,6 +111,8 @@ impl Room {
             outbox: Outbox::default(),
             counters: Counters::default(),
             left: VecDeque::new(),
+            strangers: Strangers::new(now),
+            complaints: Bucket::new(now, 1, COMPLAINTS),
             swept: now,
             last_key: 0,
         }

@@ -81,6 +81,9 @@ impl Outbox {
         self.flights.retain(|_, flight| {
             flight.about == About::Leave || now.saturating_duration_since(flight.since) < MAX_AGE
         });
+        for flight in self.flights.values_mut() {
+            flight.due = None;
+        }
         self.ready = self.flights.keys().copied().collect();
     }
 
@@ -94,8 +97,12 @@ impl Outbox {
         if !self.open {
             return None;
         }
-        let due = |flight: &Flight| flight.due.is_some_and(|due| due <= now);
-        self.ready.extend(self.flights.iter().filter(|(_, flight)| due(flight)).map(|(id, _)| *id));
+        let due = self.flights.iter_mut().filter(|(_, flight)| flight.due.is_some_and(|due| due <= now));
+        for (id, flight) in due {
+            // Once: what is ready is due no more.
+            flight.due = None;
+            self.ready.push_back(*id);
+        }
         while let Some(id) = self.ready.pop_front() {
             if let Some(flight) = self.flights.get_mut(&id) {
                 flight.due = None;
@@ -179,6 +186,29 @@ mod tests {
         let code = "too_many_requests";
         let refused = Outcome::Refused(About::Answer(peer("a")), code.into());
         assert_eq!(outbox.error(at, "s1", 429, code), Some(refused));
+    }
+
+    #[test]
+    fn messages_that_were_throttled_together_are_each_sent_again_once() {
+        let now = Instant::now();
+        let mut outbox = Outbox::default();
+        outbox.open(now);
+        for id in ["a", "b", "c"] {
+            outbox.push(now, About::Answer(peer(id)), str::to_owned);
+        }
+        let throttle = |outbox: &mut Outbox| {
+            for id in ["s1", "s2", "s3"] {
+                assert_eq!(outbox.error(now, id, 429, "too_many_requests"), None);
+            }
+        };
+        assert_eq!(texts(&mut outbox, now), ["s1", "s2", "s3"]);
+        throttle(&mut outbox);
+        let later = now + MAX_AGE / 2;
+        assert_eq!(texts(&mut outbox, later), ["s1", "s2", "s3"]);
+        throttle(&mut outbox);
+        outbox.close();
+        outbox.open(later);
+        assert_eq!(texts(&mut outbox, later), ["s1", "s2", "s3"], "nor twice over another socket");
     }
 
     #[test]

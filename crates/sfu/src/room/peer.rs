@@ -30,6 +30,9 @@ pub(crate) struct Peer {
     fingerprints: VecDeque<String>,
     /// The connections on which it receives.
     pub(crate) consumers: BTreeMap<PeerKey, Consumer>,
+    /// The number of the last offer that it was made of anybody's media. It grows over all these connections, so that
+    /// a word about an older one is known for what it is.
+    pub(crate) last_offer: u64,
     /// The last that it said on the features channel.
     pub(crate) features: Option<Map<String, Value>>,
     /// The others have not been told of the last features yet.
@@ -51,6 +54,7 @@ impl Peer {
             producer: None,
             fingerprints: VecDeque::new(),
             consumers: BTreeMap::new(),
+            last_offer: 0,
             features: None,
             untold: false,
             voice: Voice::default(),

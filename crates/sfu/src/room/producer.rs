@@ -12,7 +12,7 @@ use str0m::{Rtc, RtcConfig};
 use super::codecs;
 use super::key_frames::KeyFrames;
 use super::layers::Rate;
-use super::limits::MAX_CHANNEL_MESSAGE;
+use super::limits::{MAX_CHANNEL_MESSAGE, MAX_TRACKS};
 use super::link::{Failed, Link};
 use super::links::LinkId;
 use super::sdp::{Offer, Section};
@@ -107,8 +107,9 @@ impl Producer {
         self.codecs = codecs;
         let mut before = std::mem::take(&mut self.tracks);
         self.streams.clear();
-        for (section, negotiated) in offer.sections.iter().zip(negotiated) {
-            let Some((mid, kind, codecs)) = negotiated else { continue };
+        let negotiated = offer.sections.iter().zip(negotiated);
+        let sent = negotiated.filter_map(|(section, negotiated)| Some((section, negotiated?)));
+        for (section, (mid, kind, codecs)) in sent.take(MAX_TRACKS) {
             let known =
                 before.iter().position(|track| track.mid == mid).map(|place| before.swap_remove(place));
             let layers = match known {

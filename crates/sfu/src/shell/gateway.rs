@@ -30,6 +30,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(15);
 /// The least life of a socket before it is renewed, whatever the gateway's clock says.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 
+/// Messages that are kept for a socket that has not identified yet; the rest are dropped.
+const MAX_EARLY: usize = 256;
+
 /// What the room is told.
 pub(super) enum Word {
     /// There is an identified socket.
@@ -69,6 +72,8 @@ struct Socket {
     stream: Stream,
     /// When to have another.
     renew: Instant,
+    /// What the gateway has relayed on it already: it may do so before its own answer is out.
+    early: Vec<String>,
 }
 
 /// Why there is no socket.
@@ -129,6 +134,9 @@ impl Gateway {
             // What was meant for a socket before this one is kept by the room, and will be said again.
             while self.outgoing.try_recv().is_ok() {}
             self.say(Word::Opened).await;
+            for text in std::mem::take(&mut socket.early) {
+                self.say(Word::Message(text)).await;
+            }
             match self.serve(&mut socket).await {
                 End::Renewed(newer) => {
                     let older = std::mem::replace(&mut socket, *newer);
@@ -277,6 +285,7 @@ async fn identify(door: &Door) -> Result<Socket, Failure> {
     let data = json!({ "type": "sfu", "id": door.room.as_str(), "features": ["candidates", "ice-lite"] });
     let request = json!({ "action": "identify", "requestId": "identify", "data": data });
     stream.send(Message::text(request.to_string())).await.map_err(|_| Failure::Later)?;
+    let mut early = Vec::new();
     while let Some(Ok(message)) = stream.next().await {
         let Message::Text(text) = message else { continue };
         match serde_json::from_str(&text) {
@@ -284,6 +293,7 @@ async fn identify(door: &Door) -> Result<Socket, Failure> {
                 return Ok(Socket {
                     stream,
                     renew: Instant::now() + life(reconnect_before, door.renew_early),
+                    early,
                 });
             }
             Ok(Reply::Error { request_id, status, code }) if request_id.as_deref() == Some("identify") => {
@@ -296,6 +306,8 @@ async fn identify(door: &Door) -> Result<Socket, Failure> {
                 });
             }
             Ok(Reply::GoAway) => return Err(Failure::Later),
+            Ok(Reply::Pong) => {}
+            _ if early.len() < MAX_EARLY => early.push(text.as_str().to_owned()),
             _ => {}
         }
     }

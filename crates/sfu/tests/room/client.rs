@@ -212,7 +212,11 @@ impl Client {
     }
 
     pub(crate) fn microphone(&mut self) {
-        self.added.push((MediaKind::Audio, "camera".into(), vec![None]));
+        self.audio("camera");
+    }
+
+    pub(crate) fn audio(&mut self, stream: &str) {
+        self.added.push((MediaKind::Audio, stream.into(), vec![None]));
     }
 
     pub(crate) fn camera(&mut self, rids: &[Option<&str>]) {
@@ -372,12 +376,16 @@ impl Client {
         self.signals.push(data);
     }
 
-    /// Gives a consumer connection back.
-    pub(crate) fn roll_back(&mut self, remote: &str) {
-        self.signals.push(json!({
+    /// Gives a consumer connection back: the present one, or the one on which an offer was made.
+    pub(crate) fn roll_back(&mut self, remote: &str, number: Option<u64>) {
+        let mut data = json!({
             "type": "consumer", "sender": self.id, "roomId": "room", "remotePeerId": remote,
             "description": { "type": "rollback", "sdp": "" },
-        }));
+        });
+        if let Some(number) = number {
+            data["negotiation"] = number.into();
+        }
+        self.signals.push(data);
     }
 
     pub(crate) fn receive(&mut self, now: Instant, destination: SocketAddr, bytes: &[u8]) {

@@ -45,6 +45,7 @@ fn an_offer_with_any_line_missing_repeated_or_spoiled_ends_nothing() {
     let sdp = good_offer(&world);
     let lines: Vec<&str> = sdp.split_inclusive("\r\n").collect();
     for place in 0..lines.len() {
+        let id = |variant: usize| format!("mallory-{place}-{variant}");
         let mut without = lines.clone();
         without.remove(place);
         let mut twice = lines.clone();
@@ -52,9 +53,10 @@ fn an_offer_with_any_line_missing_repeated_or_spoiled_ends_nothing() {
         let spoiled = lines[place].replace(|c: char| c.is_ascii_digit(), "9");
         let mut spoilt = lines.clone();
         spoilt[place] = &spoiled;
-        for variant in [without, twice, spoilt] {
-            world.gateway(&offer("mallory", &variant.concat()));
-            world.disconnect("mallory", "m", "left");
+        // Each by another name: who has failed is not heard without end.
+        for (variant, lines) in [without, twice, spoilt].iter().enumerate() {
+            world.gateway(&offer(&id(variant), &lines.concat()));
+            world.disconnect(&id(variant), "m", "left");
         }
     }
     world.seconds(1);
@@ -159,4 +161,40 @@ fn a_client_that_offers_without_end_is_not_listened_to() {
     assert!(world.said.len() < 60, "{}", world.said.len());
     world.pass(Duration::from_millis(500));
     all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_stranger_whose_offers_are_bad_is_heard_now_and_then_and_keeps_nobody_out() {
+    let mut world = call(&["anna", "ben"]);
+    // Not even readable, and readable but nothing that a connection can be made of.
+    for (id, sdp) in [("mallory", "v=0\r\n"), ("mallet", "v=0\r\na=fingerprint:sha-256 00\r\n")] {
+        let before = world.room.counters().bad_descriptions;
+        for _ in 0..200 {
+            world.gateway(&offer(id, sdp));
+        }
+        let read = world.room.counters().bad_descriptions - before;
+        assert!((1..=41).contains(&read), "{read}");
+    }
+    world.join("cleo");
+    all_meet(&mut world, &["anna", "ben", "cleo"]);
+    world.seconds(1);
+    let sdp = good_offer(&world);
+    world.gateway(&offer("mallory", &sdp));
+    assert_eq!(world.room.census().peers, 4, "whoever does better is let in");
+}
+
+#[test]
+fn a_client_that_sends_very_many_tracks_is_seen_with_eight_and_its_offers_are_not_begun_anew() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut mallory = Client::new("mallory", world.now);
+    for n in 0..20 {
+        mallory.audio(&format!("{n:a>64}"));
+    }
+    world.enter(mallory);
+    world.until("anna has an offer", 5, |world| world.client("anna").receivers.contains_key("mallory"));
+    world.seconds(5);
+    let offer = &world.client("anna").receivers["mallory"].offers[0];
+    assert_eq!(offer.matches("m=audio").count(), 8);
+    assert_eq!((world.offers_to("anna"), world.room.counters().rebuilds), (1, 0));
 }

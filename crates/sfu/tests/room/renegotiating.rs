@@ -185,7 +185,7 @@ fn a_connection_that_is_given_back_is_begun_anew_at_most_once_a_second() {
     let start = world.now;
     let offers = world.offers_to("ben");
     while world.now - start < Duration::from_secs(5) {
-        world.client("ben").roll_back("anna");
+        world.client("ben").roll_back("anna", None);
         world.pass(Duration::from_millis(50));
     }
     let made = world.offers_to("ben") - offers;
@@ -222,4 +222,47 @@ fn an_offer_that_nobody_answers_is_repeated_with_growing_pauses_and_given_up() {
     world.client("anna").video("screen", &[None]);
     world.client("anna").offer(now);
     world.until("ben gets anna", 20, |world| receives(world, "ben", "anna"));
+}
+
+#[test]
+fn a_connection_that_was_replaced_already_is_not_given_back() {
+    let mut world = call(&["anna", "ben"]);
+    world.seconds(2);
+    world.client("ben").roll_back("anna", Some(1));
+    world.until("another connection", 2, |world| world.offers_to("ben") == 2);
+    all_meet(&mut world, &["anna", "ben"]);
+    world.seconds(2);
+    world.client("ben").roll_back("anna", Some(1));
+    world.seconds(3);
+    assert_eq!(world.offers_to("ben"), 2);
+    world.client("ben").roll_back("anna", Some(2));
+    world.until("a third connection", 2, |world| world.offers_to("ben") == 3);
+}
+
+#[test]
+fn the_numbers_of_offers_grow_over_all_connections_of_their_receiver() {
+    let mut world = call(&["anna", "ben", "cleo"]);
+    let now = world.now;
+    world.client("ben").reconnect(now);
+    world.client("ben").offer(now);
+    world.until("ben is offered both anew", 5, |world| world.offers_to("ben") == 4);
+    assert_eq!(world.numbers_to("ben"), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_key_frame_that_came_before_the_answer_is_asked_for_again() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    world.client("ben").deaf = true;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    // A screen on which nothing moves: one frame, and no more until it is asked for one.
+    world.until("the first frame", 2, |world| world.client("anna").sources[2].encodings[0].frames > 0);
+    world.client("anna").sources[2].muted = true;
+    world.pass(Duration::from_millis(500));
+    assert!(world.client("anna").sources[2].encodings[0].requests.is_empty());
+    world.client("ben").deaf = false;
+    world.until("it is asked for another", 7, |world| {
+        !world.client("anna").sources[2].encodings[0].requests.is_empty()
+    });
 }

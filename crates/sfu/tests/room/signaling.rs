@@ -150,3 +150,15 @@ fn an_offer_that_comes_after_its_sender_left_brings_nobody_back() {
     world.gateway(&ben.first_offer);
     assert_eq!(world.room.census().peers, 0);
 }
+
+#[test]
+fn a_repeated_offer_over_a_new_socket_says_that_its_sender_is_back() {
+    let mut world = call(&["anna", "ben"]);
+    let mut offer = world.client("anna").first_offer.clone();
+    world.disconnect("anna", "anna-1", "lost");
+    offer["connectionId"] = "anna-2".into();
+    world.gateway(&offer);
+    world.disconnect("anna", "anna-1", "lost");
+    world.seconds(20);
+    assert_eq!(world.room.census().peers, 2);
+}

@@ -98,3 +98,28 @@ fn an_encoding_that_its_sender_switches_off_is_left() {
     world.client("anna").sources[1].encodings[2].off = false;
     world.until("the best again", 20, |world| layer(world) == 2);
 }
+
+#[test]
+fn a_switch_that_was_taken_back_does_not_happen() {
+    let mut world = call(Some(500_000));
+    world.seconds(10);
+    world.until("the middle one", 10, |world| layer(world) == 1);
+    let best = |world: &mut World| video(world).iter().filter(|got| got.layer == 2).count();
+    let asked = |world: &mut World| world.client("anna").sources[1].encodings[2].requests.len();
+    world.client("anna").sources[1].encodings[2].stubborn = true;
+    let before = asked(&mut world);
+    world.bottleneck.clear();
+    world.until("the best is waited for", 40, |world| asked(world) > before);
+    world.client("anna").sources[1].encodings[2].off = true;
+    world.seconds(3);
+    assert_eq!(layer(&mut world), 1);
+    // Its next frame is a key frame, for it is still asked for one, and the only one.
+    world.client("anna").sources[1].encodings[2].stubborn = false;
+    let before = asked(&mut world);
+    world.until("it is asked again", 4, |world| asked(world) > before);
+    world.client("anna").sources[1].encodings[2].stubborn = true;
+    world.client("anna").sources[1].encodings[2].off = false;
+    let sent = best(&mut world);
+    world.seconds(1);
+    assert_eq!(best(&mut world), sent);
+}

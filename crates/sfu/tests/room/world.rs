@@ -264,8 +264,14 @@ impl World {
 
     /// How many offers of a kind the room has made to somebody.
     pub(crate) fn offers_to(&self, receiver: &str) -> usize {
+        self.numbers_to(receiver).len()
+    }
+
+    /// The numbers of the offers that the room has made to somebody.
+    pub(crate) fn numbers_to(&self, receiver: &str) -> Vec<u64> {
         let offers = self.said.iter().filter(|said| said["data"]["description"]["type"] == "offer");
-        offers.filter(|said| said["data"]["receiver"] == receiver).count()
+        let offers = offers.filter(|said| said["data"]["receiver"] == receiver);
+        offers.map(|said| said["data"]["negotiation"].as_u64().unwrap()).collect()
     }
 }
 

@@ -79,6 +79,49 @@ async fn another_socket_is_there_before_the_first_one_s_time_is_up() {
 }
 
 #[tokio::test]
+async fn what_comes_before_the_gateway_has_answered_is_heard_after_that() {
+    let mut gateway = Gateway::start().await;
+    let _sfu = Sfu::start(&gateway, &[]);
+    let mut socket = gateway.accept().await;
+    socket.next("identify").await;
+    let mut client = str0m::Rtc::new(std::time::Instant::now());
+    let mut api = client.sdp_api();
+    api.add_channel("chat".into());
+    let (offer, _) = api.apply().unwrap();
+    let description = json!({ "type": "offer", "sdp": offer.to_sdp_string() });
+    socket
+        .say(&json!({ "type": "producer", "sender": "anna", "roomId": "room", "description": description }))
+        .await;
+    socket.identified(Duration::from_hours(1)).await;
+    let answer = socket.next("handshake").await;
+    assert_eq!(
+        (&answer["data"]["receiver"], &answer["data"]["description"]["type"]),
+        (&json!("anna"), &json!("answer"))
+    );
+}
+
+#[tokio::test]
+async fn bad_descriptions_do_not_fill_the_log() {
+    let mut gateway = Gateway::start().await;
+    let mut sfu = Sfu::start(&gateway, &[]);
+    let mut socket = gateway.accept().await;
+    socket.next("identify").await;
+    socket.identified(Duration::from_hours(1)).await;
+    for n in 0..100 {
+        let sender = format!("mallory-{n}");
+        let description = json!({ "type": "offer", "sdp": "nonsense" });
+        socket
+            .say(&json!({ "type": "producer", "sender": sender, "roomId": "room", "description": description }))
+            .await;
+    }
+    // Read after all of them, and the end of the process.
+    socket.say(&json!({ "type": "goAway", "reason": "replaced" })).await;
+    assert_eq!(sfu.ended().await, Some(1));
+    let lines = sfu.output().await.matches("a description was refused").count();
+    assert!((1..30).contains(&lines), "{lines}: one a second");
+}
+
+#[tokio::test]
 async fn what_the_gateway_will_never_take_ends_with_a_sentence() {
     for (status, code) in [(401, "unauthorized"), (410, "room_closed")] {
         let mut gateway = Gateway::start().await;
