@@ -2,6 +2,7 @@ import { afterAll, afterEach, test } from "vitest";
 import { calls } from "../src/call";
 import type { Person } from "../src/person";
 import { until } from "../src/until";
+import { delays, notePassages } from "./delay";
 import { percentile, publish, table, usage } from "./figures";
 
 const call = calls({ parameters: { MaxRooms: 100, MaxIdleRooms: 50 }, arguments: ["--no-throttle"] });
@@ -172,5 +173,39 @@ test("what a gateway reconnect does to the media", async () => {
       ["undisturbed", ...quiet],
       ["every socket cut every 2 s", ...cut],
     ],
+  );
+});
+
+test("what forwarding adds", async () => {
+  const SECONDS = 15;
+  const path = call.path();
+  const script = `(${notePassages})()`;
+  const ann = await (await call.open(path, "Ann", { script })).joined();
+  const bob = await (await call.open(path, "Bob", { script })).joined();
+  await bob.seesAndHears("Ann");
+  const clear = (person: Person) =>
+    person.page.evaluate(() => {
+      window.passages = { out: [], in: [] };
+    });
+  await Promise.all([clear(ann), clear(bob)]);
+  await ann.page.waitForTimeout(SECONDS * 1_000);
+  const sent = await ann.page.evaluate(() => window.passages);
+  const received = await bob.page.evaluate(() => window.passages);
+  const forwarded = delays(sent.out, received.in);
+  await bob.page.evaluate(() => window.arbiter.leave());
+  await ann.page.evaluate(() => window.arbiter.leave());
+  const alone = await ann.page.evaluate((seconds) => window.direct(seconds), SECONDS);
+  const direct = delays(alone.out, alone.in);
+  const row = (what: string, times: number[]) => [
+    what,
+    percentile(times, 0.5).toFixed(2),
+    percentile(times, 0.95).toFixed(2),
+    times.length,
+  ];
+  table(
+    "Forwarding delay",
+    "Milliseconds from an encoded audio frame's leaving the sender to its arriving at the receiver, both in one browser. The difference is what the SFU adds, and a second hop over loopback.",
+    ["Way", "p50", "p95", "Frames"],
+    [row("through the SFU", forwarded), row("from peer to peer, without one", direct)],
   );
 });
