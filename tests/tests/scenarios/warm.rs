@@ -196,7 +196,7 @@ async fn a_client_cannot_leave_on_an_sfus_condition() {
 #[tokio::test]
 async fn a_task_is_given_the_settings_of_the_stack() {
     let stack = Stack::with()
-        .parameter("RoomIdleMinutes", "0.5")
+        .parameter("RoomIdleMinutes", "2")
         .parameter("PoolIdleMinutes", "7")
         .parameter("PeerGraceSeconds", "3")
         .start()
@@ -204,7 +204,7 @@ async fn a_task_is_given_the_settings_of_the_stack() {
     let room = Room::pending(&stack).await;
     let environment = stack.tasks().await.remove(0)["environment"].clone();
     for (name, value) in [
-        ("ROOM_IDLE_MINUTES", "0.5"),
+        ("ROOM_IDLE_MINUTES", "2"),
         ("POOL_IDLE_MINUTES", "7"),
         ("PEER_GRACE_SECONDS", "3"),
         ("SFU_ID", &room.id),
