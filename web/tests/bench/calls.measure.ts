@@ -97,49 +97,48 @@ test("from joining to the first picture, and what a join sends", async () => {
   );
 });
 
-test("what an SFU uses", async () => {
+/** What the SFU of a call of so many uses, as a row; and how many streams of pictures are decoded. */
+async function sfuOf(people: number, width: number, fps: number): Promise<(string | number)[]> {
+  const path = call.path();
+  const before = new Set((await call.stack.sfus()).map((sfu) => sfu.pid));
+  const all: Person[] = [];
+  const height = (width * 3) / 4;
+  const script = `window.capture = { width: ${width}, height: ${height}, frameRate: ${fps} };`;
+  for (let index = 0; index < people; index += 1) {
+    const person = await call.open(path, `P${index}`, { script });
+    // Ten pages that are drawn in software would leave nothing for the calls.
+    await person.page.setViewportSize({ width: 200, height: 150 });
+    all.push(await person.joined(60));
+    await person.page.waitForTimeout(1_500);
+  }
+  const sfu = (await call.stack.sfus()).find((task) => !before.has(task.pid));
+  if (!sfu) throw new Error("the room has no SFU");
+  const streams = async () => {
+    const decoding = await Promise.all(all.map((person) => person.page.evaluate(countDecoding)));
+    return decoding.reduce((sum, each) => sum + each, 0);
+  };
+  const wanted = people * (people - 1);
+  // On a machine that is too busy some never do; the table says so.
+  await until("every picture is there", async () => (await streams()) === wanted, 30).catch(() => {});
+  const { cpu, memory } = await usage(sfu.pid, 10);
+  return [cpu.toFixed(1), memory.toFixed(0), `${await streams()} of ${wanted}`];
+}
+
+test("what an SFU uses", { timeout: 900_000 }, async () => {
   const rows: (string | number)[][] = [];
   for (const [people, width, fps] of [
     [2, 640, 20],
     [5, 320, 10],
     [10, 160, 5],
   ] as const) {
-    const path = call.path();
-    const before = new Set((await call.stack.sfus()).map((sfu) => sfu.pid));
-    const all: Person[] = [];
-    const height = (width * 3) / 4;
-    const script = `window.capture = { width: ${width}, height: ${height}, frameRate: ${fps} };
-      const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-      navigator.mediaDevices.getUserMedia = (wanted) =>
-        getUserMedia(wanted.video ? { ...wanted, video: { width: ${width}, height: ${height}, frameRate: ${fps} } } : wanted);`;
-    for (let index = 0; index < people; index += 1) {
-      all.push(await (await call.open(path, `P${index}`, { script })).joined());
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
-    }
-    const sfu = (await call.stack.sfus()).find((task) => !before.has(task.pid));
-    if (!sfu) throw new Error("the room has no SFU");
-    const streams = async () => {
-      let decoding = 0;
-      for (const person of all)
-        for (const other of all)
-          if (person !== other && (await person.received(other.name))?.framesDecoded) decoding += 1;
-      return decoding;
-    };
-    await until("every picture is there", async () => (await streams()) === people * (people - 1), 60).catch(
-      () => {},
-    );
-    const { cpu, memory } = await usage(sfu.pid, 10);
-    rows.push([
-      `${people} people, ${width}x${height}@${fps}`,
-      cpu.toFixed(1),
-      memory.toFixed(0),
-      `${await streams()} of ${people * (people - 1)}`,
-    ]);
+    const tooBusy = ["–", "–", "this machine could not hold the call"];
+    const figures = await sfuOf(people, width, fps).catch(() => tooBusy);
+    rows.push([`${people} people, ${width}x${(width * 3) / 4}@${fps}`, ...figures]);
     await call.end();
   }
   table(
     "The SFU",
-    "Over 10 seconds, once every picture is there. The original, on the same machine and with the same calls: 17 to 23 %, 92 to 105 MB with two; 51 %, 189 MB with five; with ten nothing decodes.",
+    "Over 10 seconds, once every picture is there. The original, in earlier measurements of the same calls on 2 cores: 17 to 23 %, 92 to 105 MB with two; 51 %, 189 MB with five; 436 MB with ten, where nothing decodes.",
     ["Call", "% of a core", "MB", "streams that decode"],
     rows,
   );
@@ -209,3 +208,13 @@ test("what forwarding adds", async () => {
     [row("through the SFU", forwarded), row("from peer to peer, without one", direct)],
   );
 });
+
+/** Runs in the page: how many streams of pictures are being decoded. */
+async function countDecoding(): Promise<number> {
+  const tracks = window.connections
+    .filter((connection) => connection.connectionState === "connected")
+    .flatMap((connection) => connection.getReceivers())
+    .filter(({ track }) => track.kind === "video");
+  const reports = await Promise.all(tracks.map((receiver) => receiver.getStats()));
+  return reports.filter((report) => [...report.values()].some((one) => one.framesDecoded > 0)).length;
+}

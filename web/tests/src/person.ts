@@ -10,6 +10,8 @@ declare global {
     connections: RTCPeerConnection[];
     /** Let peer connections use nothing but TURN. */
     relayOnly?: boolean;
+    /** What the camera is asked for in place of a small picture. */
+    capture?: MediaTrackConstraints;
   }
 }
 
@@ -146,7 +148,8 @@ function recordConnections() {
 /** Runs in the page before everything else: two cores encode and decode for everybody in the call. */
 function captureSmall() {
   const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  const small = { width: 320, height: 240, frameRate: 15 };
-  navigator.mediaDevices.getUserMedia = (wanted) =>
-    getUserMedia(wanted?.video ? { ...wanted, video: small } : wanted);
+  navigator.mediaDevices.getUserMedia = (wanted) => {
+    const video = window.capture ?? { width: 320, height: 240, frameRate: 15 };
+    return getUserMedia(wanted?.video ? { ...wanted, video } : wanted);
+  };
 }
