@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
-import { program } from "./program";
 import { until } from "./until";
 
 /** A port on which nothing listens. */
@@ -18,9 +17,9 @@ export async function freePort(): Promise<number> {
 export class Turn {
   private constructor(private readonly process: ChildProcess) {}
 
-  static async start(port: number, secret: string): Promise<Turn> {
+  static async start(coturn: string, port: number, secret: string): Promise<Turn> {
     const child = spawn(
-      program("coturn"),
+      coturn,
       [
         ...["-n", "--no-cli", "--no-tls", "--no-dtls", "--realm", "arbiter", "--log-file", "stdout"],
         ...["--listening-ip", "127.0.0.1", "--listening-port", String(port), "--relay-ip", "127.0.0.1"],

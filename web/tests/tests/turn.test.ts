@@ -1,23 +1,26 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch } from "../src/chromium";
 import { Person } from "../src/person";
+import { programIfAny } from "../src/program";
 import { Stack } from "../src/stack";
 import { freePort, Turn } from "../src/turn";
 
+const coturn = programIfAny("coturn");
 let stack: Stack;
 let turn: Turn;
 
 beforeAll(async () => {
+  if (!coturn) return;
   const port = await freePort();
   stack = await Stack.start({ parameters: { TurnUrls: `turn:127.0.0.1:${port}?transport=udp` } });
-  turn = await Turn.start(port, await stack.secret("TurnSecret"));
+  turn = await Turn.start(coturn, port, await stack.secret("TurnSecret"));
 });
 afterAll(async () => {
   await turn?.stop();
   await stack?.stop();
 });
 
-test("two people whose browsers may only use TURN see and hear each other", async () => {
+test.skipIf(!coturn)("two people whose browsers may only use TURN see and hear each other", async () => {
   const browser = await launch();
   try {
     const open = (name: string) =>
