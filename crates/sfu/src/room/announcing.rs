@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::consumer::{self, Consumer};
 use super::outbox::About;
-use super::peer::PeerKey;
+use super::peer::{Peer, PeerKey};
 use super::signal;
 use super::{Role, Room};
 
@@ -16,25 +16,33 @@ const MAX_REBUILD_PAUSE: Duration = Duration::from_secs(30);
 const MAX_FAILURES: u32 = 8;
 
 impl Room {
-    /// A peer's producer connection is up: its media is offered to everybody who is there, and everybody's to it.
+    /// A peer is offered the media of everybody who sends: as soon as it comes, while its own connection is coming up.
+    pub(super) fn welcome(&mut self, now: Instant, key: PeerKey) {
+        for other in self.others(key) {
+            if self.peers.get(&other).is_some_and(Peer::is_up) {
+                self.offer_anew(now, key, other);
+            }
+        }
+    }
+
+    /// A peer's producer connection is up: its media is offered to everybody who is there. Everybody's is offered to it
+    /// now if this is not its first connection: one that never comes up costs its peer nothing, and the room an offer
+    /// to it for each who is there.
     pub(super) fn announce(&mut self, now: Instant, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let Some(producer) = peer.producer.as_mut().filter(|producer| !producer.up) else { return };
         producer.up = true;
+        let first = peer.is_new();
         self.counters.joins += 1;
-        for other in self.others(key) {
-            self.offer_anew(now, other, key);
-            self.offer_anew(now, key, other);
+        self.tracks_changed(now, key);
+        if !first {
+            self.welcome(now, key);
         }
     }
 
-    /// Those who are up, but one.
-    pub(super) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
-        self.peers
-            .iter()
-            .filter(|(other, peer)| **other != key && peer.is_up())
-            .map(|(other, _)| *other)
-            .collect()
+    /// Everybody but one.
+    fn others(&self, key: PeerKey) -> Vec<PeerKey> {
+        self.peers.keys().copied().filter(|other| *other != key).collect()
     }
 
     /// A producer that is up sends other tracks than before.
@@ -80,11 +88,7 @@ impl Room {
         let number = peer.last_offer + 1;
         let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
         let sdp = match (self.links.touch(consumer.link), producer) {
-            (Some(link), Some(producer)) => {
-                let sdp = consumer.offer(link, producer, number, now);
-                link.tick(now);
-                sdp
-            }
+            (Some(link), Some(producer)) => consumer.offer(link, producer, number, now),
             _ => None,
         };
         let outgrown = sdp.as_ref().is_some_and(|sdp| consumer.is_outgrown(sdp));

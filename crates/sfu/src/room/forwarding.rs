@@ -136,7 +136,6 @@ impl Room {
                 self.counters.key_frames_asked += 1;
             }
         }
-        link.tick(now);
     }
 
     /// What the way to a receiver can carry has been estimated anew.
@@ -164,7 +163,6 @@ impl Room {
             {
                 consumer.asked = asked;
                 link.with(|rtc| rtc.bwe().set_bitrate(Bitrate::bps(asked.0), Bitrate::bps(asked.1)));
-                link.tick(now);
             }
         }
         if let Some(peer) = self.peers.get_mut(&receiver) {
@@ -223,7 +221,6 @@ fn deliver(
         let (mid, packet) = (section.mid, written(pt, &rewritten, parcel.packet));
         if let Some(link) = links.touch(link) {
             write(link, mid, packet);
-            link.tick(now);
         }
     }
     section_waits(consumer, parcel, source)

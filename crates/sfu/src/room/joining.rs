@@ -106,7 +106,6 @@ impl Room {
                 return false;
             }
         };
-        link.tick(now);
         producer.number = number;
         producer.offer.clone_from(&offer.sdp);
         producer.answer.clone_from(&answer);
@@ -114,6 +113,9 @@ impl Room {
         self.send_answer(now, key, number, answer);
         if up {
             self.tracks_changed(now, key);
+        }
+        if !same && self.peers.get(&key).is_some_and(Peer::is_new) {
+            self.welcome(now, key);
         }
         true
     }
@@ -205,7 +207,6 @@ impl Room {
         }
         let Some(link) = self.links.touch(consumer.link) else { return };
         let result = consumer.answer(link, sdp);
-        link.tick(now);
         let connected = link.connected;
         match result {
             Ok(_) => {

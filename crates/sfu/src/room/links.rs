@@ -30,6 +30,8 @@ struct Entry {
     role: Role,
     /// It has been given something since it was last asked what it has to say.
     dirty: bool,
+    /// It has heard the time since it was last given something.
+    ticked: bool,
     routes: Vec<Route>,
     /// The deadline under which it stands in the heap.
     queued: Option<Instant>,
@@ -52,7 +54,8 @@ impl Links {
     pub(crate) fn insert(&mut self, role: Role, link: Link) -> LinkId {
         self.last += 1;
         let id = LinkId(self.last);
-        self.entries.insert(id, Entry { link, role, dirty: false, routes: vec![], queued: None });
+        self.entries
+            .insert(id, Entry { link, role, dirty: false, ticked: false, routes: vec![], queued: None });
         self.mark(id);
         id
     }
@@ -77,10 +80,12 @@ impl Links {
         self.entries.get(&id).map(|entry| &entry.link)
     }
 
-    /// A connection that is about to be given something.
+    /// A connection that is about to be given something. It hears the time before it is asked what it has to say.
     pub(crate) fn touch(&mut self, id: LinkId) -> Option<&mut Link> {
         self.mark(id);
-        self.entries.get_mut(&id).map(|entry| &mut entry.link)
+        let entry = self.entries.get_mut(&id)?;
+        entry.ticked = false;
+        Some(&mut entry.link)
     }
 
     fn mark(&mut self, id: LinkId) {
@@ -106,7 +111,10 @@ impl Links {
             id
         };
         if let Input::Receive(now, packet) = input {
-            self.touch(id)?.receive(now, packet);
+            self.mark(id);
+            let entry = self.entries.get_mut(&id)?;
+            entry.link.receive(now, packet);
+            entry.ticked = true;
         }
         Some(id)
     }
@@ -130,12 +138,10 @@ impl Links {
         }
     }
 
-    /// Tells the time to those that wait for it.
+    /// Has those told the time that wait for it.
     pub(crate) fn tick(&mut self, now: Instant) {
         while let Some(id) = self.due(now) {
-            if let Some(link) = self.touch(id) {
-                link.tick(now);
-            }
+            self.touch(id);
         }
     }
 
@@ -183,23 +189,40 @@ impl Links {
         }
     }
 
-    /// The next event of a connection that was given something. Its packets are put aside for
-    /// [`transmit`](Self::transmit).
-    pub(crate) fn event(&mut self) -> Option<(LinkId, Role, Event)> {
+    /// The next event of any connection that was given something.
+    pub(crate) fn event(&mut self, now: Instant) -> Option<(LinkId, Role, Event)> {
         while let Some(id) = self.dirty.front().copied() {
-            while let Some(entry) = self.entries.get_mut(&id) {
-                match entry.link.poll() {
-                    Some(Step::Transmit(transmit)) => self.transmits.push_back(transmit),
-                    Some(Step::Event(event)) => return Some((id, entry.role, event)),
-                    None => {
-                        entry.dirty = false;
-                        self.queue(id);
-                        break;
-                    }
-                }
+            if let Some((role, event)) = self.event_of(now, id) {
+                return Some((id, role, event));
             }
             self.dirty.pop_front();
         }
+        None
+    }
+
+    /// The next event of one connection, if it was given something. Its packets are put aside for
+    /// [`transmit`](Self::transmit).
+    pub(crate) fn event_of(&mut self, now: Instant, id: LinkId) -> Option<(Role, Event)> {
+        let entry = self.entries.get_mut(&id).filter(|entry| entry.dirty)?;
+        loop {
+            if !entry.ticked {
+                entry.link.tick(now);
+                entry.ticked = true;
+            }
+            while let Some(step) = entry.link.poll() {
+                match step {
+                    Step::Transmit(transmit) => self.transmits.push_back(transmit),
+                    Step::Event(event) => return Some((entry.role, event)),
+                }
+                // str0m's pacer hears the time after each packet that it lets go.
+                entry.ticked = false;
+            }
+            if entry.ticked || entry.link.deadline.is_none_or(|deadline| deadline > now) {
+                break;
+            }
+        }
+        entry.dirty = false;
+        self.queue(id);
         None
     }
 

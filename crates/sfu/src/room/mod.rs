@@ -157,38 +157,37 @@ impl Room {
             }
             Incoming::Error { request_id: None, .. } | Incoming::Unknown => {}
         }
-        self.settle(now);
     }
 
-    /// Takes a packet. `source` is where it came from.
+    /// Takes a packet. `source` is where it came from. Several may be handed in before the room is polled: those whom
+    /// they are forwarded to are served together then, which costs less than one by one.
     pub fn handle_packet(&mut self, now: Instant, proto: Protocol, source: SocketAddr, bytes: &[u8]) {
         self.counters.packets_in += 1;
         self.counters.bytes_in += bytes.len() as u64;
         let Some(destination) = self.settings.addresses.first().copied() else { return };
         // A packet is anybody's: not even its reading may end the process.
         let read = || Receive::new(proto, source, destination, bytes).ok();
-        let taken = match catch_unwind(AssertUnwindSafe(read)).ok().flatten() {
-            Some(packet) => self.links.receive(now, packet).is_some(),
-            None => false,
-        };
-        if !taken {
+        let packet = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
+        let Some(link) = packet.and_then(|packet| self.links.receive(now, packet)) else {
             self.counters.strays += 1;
+            return;
+        };
+        // A connection that is given a second packet before it was heard out loses the first.
+        while let Some((role, event)) = self.links.event_of(now, link) {
+            self.on_event(now, link, role, event);
         }
-        self.settle(now);
     }
 
     /// Tells the time.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.links.tick(now);
-        self.settle(now);
         if now.saturating_duration_since(self.swept) >= self.pace() {
             self.swept = now;
             self.watch(now);
-            self.settle(now);
         }
     }
 
-    /// When the time is to be told next, at the latest.
+    /// When the time is to be told next, at the latest. To be asked after [`poll`](Self::poll) has answered nothing.
     pub fn next_timeout(&mut self) -> Instant {
         let sweep = self.swept + self.pace();
         self.links.deadline().map_or(sweep, |deadline| deadline.min(sweep))
@@ -200,7 +199,12 @@ impl Room {
 
     /// What is to be done next, until it answers nothing.
     pub fn poll(&mut self, now: Instant) -> Option<Output> {
-        if let Some(transmit) = self.poll_transmit() {
+        while let Some((link, role, event)) = self.links.event(now) {
+            self.on_event(now, link, role, event);
+        }
+        if let Some(transmit) = self.links.transmit() {
+            self.counters.packets_out += 1;
+            self.counters.bytes_out += transmit.contents.len() as u64;
             return Some(Output::Transmit(transmit));
         }
         if let Some(signal) = self.outbox.poll(now) {
@@ -210,26 +214,16 @@ impl Room {
         self.life.exit().map(Output::Exit)
     }
 
-    /// The next packet to send: what [`poll`](Self::poll) answers first.
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        let transmit = self.links.transmit()?;
-        self.counters.packets_out += 1;
-        self.counters.bytes_out += transmit.contents.len() as u64;
-        Some(transmit)
-    }
-
     /// The process has been asked to end: the room is left first.
     pub fn leave(&mut self, now: Instant) {
         self.life.leave(now, &mut self.outbox);
     }
 
-    /// Lets every connection that was given something say what it has to.
-    fn settle(&mut self, now: Instant) {
-        while let Some((link, role, event)) = self.links.event() {
-            match role {
-                Role::Producer(peer) => self.on_producer(now, link, peer, event),
-                Role::Consumer(receiver, source) => self.on_consumer(now, (receiver, source), event),
-            }
+    /// Takes what a connection has to say.
+    fn on_event(&mut self, now: Instant, link: LinkId, role: Role, event: Event) {
+        match role {
+            Role::Producer(peer) => self.on_producer(now, link, peer, event),
+            Role::Consumer(receiver, source) => self.on_consumer(now, (receiver, source), event),
         }
     }
 

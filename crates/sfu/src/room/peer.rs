@@ -68,6 +68,11 @@ impl Peer {
         self.producer.as_ref().is_some_and(|producer| producer.up)
     }
 
+    /// Whether it has had no producer connection before its present one.
+    pub(crate) fn is_new(&self) -> bool {
+        self.fingerprints.is_empty()
+    }
+
     /// Whether an offer is of a producer connection that this peer has had before its present one.
     pub(crate) fn has_left(&self, fingerprint: &str) -> bool {
         self.fingerprints.iter().any(|past| past == fingerprint)

@@ -58,6 +58,15 @@ fn two_people_join_in_the_same_instant() {
 }
 
 #[test]
+fn a_newcomer_is_offered_what_the_others_send_before_its_own_connection_is_up() {
+    let mut world = call(&["anna"]);
+    let ben = Client::new("ben", world.now);
+    world.dead.push(ben.producer.address);
+    world.enter(ben);
+    world.until("ben gets anna", 5, |world| receives(world, "ben", "anna"));
+}
+
+#[test]
 fn a_late_joiner_can_decode_a_call_that_has_gone_on_for_long() {
     let mut world = World::new();
     world.join("anna");
