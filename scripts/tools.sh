@@ -13,6 +13,7 @@ version_of() {
     cargo-deny) echo 0.20.2 ;;
     cargo-machete) echo 0.9.2 ;;
     cargo-fuzz) echo 0.13.2 ;;
+    wrtc) echo 0.10.0 ;; # libwebrtc for Node, which `make bench` measures ours against
     *) echo "scripts/tools.sh: unknown tool $1" >&2 && return 1 ;;
     esac
 }
@@ -31,6 +32,11 @@ from_crates_io() {
     cargo install --quiet --locked --root "$3" "$1@$2"
 }
 
+from_npm() {
+    echo "Installing $1 $2 into $3 (once, half a minute)."
+    npm install --prefix "$3" --no-audit --no-fund --loglevel=error "$1@$2"
+}
+
 for tool in "$@"; do
     version=$(version_of "$tool")
     folder=.tools/$tool
@@ -40,6 +46,7 @@ for tool in "$@"; do
     rm -rf "$folder"
     case "$tool" in
     cargo-deny | cargo-machete | cargo-fuzz) from_crates_io "$tool" "$version" "$folder" ;;
+    wrtc) from_npm "@roamhq/wrtc" "$version" "$folder" ;;
     *) from_pypi "$tool" "$version" "$folder" ;;
     esac
     echo "$stamp" >"$folder/installed"

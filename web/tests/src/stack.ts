@@ -96,6 +96,20 @@ export class Stack {
     return (await this.state()).tasks.filter((task) => task.status === "RUNNING");
   }
 
+  /** The room of `path`, for a client that does not look for one itself. Makes one when there is none. */
+  async room(path: string): Promise<string> {
+    const { httpUrl } = this.urls;
+    const found = await fetch(`${httpUrl}/getRoomId?urlPath=${encodeURIComponent(path)}`);
+    if (found.ok) return (await found.json()).roomId;
+    await fetch(`${httpUrl}/createRoom`, { method: "POST" });
+    return until("a room is free", async () => {
+      const body = JSON.stringify({ urlPath: path });
+      const headers = { "content-type": "application/json" };
+      const claimed = await fetch(`${httpUrl}/claimRoom`, { method: "PATCH", headers, body });
+      return claimed.ok ? (await claimed.json()).roomId : undefined;
+    });
+  }
+
   async fault(fault: object): Promise<void> {
     const response = await fetch(`${this.urls.adminUrl}/faults`, {
       method: "POST",

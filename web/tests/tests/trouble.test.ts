@@ -40,7 +40,9 @@ describe("signaling in trouble", () => {
     await until("media has stopped", async () => (await framesEachSecond(ann, "Bob", 1))[0] === 0);
     const room = await ann.page.evaluate(() => window.arbiter.roomId);
     await until("another room", () => ann.page.evaluate((room) => window.arbiter.roomId !== room, room));
+    const free = Date.now();
     await Promise.all([ann.seesAndHears("Bob", 10), bob.seesAndHears("Ann", 10)]);
+    expect(Date.now() - free, "milliseconds from the new room to the call").toBeLessThan(10_000);
   });
 });
 
