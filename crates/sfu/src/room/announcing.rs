@@ -41,7 +41,7 @@ impl Room {
     }
 
     /// Everybody but one.
-    fn others(&self, key: PeerKey) -> Vec<PeerKey> {
+    pub(super) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
         self.peers.keys().copied().filter(|other| *other != key).collect()
     }
 

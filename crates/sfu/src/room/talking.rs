@@ -110,24 +110,34 @@ impl Room {
             Presence::Gone => "gone",
         };
         message.insert("presence".into(), word.into());
-        self.tell_others(key, Channel::Features, &Value::Object(message).to_string());
+        let text = Value::Object(message).to_string();
+        if presence != Presence::Gone {
+            return self.tell_others(key, Channel::Features, &text);
+        }
+        // A newcomer may have been offered its media already, and nothing else will say that it is gone.
+        for other in self.others(key) {
+            self.put(other, Channel::Features, text.clone());
+        }
     }
 
     fn tell_others(&mut self, key: PeerKey, channel: Channel, text: &str) {
-        let others: Vec<PeerKey> = self.peers.keys().copied().filter(|other| *other != key).collect();
-        for other in others {
+        for other in self.others(key) {
             self.tell(other, channel, text.to_owned());
         }
     }
 
-    /// Puts a message into a peer's queue, and sends what its channels take.
+    /// Tells a peer something. Until its channel is open it is told nothing: it is brought up to date then.
     fn tell(&mut self, key: PeerKey, channel: Channel, text: String) {
+        let producer = self.peers.get(&key).and_then(|peer| peer.producer.as_ref());
+        if producer.is_some_and(|producer| producer.channels.open) {
+            self.put(key, channel, text);
+        }
+    }
+
+    /// Puts a message into a peer's queue, and sends what its channels take.
+    fn put(&mut self, key: PeerKey, channel: Channel, text: String) {
         let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return };
         let channels = &mut producer.channels;
-        // Until its channel is open a peer is told nothing: it is brought up to date then.
-        if !channels.open {
-            return;
-        }
         let id = match channel {
             Channel::Chat => channels.chat,
             Channel::Features => channels.features,

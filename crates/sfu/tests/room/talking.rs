@@ -124,6 +124,18 @@ fn lost_here_and_gone_are_told() {
 }
 
 #[test]
+fn a_newcomer_hears_who_went_after_it_was_offered_its_media() {
+    let mut world = call(&["anna", "ben"]);
+    let cleo = Client::new("cleo", world.now);
+    world.enter(cleo);
+    world.until("anna is offered", 5, |world| world.client("cleo").receivers.contains_key("anna"));
+    assert!(!world.client("cleo").open);
+    world.clients.remove("anna");
+    world.disconnect("anna", "anna-1", "left");
+    world.until("cleo hears", 5, |world| last(world, "cleo", "anna")["presence"] == "gone");
+}
+
+#[test]
 fn a_lost_peer_is_kept_for_the_grace_and_no_longer() {
     let mut world = call(&["anna", "ben"]);
     world.disconnect("anna", "anna-1", "lost");
