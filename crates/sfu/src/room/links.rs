@@ -214,10 +214,11 @@ impl Links {
                     Step::Transmit(transmit) => self.transmits.push_back(transmit),
                     Step::Event(event) => return Some((entry.role, event)),
                 }
-                // str0m's pacer hears the time after each packet that it lets go.
+                // str0m's pacer lets one packet go each time that it hears the time, be it the same, and else asks to
+                // hear it a microsecond later.
                 entry.ticked = false;
             }
-            if entry.ticked || entry.link.deadline.is_none_or(|deadline| deadline > now) {
+            if entry.ticked {
                 break;
             }
         }

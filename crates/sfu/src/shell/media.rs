@@ -8,11 +8,12 @@ use str0m::net::{Protocol, Transmit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
+use tokio::task::yield_now;
 
 use super::tcp::Streams;
 use crate::room::Room;
 
-/// Packets that are read in a row, before any is sent on.
+/// Packets that are read in a row, before any is sent on and everything else in the process has its turn.
 const BATCH: usize = 64;
 /// The largest datagram: more than any network carries.
 const DATAGRAM: usize = 2_048;
@@ -26,6 +27,8 @@ pub(super) struct Media {
     buffer: Box<[u8; DATAGRAM]>,
     /// Packets of the streams, which were awaited and are yet to be handled.
     frame: Option<(SocketAddr, Vec<u8>)>,
+    /// The last packets that were read may not have been all that have come.
+    more: bool,
 }
 
 impl Media {
@@ -47,7 +50,7 @@ impl Media {
         udp.set_nonblocking(true).map_err(failed)?;
         let udp = watched(udp).map_err(failed)?;
         let buffer = Box::new([0; DATAGRAM]);
-        Ok(Self { udp, streams: Streams::listen(tcp), local, buffer, frame: None })
+        Ok(Self { udp, streams: Streams::listen(tcp), local, buffer, frame: None, more: false })
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -72,6 +75,11 @@ impl Media {
         if self.frame.is_some() {
             return;
         }
+        // Readiness that is there already costs no turn: without this a flood of packets would keep the gateway's
+        // task, the streams' and the signals of the process from running, for as long as it lasts.
+        if std::mem::take(&mut self.more) {
+            yield_now().await;
+        }
         tokio::select! {
             _ = self.udp.readable() => {}
             frame = self.streams.next() => self.frame = Some(frame),
@@ -83,10 +91,14 @@ impl Media {
         if let Some((source, bytes)) = self.frame.take() {
             room.handle_packet(Instant::now(), Protocol::Tcp, source, &bytes);
         }
+        self.more = true;
         for _ in 0..BATCH {
             let buffer = self.buffer.as_mut_slice();
             let received = self.udp.try_io(Interest::READABLE, |udp| udp.recv_from(buffer));
-            let Ok((length, source)) = received else { break };
+            let Ok((length, source)) = received else {
+                self.more = false;
+                break;
+            };
             if let Some(bytes) = self.buffer.get(..length) {
                 room.handle_packet(Instant::now(), Protocol::Udp, source, bytes);
             }
@@ -110,4 +122,44 @@ impl Media {
 )]
 fn watched(udp: UdpSocket) -> io::Result<AsyncFd<UdpSocket>> {
     AsyncFd::with_interest(udp, Interest::READABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::room::Settings;
+
+    #[tokio::test]
+    async fn packets_that_never_end_leave_the_rest_of_the_process_its_turns() {
+        let mut media = Media::bind("127.0.0.1".parse().unwrap(), 0).await.unwrap();
+        let settings = Settings::new("room".to_owned().try_into().unwrap(), vec![media.local]);
+        let mut room = Room::new(settings, Instant::now());
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..=2 * BATCH {
+            stranger.send_to(&[0; 20], media.local).unwrap();
+        }
+        let turns = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&turns);
+        let local = tokio::task::LocalSet::new();
+        local.spawn_local(async move {
+            for turn in 1..1_000 {
+                counted.set(turn);
+                yield_now().await;
+            }
+        });
+        local
+            .run_until(async {
+                for read in [BATCH, 2 * BATCH, 2 * BATCH + 1] {
+                    let before = turns.get();
+                    media.ready().await;
+                    assert!(turns.get() > before, "before packet {read}");
+                    media.receive(&mut room);
+                    assert_eq!(room.counters().packets_in, read as u64);
+                }
+            })
+            .await;
+    }
 }

@@ -55,9 +55,17 @@ pub async fn main() -> ExitCode {
 /// # Errors
 /// A sentence, when there is nothing to be done.
 async fn run(environment: Environment) -> Result<(), String> {
+    // First: a container's first process does not even end by a signal that it has not asked for.
+    let failed = |error: std::io::Error| format!("signals cannot be awaited: {error}");
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     let tls = tls::config()?;
     let mut media = Media::bind(address::bound(&environment), environment.port).await?;
-    let addresses = address::advertised(&environment, &media, Arc::clone(&tls)).await?;
+    let addresses = tokio::select! {
+        addresses = address::advertised(&environment, &media, Arc::clone(&tls)) => addresses?,
+        _ = terminated.recv() => return Ok(()),
+        _ = interrupted.recv() => return Ok(()),
+    };
     let mut asked = metrics::serve(environment.metrics_port).await?;
     let settings = Settings {
         room_idle: environment.room_idle,
@@ -72,9 +80,6 @@ async fn run(environment: Environment) -> Result<(), String> {
     let (incoming, mut from_gateway) = mpsc::channel(256);
     let gateway = gateway::Gateway::new(&environment, tls, incoming, outgoing);
     let gateway = tokio::spawn(gateway.run());
-    let failed = |error: std::io::Error| format!("signals cannot be awaited: {error}");
-    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     tracing::info!(room.id = %environment.room, port = media.port(), "the SFU has started");
     let mut minute =
         tokio::time::interval_at(tokio::time::Instant::now() + metrics::INTERVAL, metrics::INTERVAL);
@@ -84,14 +89,16 @@ async fn run(environment: Environment) -> Result<(), String> {
         if let Some(exit) = act(&mut room, &mut media, &to_gateway) {
             break exit;
         }
-        // Before anything else: packets that never end must not keep the time from being told.
-        let timeout = room.next_timeout();
+        // Before anything else, for packets that never end must not keep the time from being told; and once, for a room
+        // that always has something due must not keep anything else from being heard.
         let now = Instant::now();
-        if timeout <= now {
+        if room.next_timeout() <= now {
             room.handle_timeout(now);
-            continue;
+            if let Some(exit) = act(&mut room, &mut media, &to_gateway) {
+                break exit;
+            }
         }
-        let timeout = tokio::time::Instant::from_std(timeout + SLACK);
+        let timeout = tokio::time::Instant::from_std(room.next_timeout() + SLACK);
         if sleep.deadline() != timeout {
             sleep.as_mut().reset(timeout);
         }

@@ -59,7 +59,7 @@ fn two_people_join_in_the_same_instant() {
 
 #[test]
 fn a_newcomer_is_offered_what_the_others_send_before_its_own_connection_is_up() {
-    let mut world = call(&["anna"]);
+    let mut world = call(&["anna", "cleo"]);
     let ben = Client::new("ben", world.now);
     world.dead.push(ben.producer.address);
     world.enter(ben);

@@ -23,6 +23,43 @@ fn losses_are_repaired() {
 }
 
 #[test]
+fn packets_that_come_together_are_all_passed_on() {
+    let mut world = call(&["anna", "ben", "cleo"]);
+    world.together = true;
+    // Frames of several packets each, in both directions, and what receivers report of them.
+    for id in ["anna", "ben", "cleo"] {
+        world.client(id).sources[1].encodings[0].size = 5_000;
+    }
+    let (start, sent) = (world.now, world.room.counters().packets_in);
+    world.seconds(5);
+    assert!(world.room.counters().packets_in - sent > 1_000);
+    for (who, of) in [("anna", "ben"), ("ben", "anna"), ("ben", "cleo"), ("cleo", "ben")] {
+        let receiver = &world.client(who).receivers[of];
+        for got in [receiver.audio(), receiver.video()] {
+            let seqs: Vec<u64> = got.iter().filter(|got| got.at > start).map(|got| got.seq).collect();
+            assert!(seqs.len() > 100, "{}", seqs.len());
+            assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1), "{who} has all of {of}, in order");
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_several_packets_is_passed_on_at_once() {
+    let mut world = call(&["anna", "ben"]);
+    world.client("anna").sources[1].encodings[0].size = 3_000;
+    world.seconds(2);
+    let start = world.now;
+    world.seconds(2);
+    let video = world.client("ben").receivers["anna"].video();
+    let mut frames = std::collections::BTreeMap::<u32, Vec<_>>::new();
+    for got in video.iter().filter(|got| got.at > start) {
+        frames.entry(got.time).or_default().push(got.at);
+    }
+    let whole = frames.values().filter(|times| times.len() == 4 && times[0] == times[3]).count();
+    assert!(whole > 30 && whole * 10 > frames.len() * 9, "{whole} of {}", frames.len());
+}
+
+#[test]
 fn everybody_gets_everybody_in_a_room_of_six_with_losses() {
     let mut world = World::new();
     world.loss = 20;

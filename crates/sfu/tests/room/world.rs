@@ -52,6 +52,8 @@ pub(crate) struct World {
     /// Whether the room's messages get through at all.
     pub(crate) delivers: bool,
     pub(crate) latency: Duration,
+    /// Packets that come at the same time are handed in before the room is asked what it has to say.
+    pub(crate) together: bool,
     /// The bits a second that each address takes; the rest queues, and is lost beyond 200 ms.
     pub(crate) bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
     travelling: Vec<Travelling<Parcel>>,
@@ -85,6 +87,7 @@ impl World {
             refusals: vec![],
             delivers: true,
             latency: Duration::from_millis(10),
+            together: false,
             bottleneck: BTreeMap::new(),
             travelling: vec![],
             order: 0,
@@ -157,8 +160,11 @@ impl World {
         while self.travelling.first().is_some_and(|first| first.due <= now) {
             let first = self.travelling.remove(0);
             self.deliver(first.what);
-            self.collect();
+            if !self.together {
+                self.collect();
+            }
         }
+        self.collect();
         while self.exit.is_none() && self.room.next_timeout() <= now {
             self.room.handle_timeout(now);
             self.collect();

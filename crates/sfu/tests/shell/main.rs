@@ -146,6 +146,18 @@ async fn a_gateway_that_is_not_there_is_waited_for_and_then_the_end() {
 }
 
 #[tokio::test]
+async fn it_ends_when_asked_to_while_it_still_looks_for_its_address() {
+    let gateway = Gateway::start().await;
+    let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let config = format!("{{\"iceServers\":[{{\"urls\":\"stun:{}\"}}]}}", silent.local_addr().unwrap());
+    let looks = [("PUBLIC_IP", ""), ("BIND_IP", "127.0.0.1"), ("RTC_CONFIG", config.as_str())];
+    let mut sfu = Sfu::start(&gateway, &looks);
+    silent.recv_from(&mut [0; 64]).await.unwrap();
+    sfu.terminate();
+    assert_eq!(sfu.ended().await, Some(0));
+}
+
+#[tokio::test]
 async fn a_wrong_environment_is_one_sentence() {
     let gateway = Gateway::start().await;
     let cases = [
