@@ -68,8 +68,11 @@ echo "Building $image (minutes, the first time)."
 if [ "$engine" = docker ]; then
     docker buildx build --platform "$platform" --provenance=false --file infra/sfu.Dockerfile --tag "$image" --push .
 else
-    podman build --platform "$platform" --file infra/sfu.Dockerfile \
-        --ignorefile infra/sfu.Dockerfile.dockerignore --tag "$image" .
+    # Its own format has no health check. And not every version fills in BUILDPLATFORM: without it, it takes the
+    # compiler of the image's CPU.
+    podman build --format docker --platform "$platform" \
+        --build-arg "BUILDPLATFORM=$(podman info --format '{{.Host.OS}}/{{.Host.Arch}}')" \
+        --file infra/sfu.Dockerfile --ignorefile infra/sfu.Dockerfile.dockerignore --tag "$image" .
     podman push "$image"
 fi
 
