@@ -1,5 +1,5 @@
 import type { Room } from "@arbiter/client";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { until } from "./until";
 
 declare global {
@@ -27,26 +27,35 @@ export interface Received {
   frozen: number;
 }
 
+/** What every library that drives browsers can do with a page. */
+export interface Tab {
+  evaluate<Result>(script: () => Result | Promise<Result>): Promise<Result>;
+  evaluate<Result, Argument>(
+    script: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result>;
+  close(): Promise<void>;
+}
+
 /** A person in a tab of a real browser. */
-export class Person {
+export class Person<Driven extends Tab = Page> {
   /** What went wrong in the page: nothing should. */
   readonly errors: string[] = [];
 
-  private constructor(
+  /** `context`: what is closed after the page. */
+  constructor(
     readonly name: string,
-    readonly page: Page,
-    private readonly context: BrowserContext,
-  ) {
-    page.on("pageerror", (error) => this.errors.push(error.message));
-  }
+    readonly page: Driven,
+    private readonly context: { close(): Promise<void> },
+  ) {}
 
   /** Opens `url`, whose page joins by itself. */
   static async open(browser: Browser, name: string, url: string, script?: string): Promise<Person> {
     const context = await browser.newContext({ permissions: ["camera", "microphone"] });
     const page = await context.newPage();
     const person = new Person(name, page, context);
-    await page.addInitScript(recordConnections);
-    await page.addInitScript(captureSmall);
+    page.on("pageerror", (error) => person.errors.push(error.message));
+    for (const prepare of PREPARATIONS) await page.addInitScript(prepare);
     if (script) await page.addInitScript(script);
     await page.goto(url);
     return person;
@@ -123,7 +132,7 @@ export class Person {
 
   /** Goes as a person goes: by closing the tab. */
   async close(): Promise<void> {
-    await this.page.close({ runBeforeUnload: false });
+    await this.page.close();
     await this.context.close();
   }
 }
@@ -153,3 +162,6 @@ function captureSmall() {
     return getUserMedia(wanted?.video ? { ...wanted, video } : wanted);
   };
 }
+
+/** What runs in a page before everything else. */
+export const PREPARATIONS = [recordConnections, captureSmall];

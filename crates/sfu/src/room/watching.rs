@@ -49,10 +49,13 @@ impl Room {
         let grace =
             peer.lost.is_some_and(|lost| now.saturating_duration_since(lost) >= self.settings.peer_grace);
         let link = peer.producer.as_ref().and_then(|producer| self.links.get(producer.link));
+        // Firefox closes a page's socket before the page can say that it leaves: what is heard is the end of its
+        // connection (DTLS `close_notify`).
+        let hung_up = peer.lost.is_some() && link.is_some_and(|link| !link.lives());
         let up = peer.is_up();
         let silent = link.is_none_or(|link| now.saturating_duration_since(link.heard) >= DEAD);
         let never = !up && now.saturating_duration_since(peer.born) >= NEVER_UP;
-        grace || never || (up && silent)
+        grace || hung_up || never || (up && silent)
     }
 
     fn watch_voice(&mut self, now: Instant, key: PeerKey) {

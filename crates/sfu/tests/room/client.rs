@@ -257,6 +257,11 @@ impl Client {
         }
     }
 
+    /// Closes its producer connection, as a page does that is left.
+    pub(crate) fn hang_up(&mut self) {
+        self.producer.rtc.close().unwrap();
+    }
+
     /// Where all its packets come from.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let receivers = self.receivers.values().map(|receiver| receiver.connection.address);

@@ -162,3 +162,14 @@ fn a_repeated_offer_over_a_new_socket_says_that_its_sender_is_back() {
     world.seconds(20);
     assert_eq!(world.room.census().peers, 2);
 }
+
+#[test]
+fn a_peer_that_closed_its_connection_goes_at_once_when_its_signaling_is_lost() {
+    let mut world = call(&["anna", "ben"]);
+    world.client("anna").hang_up();
+    world.seconds(2);
+    assert_eq!(world.room.census().peers, 2, "it may be about to offer another");
+    world.disconnect("anna", "anna-1", "lost");
+    world.pass(Duration::from_millis(300));
+    assert_eq!(world.room.census().peers, 1);
+}
