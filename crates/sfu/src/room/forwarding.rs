@@ -165,10 +165,12 @@ impl Room {
                 link.with(|rtc| rtc.bwe().set_bitrate(Bitrate::bps(asked.0), Bitrate::bps(asked.1)));
             }
         }
+        // One that comes before the connection is up is lost, and keeps the next one from being asked for.
+        let connected = self.links.get(consumer.link).is_some_and(|link| link.connected);
         if let Some(peer) = self.peers.get_mut(&receiver) {
             peer.consumers.insert(source, consumer);
         }
-        for (track, layer) in switched {
+        for (track, layer) in switched.into_iter().filter(|_| connected) {
             self.want_key_frame(now, source, track, layer);
         }
     }

@@ -123,3 +123,23 @@ fn a_switch_that_was_taken_back_does_not_happen() {
     world.seconds(1);
     assert_eq!(best(&mut world), sent);
 }
+
+#[test]
+fn no_key_frame_is_asked_for_before_the_receiver_can_have_it() {
+    let mut world = World::new();
+    // A connection comes up over several round trips.
+    world.latency = Duration::from_millis(40);
+    let mut anna = Client::new("anna", world.now);
+    anna.camera(&[Some("l"), Some("m"), Some("h")]);
+    world.enter(anna);
+    world.seconds(2);
+    let asked = |world: &mut World| -> usize {
+        world.client("anna").sources[0].encodings.iter().map(|encoding| encoding.requests.len()).sum()
+    };
+    let before = asked(&mut world);
+    world.join("ben");
+    world.until("ben sees anna", 5, |world| {
+        world.client("ben").receivers.get("anna").is_some_and(|anna| !anna.video().is_empty())
+    });
+    assert_eq!(asked(&mut world) - before, 1);
+}
