@@ -13,7 +13,8 @@ const MARKS = [
   "<!-- calls: begin. `make bench` writes everything from here to the end mark. -->",
   "<!-- calls: end -->",
 ] as const;
-const report: string[] = [];
+/** The tables of this run, by their titles. */
+const report = new Map<string, string>();
 
 /** Adds a table, with a sentence above it, to what `publish` writes. */
 export function table(title: string, sentence: string, head: string[], rows: (string | number)[][]): void {
@@ -23,23 +24,27 @@ export function table(title: string, sentence: string, head: string[], rows: (st
     line(head.map((_, column) => (column === 0 ? "---" : "--:"))),
     ...rows.map(line),
   ];
-  report.push(`### ${title}\n\n${sentence}\n\n${lines.join("\n")}\n`);
-  process.stdout.write(`\n${report.at(-1)}`);
+  const day = new Date().toISOString().slice(0, 10);
+  const text = `### ${title}\n\n${sentence} Measured ${day}.\n\n${lines.join("\n")}\n`;
+  report.set(title, text);
+  process.stdout.write(`\n${text}`);
 }
 
-/** Writes the tables into docs/BENCHMARKS.md, in place of those that are there. */
+/** Writes the tables into docs/BENCHMARKS.md, each in place of the one with its title; those that this run did not make stay. */
 export async function publish(): Promise<void> {
   const file = resolve(import.meta.dirname, "../../../docs/BENCHMARKS.md");
   const text = await readFile(file, "utf8");
   const [begin, end] = [text.indexOf(MARKS[0]), text.indexOf(MARKS[1])];
   if (begin < 0 || end < begin) throw new Error(`${file} has lost its marks for calls`);
-  const day = new Date().toISOString().slice(0, 10);
-  const measured = `Measured ${day} on ${cpus().length} cores (${cpus()[0]?.model.trim()}), release profile, Chromium with its fake camera.`;
-  const tables = [measured, ...report]
-    .join("\n\n")
-    .replaceAll(/\n{3,}/g, "\n\n")
-    .trim();
-  await writeFile(file, `${text.slice(0, begin)}${MARKS[0]}\n\n${tables}\n\n${text.slice(end)}`);
+  const known = text
+    .slice(begin, end)
+    .split(/^(?=### )/m)
+    .slice(1);
+  const tables = new Map(known.map((one) => [one.slice(4, one.indexOf("\n")), one]));
+  for (const [title, one] of report) tables.set(title, one);
+  const machine = `On ${cpus().length} cores (${cpus()[0]?.model.trim()}), release profile, Chromium with its fake camera.`;
+  const block = [MARKS[0], machine, ...tables.values()].map((one) => one.trim()).join("\n\n");
+  await writeFile(file, `${text.slice(0, begin)}${block}\n\n${text.slice(end)}`);
 }
 
 /** What a process uses over `seconds`: percent of a core, and its resident memory at the end in MB. */
