@@ -201,7 +201,7 @@ test("what an SFU uses", { timeout: 1_200_000 }, async () => {
   await reencoding.stop();
   table(
     "The SFU",
-    "Over 15 seconds, 10 seconds after every picture is there. Clients of the original send one size of their picture, ours up to three. The re-encoding SFU (`web/tests/bench/reencoding.cjs`) is one of the original's kind: libwebrtc in Node, which decodes and encodes each picture anew for each receiver. Earlier measurements of the original itself, on another day: 17 to 23 % and 92 to 105 MB with two; 51 % and 189 MB with five; 436 MB with ten, where nothing decodes.",
+    "Over 15 seconds, 10 seconds after every picture is there. Clients of the original send one size of their picture, ours up to three. The re-encoding SFU (`web/tests/bench/reencoding.cjs`) is one of the original's kind: libwebrtc in Node, which decodes and encodes each picture anew for each receiver. Earlier measurements of the original itself, on another day: 17 to 23 % and 92 to 105 MB with two; 51 % and 189 MB with five; 436 MB with ten, where nothing decodes. Where not every stream decodes an SFU was starved of the machine's cores, and its figure is too low.",
     ["Call", "SFU", "% of a core", "times less", "MB", "streams that decode"],
     rows,
   );
