@@ -40,11 +40,6 @@ impl Room {
         }
     }
 
-    /// Everybody but one.
-    pub(super) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
-        self.peers.keys().copied().filter(|other| *other != key).collect()
-    }
-
     /// A producer that is up sends other tracks than before.
     pub(super) fn tracks_changed(&mut self, now: Instant, key: PeerKey) {
         for other in self.others(key) {

@@ -165,7 +165,7 @@ impl Room {
                 link.with(|rtc| rtc.bwe().set_bitrate(Bitrate::bps(asked.0), Bitrate::bps(asked.1)));
             }
         }
-        // One that comes before the connection is up is lost, and keeps the next one from being asked for.
+        // A key frame that comes before the connection is up is lost, and keeps the next one from being asked for.
         let connected = self.links.get(consumer.link).is_some_and(|link| link.connected);
         if let Some(peer) = self.peers.get_mut(&receiver) {
             peer.consumers.insert(source, consumer);

@@ -255,6 +255,11 @@ impl Room {
         Some((key, self.peers.get_mut(&key)?))
     }
 
+    /// Everybody but one.
+    fn others(&self, key: PeerKey) -> Vec<PeerKey> {
+        self.peers.keys().copied().filter(|other| *other != key).collect()
+    }
+
     fn take_disconnect(&mut self, now: Instant, id: &PeerId, connection: Option<String>, reason: Reason) {
         let Some((key, peer)) = self.peer(id) else {
             if reason == Reason::Left {
