@@ -22,7 +22,7 @@ export SAM_CLI_TELEMETRY := 0
 export RUSTDOCFLAGS := -D warnings
 
 # $(call first,FILE,SENTENCE): says the sentence when FILE is not there, so that a long wait is expected.
-first = @test -e $(1) || echo "$(2)"
+first = @test -e $(1) || echo "$(2)" >&2
 
 ##@ On this machine
 
@@ -53,6 +53,10 @@ watch: gateway ## Serve the functions for `cargo lambda invoke`, beside a runnin
 
 token: needs-PATH_NAME gateway ## Mint a token for a running `make run`. PATH_NAME=… [PEER=… ROLE=…]
 	@$(DEBUG)/arbiter-local token --path "$(PATH_NAME)" $(if $(PEER),--peer "$(PEER)") $(if $(ROLE),--role "$(ROLE)")
+
+project: gateway ## Make a project, or rotate the secret of API_KEY. [API_KEY=… RETIRE=yes PUBLIC_KEY=file.pem AWS=yes]
+	@$(DEBUG)/arbiter-project $(if $(API_KEY),--api-key "$(API_KEY)") $(if $(RETIRE),--retire "$(RETIRE)") \
+	  $(if $(PUBLIC_KEY),--public-key "$(PUBLIC_KEY)") $(if $(AWS),--aws "$(AWS)") --stack "$(STACK)"
 
 bench: web ## Measure functions, relays and calls, and write the tables of docs/BENCHMARKS.md
 	$(call first,$(or $(CARGO_TARGET_DIR),target)/release/arbiter-local,First optimised build: about 20 minutes on two cores.)
@@ -153,5 +157,5 @@ gateway:
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help image invoke lint-web logs policies run \
+.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help image invoke lint-web logs policies project run \
 	smoke templates test test-rust test-web token watch web

@@ -25,6 +25,9 @@ SOCKETS = (
     "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}"
     ":${SignalApi}/${StageName}/%s/@connections/*"
 )
+PROJECTS = (
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/project/*"
+)
 TASK_DEFINITION = (
     "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-sfu:*"
 )
@@ -94,6 +97,8 @@ def wanted_grants(calls):
         wanted.add(("secretsmanager:GetSecretValue", "TurnSecret", "HasTurn", None))
     if calls.get("secret"):
         wanted.add(("secretsmanager:GetSecretValue", "TokenSecret", "TokenMode", None))
+    if calls.get("projects"):
+        wanted.add(("secretsmanager:GetSecretValue", PROJECTS, None, None))
     if calls.get("runsTask"):
         cluster = "{'ArnEquals': {'ecs:cluster': {'Fn::GetAtt': ['Sfu', 'Outputs.Cluster']}}}"
         wanted.add(("ecs:RunTask", TASK_DEFINITION, None, cluster))
@@ -235,7 +240,7 @@ def check_apis(resources):
         if not all(s.get("ThrottlingRateLimit", 0) > 0 and s.get("ThrottlingBurstLimit", 0) > 0 for s in settings):
             complain(f"{name}: a route has no throttle")
     rooms = next(s for s in stages.values() if s["ApiId"] == {"Ref": "RoomsApi"})
-    for route in ("PUT /createRoom", "POST /createRoom", "PATCH /claimRoom"):
+    for route in ("PUT /createRoom", "POST /createRoom", "PATCH /claimRoom", "POST /session/create"):
         if route not in rooms.get("RouteSettings", {}):
             complain(f"RoomsApi: {route} costs money and has no throttle of its own")
 

@@ -12,11 +12,13 @@
     reason = "a harness ends its test as soon as something is not as it should be"
 )]
 
+pub mod project;
 pub mod recorded;
 pub mod room;
 pub mod socket;
 pub mod stack;
 
+pub use project::Project;
 pub use room::Room;
 pub use socket::Socket;
 pub use stack::Stack;

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use model::claims::{Claims, LEEWAY_SECONDS};
 use model::http::HttpError;
+use model::session::rest::RestError;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -49,6 +50,15 @@ pub enum Denied {
 }
 
 impl From<Denied> for HttpError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthorized => Self::Unauthorized,
+            Denied::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Denied> for RestError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Unauthorized => Self::Unauthorized,

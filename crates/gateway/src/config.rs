@@ -5,6 +5,7 @@ use std::env;
 use std::str::FromStr;
 use std::time::Duration;
 
+use model::session::Rate;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -29,6 +30,18 @@ pub fn number<T: FromStr>(name: &'static str) -> Result<T, Failure> {
     text(name)?.parse().map_err(|_| Failure::new(name, "the environment variable is no number in range"))
 }
 
+/// A variable that is `yes` or `no`.
+///
+/// # Errors
+/// Names the variable.
+pub fn flag(name: &'static str) -> Result<bool, Failure> {
+    match text(name)?.as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(Failure::new(name, "the environment variable must be yes or no")),
+    }
+}
+
 /// A variable that holds a list: comma-separated, blanks around an entry ignored.
 ///
 /// # Errors
@@ -43,6 +56,14 @@ pub fn list(name: &'static str) -> Result<Vec<String>, Failure> {
 /// Names the variable.
 pub fn sfu_grace() -> Result<Duration, Failure> {
     number("SFU_GRACE_SECONDS").map(Duration::from_secs)
+}
+
+/// `SIGNALS_PER_SECOND` and `SIGNAL_BURST`: how fast a connection may signal.
+///
+/// # Errors
+/// Names the variable.
+pub fn signal_rate() -> Result<Rate, Failure> {
+    Ok(Rate::new(number("SIGNALS_PER_SECOND")?, number("SIGNAL_BURST")?))
 }
 
 /// The `iceServers` of `RTC_CONFIG`, a JSON `RTCConfiguration`; they are passed on as they stand.

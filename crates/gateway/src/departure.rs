@@ -4,23 +4,19 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use futures::StreamExt as _;
-use futures::stream;
 use model::error::Error;
-use model::id::{ConnectionId, PeerId, RoomId};
+use model::id::RoomId;
 use model::item::Identity;
 use model::life::Life;
 use model::notice::{Departure, Notice};
 use model::outcome::{Departed, Left};
 
+use crate::announce::{Announcement, list};
 use crate::clock::Clock;
 use crate::config;
 use crate::failure::Failure;
 use crate::sockets::{Posted, Sockets};
-use crate::store::{Occupants, Store};
-
-/// How many posts of a fan-out are under way at once.
-const FAN_OUT: usize = 64;
+use crate::store::Store;
 
 /// What a departure needs.
 #[derive(Clone, Debug)]
@@ -33,21 +29,6 @@ pub struct Departures {
     pub sfu_grace: Duration,
     /// The time.
     pub clock: Clock,
-}
-
-/// Somebody in a room who can be posted to.
-struct Occupant {
-    life: Life,
-    identity: Identity,
-}
-
-/// A notice and whom it concerns.
-struct Announcement {
-    notice: Notice,
-    /// The peer that it is about, which is not told.
-    about: Option<PeerId>,
-    /// Whether the SFU is told as well.
-    to_sfu: bool,
 }
 
 impl Departures {
@@ -130,102 +111,32 @@ impl Departures {
         Ok(posted)
     }
 
-    /// Tells the members of a room that its SFU is back. That it is back stands, whether or not they could be told.
-    pub async fn sfu_returned(&self, room: &RoomId) {
-        let notice = Notice::SfuConnect { room_id: room.clone() };
-        let announcement = Announcement { notice, about: None, to_sfu: false };
-        if let Err(failure) = self.tell(room, vec![announcement]).await {
+    /// Tells the members of a room that it has its SFU, again or for the first time. That it is there stands, whether or not
+    /// they could be told.
+    pub async fn sfu_connected(&self, room: &RoomId) {
+        let announcement = Announcement::to_members(Notice::SfuConnect { room_id: room.clone() });
+        if let Err(failure) = self.tell(room, announcement).await {
             tracing::error!(room.id = %room, %failure, "Room not told");
         }
     }
 
     async fn announce(&self, life: &Life, identity: &Identity, reason: Departure) -> Result<(), Failure> {
-        self.tell(identity.room(), vec![self.announcement(&life.connection_id, identity, reason)]).await
+        self.tell(identity.room(), self.gone(life, identity, reason)).await
     }
 
-    fn announcement(&self, id: &ConnectionId, identity: &Identity, reason: Departure) -> Announcement {
-        match identity {
-            Identity::Client { peer_id, .. } => Announcement {
-                notice: Notice::ClientDisconnect {
-                    client_id: peer_id.clone(),
-                    connection_id: id.clone(),
-                    reason,
-                },
-                about: Some(peer_id.clone()),
-                to_sfu: true,
-            },
-            Identity::Sfu { room_id, .. } => {
-                let grace = match reason {
-                    Departure::Left => Duration::ZERO,
-                    Departure::Lost => self.sfu_grace,
-                };
-                let claim_after_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-                Announcement {
-                    notice: Notice::SfuDisconnect { room_id: room_id.clone(), claim_after_ms },
-                    about: None,
-                    to_sfu: false,
-                }
-            }
-        }
+    /// What a room is told of somebody who is gone.
+    pub(crate) fn gone(&self, life: &Life, identity: &Identity, reason: Departure) -> Announcement {
+        let grace = match reason {
+            Departure::Left | Departure::Forced => Duration::ZERO,
+            Departure::Lost => self.sfu_grace,
+        };
+        let claim_after_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        Announcement::gone(life, identity, reason, claim_after_ms)
     }
 
-    /// Posts to everybody whom the announcements concern, at most [`FAN_OUT`] at once: a receiver that is slow,
-    /// throttled or gone neither fails nor delays the others. Receivers that turn out to be gone are removed, and
-    /// announced in turn to those who are left; each round has fewer receivers than the one before.
-    async fn tell(&self, room: &RoomId, mut announcements: Vec<Announcement>) -> Result<(), Failure> {
-        let mut occupants = list(room, self.store.occupants(room, self.clock.now()).await?);
-        while let Some(announcement) = announcements.pop() {
-            let gone = self.tell_all(&occupants, &announcement).await;
-            for occupant in occupants.extract_if(.., |occupant| gone.contains(&occupant.life)) {
-                let connection_id = &occupant.life.connection_id;
-                match self.store.depart(&occupant.life, occupant.identity, self.clock.now()).await {
-                    Ok(Departed::Nothing) => {}
-                    Ok(Departed::Gone(identity)) => {
-                        announcements.push(self.announcement(connection_id, &identity, Departure::Lost));
-                    }
-                    Err(failure) => {
-                        tracing::error!(connection.id = %connection_id, %failure, "Place not freed");
-                    }
-                }
-            }
-        }
+    pub(crate) async fn tell(&self, room: &RoomId, announcement: Announcement) -> Result<(), Failure> {
+        let occupants = self.store.occupants(room, self.clock.now()).await?;
+        self.tell_all(room, list(room, occupants), vec![announcement]).await;
         Ok(())
     }
-
-    /// Posts one announcement; answers with the receivers that are gone.
-    async fn tell_all(&self, occupants: &[Occupant], announcement: &Announcement) -> Vec<Life> {
-        let text = announcement.notice.to_json();
-        let text = text.as_str();
-        let concerned = occupants.iter().filter(|occupant| match &occupant.identity {
-            Identity::Client { peer_id, .. } => announcement.about.as_ref() != Some(peer_id),
-            Identity::Sfu { .. } => announcement.to_sfu,
-        });
-        let posts = concerned.map(|occupant| async move {
-            match self.sockets.post(&occupant.life.connection_id, text).await {
-                Ok(Posted::Gone) => Some(occupant.life.clone()),
-                Ok(Posted::Delivered) => None,
-                Ok(posted @ (Posted::Busy | Posted::TooLarge)) => {
-                    tracing::warn!(connection.id = %occupant.life.connection_id, ?posted, "Notice not delivered");
-                    None
-                }
-                Err(failure) => {
-                    tracing::error!(connection.id = %occupant.life.connection_id, %failure, "Notice not delivered");
-                    None
-                }
-            }
-        });
-        stream::iter(posts).buffer_unordered(FAN_OUT).filter_map(async |gone| gone).collect().await
-    }
-}
-
-fn list(room: &RoomId, occupants: Occupants) -> Vec<Occupant> {
-    let members = occupants.members.into_iter().map(|(peer_id, member)| Occupant {
-        life: member.life,
-        identity: Identity::Client { peer_id, room_id: room.clone() },
-    });
-    let sfu = occupants.sfu.map(|sfu| Occupant {
-        identity: Identity::Sfu { room_id: room.clone(), slot: sfu.slot, features: sfu.features },
-        life: sfu.life,
-    });
-    members.chain(sfu).collect()
 }

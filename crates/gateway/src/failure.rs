@@ -2,6 +2,7 @@
 
 use model::error::Error;
 use model::http::HttpError;
+use model::session::rest::RestError;
 
 /// A call of ours, or our configuration, failed. Its text is for the log: it names the operation and AWS's error
 /// code, never an item, a payload or a header.
@@ -48,6 +49,12 @@ impl From<Failure> for Error {
 }
 
 impl From<Failure> for HttpError {
+    fn from(failure: Failure) -> Self {
+        Self::Internal(Box::new(failure))
+    }
+}
+
+impl From<Failure> for RestError {
     fn from(failure: Failure) -> Self {
         Self::Internal(Box::new(failure))
     }

@@ -19,13 +19,13 @@ use tokio::time::timeout;
 
 use crate::aws::dynamodb;
 use crate::aws::ecs::Tasks;
-use crate::aws::secrets::Secrets;
 use crate::events::{Event, Events, Kind, now_ms};
 use crate::faults::{Fault, FaultKind, Faults};
 use crate::http::api;
 use crate::lambda::{self, Lambda};
 use crate::launcher::Launcher;
 use crate::queues::{self, Queues};
+use crate::secrets::Secrets;
 use crate::template::parameters;
 use crate::template::stack::{HttpApi, Stack, Table, WebSocketApi};
 use crate::template::{Template, resources};
@@ -185,7 +185,7 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
     urls.localize(&mut stack);
     let file = options.folder.join("dynamodb.sqlite");
     let database = dynamodb::open((!options.in_memory).then_some(file.as_path()), &stack.tables)?;
-    let secrets = Secrets::open(&stack.secrets, &options.folder)?;
+    let secrets = Secrets::open(&stack.secrets, &options.folder, options.in_memory)?;
     let (journal, left) =
         if options.in_memory { (Journal::none(), Vec::new()) } else { Journal::open(&options.folder)? };
     let notes = notes(&stack, options);

@@ -16,6 +16,7 @@ mod lambda;
 mod launcher;
 mod queues;
 mod run;
+mod secrets;
 mod sync;
 mod template;
 mod terminal;

@@ -7,8 +7,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::aws::secrets;
 use crate::events::now_ms;
+use crate::secrets::file;
 
 /// What a token says.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ impl Claims {
 ///
 /// A sentence that says what is missing.
 pub(crate) fn mint(folder: &Path, name: Option<&str>, claims: &Claims) -> Result<String, String> {
-    let stored = secrets::stored(folder)?;
+    let stored = file::of_template(folder)?;
     // A secret of another kind, such as a TURN server's, holds no keys.
     let holds_keys = |text: &&String| serde_json::from_str::<Map<String, Json>>(text).is_ok();
     let mut with_keys = stored.values().filter(holds_keys);

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use crate::session::Otc;
+
 /// Why a request failed. What [`Error::message`] answers may be shown to anybody: it names fields and limits,
 /// never a value, a cause or somebody else's id.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,15 @@ pub enum Error {
     /// The room's SFU has lost its socket; it may come back.
     #[error("sfu unavailable")]
     SfuUnavailable,
+    /// The session has as many connections as it may have.
+    #[error("connection limit exceeded")]
+    ConnectionLimitExceeded,
+    /// The session is encrypted end to end, and the client did not say that it is ready for that.
+    #[error("encryption secret missing")]
+    EncryptionSecretMissing,
+    /// An error in a session, with the number that clients of its model know.
+    #[error("{0:?}: {1}")]
+    Numbered(Otc, #[source] Box<Error>),
     /// Our side failed. The cause is for the log only.
     #[error("internal error: {0}")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
@@ -84,7 +95,8 @@ impl Error {
             | Self::UnknownAction
             | Self::MissingType
             | Self::BadMessage { .. }
-            | Self::ConnectionNotFound => 400,
+            | Self::ConnectionNotFound
+            | Self::EncryptionSecretMissing => 400,
             Self::Unauthorized(_) => 401,
             Self::Forbidden(_) => 403,
             Self::RoomNotFound | Self::PeerNotFound => 404,
@@ -95,9 +107,10 @@ impl Error {
             | Self::RoomClaimed => 409,
             Self::RoomClosed => 410,
             Self::TooLarge { .. } => 413,
-            Self::TooManyRequests => 429,
+            Self::TooManyRequests | Self::ConnectionLimitExceeded => 429,
             Self::Internal(_) => 500,
             Self::SfuUnavailable => 503,
+            Self::Numbered(_, error) => error.status(),
         }
     }
 
@@ -124,6 +137,9 @@ impl Error {
             Self::TooManyRequests => "too_many_requests",
             Self::Internal(_) => "internal_error",
             Self::SfuUnavailable => "sfu_unavailable",
+            Self::ConnectionLimitExceeded => "connection_limit_exceeded",
+            Self::EncryptionSecretMissing => "encryption_secret_missing",
+            Self::Numbered(_, error) => error.code(),
         }
     }
 
@@ -150,6 +166,11 @@ impl Error {
             Self::TooManyRequests => "Too many requests".into(),
             Self::Internal(_) => "Internal Server Error".into(),
             Self::SfuUnavailable => "SFU is not connected".into(),
+            Self::ConnectionLimitExceeded => "The session has as many connections as it may have".into(),
+            Self::EncryptionSecretMissing => {
+                "The session is encrypted end to end: a secret, and e2eeReady, are needed".into()
+            }
+            Self::Numbered(_, error) => error.message(),
         }
     }
 
@@ -157,7 +178,11 @@ impl Error {
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
-            Self::TooManyRequests | Self::SfuUnavailable | Self::Internal(_) => true,
+            Self::TooManyRequests
+            | Self::SfuUnavailable
+            | Self::ConnectionLimitExceeded
+            | Self::Internal(_) => true,
+            Self::Numbered(_, error) => error.retryable(),
             Self::BadJson
             | Self::UnknownAction
             | Self::MissingType
@@ -173,7 +198,54 @@ impl Error {
             | Self::Superseded
             | Self::RoomNeeded
             | Self::RoomClaimed
+            | Self::EncryptionSecretMissing
             | Self::TooLarge { .. } => false,
         }
+    }
+
+    /// What failed on our side: for the log only.
+    #[must_use]
+    pub fn failure(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        let error = if let Self::Numbered(_, error) = self { error } else { self };
+        if let Self::Internal(cause) = error { Some(cause.as_ref()) } else { None }
+    }
+
+    /// The number that a session's client is told beside status and code.
+    #[must_use]
+    pub fn otc(&self) -> Option<Otc> {
+        if let Self::Numbered(otc, _) = self { Some(*otc) } else { None }
+    }
+
+    /// The same error, with this number.
+    #[must_use]
+    pub fn numbered(self, otc: Otc) -> Self {
+        Self::Numbered(otc, Box::new(self))
+    }
+
+    /// The same error as a session's client is told of it: with the number of its kind, if there is one and it has none yet.
+    #[must_use]
+    pub fn in_session(self) -> Self {
+        let otc = match &self {
+            Self::Unauthorized(_) => Otc::AuthorizationFailure,
+            Self::RoomNotFound => Otc::InvalidSession,
+            Self::ConnectionNotFound => Otc::NotConnected,
+            Self::BadMessage { .. } | Self::TooLarge { .. } => Otc::InvalidParameter,
+            Self::AlreadyIdentified | Self::PeerInUse | Self::Superseded => Otc::IllegalState,
+            Self::ConnectionLimitExceeded => Otc::ConnectionLimitExceeded,
+            Self::EncryptionSecretMissing => Otc::EncryptionSecretMissing,
+            Self::Internal(_) => Otc::InternalError,
+            Self::BadJson
+            | Self::UnknownAction
+            | Self::MissingType
+            | Self::Forbidden(_)
+            | Self::PeerNotFound
+            | Self::RoomClosed
+            | Self::RoomNeeded
+            | Self::RoomClaimed
+            | Self::TooManyRequests
+            | Self::SfuUnavailable
+            | Self::Numbered(..) => return self,
+        };
+        self.numbered(otc)
     }
 }

@@ -23,6 +23,10 @@ pub struct Handshake<'a> {
     pub sender: PeerId,
     /// Where it goes.
     pub direction: Direction,
+    /// Which connection it is about.
+    pub kind: Kind,
+    /// Whether its description offers to send audio or video.
+    pub sends_media: bool,
     /// Whether it holds `candidates`, a batch.
     pub batch: bool,
     /// The `data` as it was sent, which is what the receiver gets.
@@ -37,6 +41,15 @@ impl std::fmt::Debug for Handshake<'_> {
             .field("direction", &self.direction)
             .finish_non_exhaustive()
     }
+}
+
+/// Which of a client's connections to its SFU a handshake is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The one by which the client sends.
+    Producer,
+    /// One by which it receives.
+    Consumer,
 }
 
 /// Where a handshake goes. The message tells; the connection's kind must agree.
@@ -65,10 +78,13 @@ impl<'a> Handshake<'a> {
     /// `bad_message` or `too_large`, which name the field.
     pub fn parse(data: &Data<'a>) -> Result<Self, Error> {
         let object = &data.object;
-        let kind = request::text(object, "type")?;
-        if !matches!(kind.as_deref(), Some("producer" | "consumer")) {
-            return Err(Error::BadMessage { field: "type", allowed: "must be producer or consumer" });
-        }
+        let kind = match request::text(object, "type")?.as_deref() {
+            Some("producer") => Kind::Producer,
+            Some("consumer") => Kind::Consumer,
+            Some(_) | None => {
+                return Err(Error::BadMessage { field: "type", allowed: "must be producer or consumer" });
+            }
+        };
         let sender: PeerId = request::required("sender", request::id(object, "sender")?)?;
         let room: Option<RoomId> = request::id(object, "roomId")?;
         let direction = match request::id(object, "receiver")? {
@@ -76,21 +92,31 @@ impl<'a> Handshake<'a> {
             Some(receiver) => Direction::ToPeer(room.unwrap_or_else(|| sender.clone().into()), receiver),
             None => Direction::ToSfu(request::required("roomId", room)?),
         };
-        let batch = content(object)?;
-        Ok(Self { sender, direction, batch, text: data.text })
+        let Content { batch, sends_media } = content(object)?;
+        Ok(Self { sender, direction, kind, sends_media, batch, text: data.text })
     }
 }
 
-/// Checks that there is exactly one thing to relay, and that it is within the limits. Answers whether it is a
-/// batch.
-fn content(object: &Object<'_>) -> Result<bool, Error> {
+/// What there is to relay.
+#[derive(Default)]
+struct Content {
+    batch: bool,
+    sends_media: bool,
+}
+
+/// Checks that there is exactly one thing to relay, and that it is within the limits.
+fn content(object: &Object<'_>) -> Result<Content, Error> {
     let description = request::get(object, "description")?;
     let candidate = request::get(object, "candidate")?;
     let candidates = request::get(object, "candidates")?;
     match (description, candidate, candidates) {
-        (Some(raw), None, None) => check_description(raw).map(|()| false),
-        (None, Some(raw), None) => check_candidate("candidate", raw).map(|()| false),
-        (None, None, Some(raw)) => check_candidates(raw).map(|()| true),
+        (Some(raw), None, None) => {
+            check_description(raw).map(|sends_media| Content { sends_media, ..Content::default() })
+        }
+        (None, Some(raw), None) => check_candidate("candidate", raw).map(|()| Content::default()),
+        (None, None, Some(raw)) => {
+            check_candidates(raw).map(|()| Content { batch: true, ..Content::default() })
+        }
         _ => Err(Error::BadMessage {
             field: "data",
             allowed: "must hold exactly one of description, candidate, candidates",
@@ -98,8 +124,9 @@ fn content(object: &Object<'_>) -> Result<bool, Error> {
     }
 }
 
-/// An `RTCSessionDescriptionInit`: <https://www.w3.org/TR/webrtc/#dom-rtcsessiondescriptioninit>.
-fn check_description(raw: &RawValue) -> Result<(), Error> {
+/// An `RTCSessionDescriptionInit`: <https://www.w3.org/TR/webrtc/#dom-rtcsessiondescriptioninit>. Answers whether it offers
+/// to send media.
+fn check_description(raw: &RawValue) -> Result<bool, Error> {
     let object =
         Object::of(raw).ok_or(Error::BadMessage { field: "description", allowed: "must be an object" })?;
     let field = |name, full| {
@@ -118,7 +145,27 @@ fn check_description(raw: &RawValue) -> Result<(), Error> {
     if sdp.len() > MAX_SDP_BYTES {
         return Err(Error::TooLarge { field: "description.sdp", allowed: "at most 24576 bytes" });
     }
-    Ok(())
+    Ok(sends_media(&sdp))
+}
+
+/// Whether an SDP (RFC 8866 §5.14, §6.7) has audio or video that its author would send. A section without a direction has that
+/// of the session, which is `sendrecv` unless it says otherwise; one with several is taken to send if any of them does, so that
+/// no other reader can find more in it.
+fn sends_media(sdp: &str) -> bool {
+    let mut sections = sdp.split("\nm=");
+    let session = directions(sections.next().unwrap_or_default());
+    sections.filter(|section| section.starts_with("audio ") || section.starts_with("video ")).any(|section| {
+        let stopped = section.split_ascii_whitespace().nth(1) == Some("0");
+        let (sends, rests) = directions(section);
+        let (sends, rests) = if sends || rests { (sends, rests) } else { session };
+        !stopped && (sends || !rests)
+    })
+}
+
+/// Whether there is a direction that sends, and one that does not.
+fn directions(section: &str) -> (bool, bool) {
+    let has = |direction: &str| section.lines().any(|line| line.trim_end() == direction);
+    (has("a=sendrecv") || has("a=sendonly"), has("a=recvonly") || has("a=inactive"))
 }
 
 /// An `RTCIceCandidateInit`: <https://www.w3.org/TR/webrtc/#dom-rtcicecandidateinit>. Its fields are the
@@ -148,6 +195,26 @@ fn check_candidates(raw: &RawValue) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::request::Request;
+
+    #[test]
+    fn who_offers_media_is_seen() {
+        let sdp = |session: &str, sections: &[&str]| {
+            let sections: String = sections.iter().map(|section| format!("m={section}\r\n")).collect();
+            format!("v=0\r\n{session}{sections}")
+        };
+        let (audio, video) = ("audio 9 UDP/TLS/RTP/SAVPF 111", "video 9 UDP/TLS/RTP/SAVPF 96");
+        let data = "application 9 UDP/DTLS/SCTP webrtc-datachannel";
+        let with = |section: &str, direction: &str| format!("{section}\r\na={direction}");
+        assert!(!sends_media(&sdp("", &[data])));
+        assert!(sends_media(&sdp("", &[data, audio])));
+        assert!(sends_media(&sdp("", &[&with(audio, "recvonly"), &with(video, "sendonly")])));
+        assert!(!sends_media(&sdp("", &[&with(audio, "recvonly"), &with(video, "inactive"), data])));
+        assert!(!sends_media(&sdp("a=recvonly\r\n", &[audio])));
+        assert!(sends_media(&sdp("a=recvonly\r\n", &[&with(audio, "sendrecv")])));
+        assert!(!sends_media(&sdp("", &["video 0 UDP/TLS/RTP/SAVPF 96"])));
+        assert!(sends_media(&sdp("", &[&with(&with(audio, "recvonly"), "sendrecv")])));
+        assert!(!sends_media(""));
+    }
 
     fn message(data: &str) -> String {
         let body = format!(r#"{{"action":"handshake","data":{data}}}"#);

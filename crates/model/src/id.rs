@@ -9,19 +9,19 @@ pub const MAX_ID_BYTES: usize = 128;
 
 /// What is wrong with a text that should be an id; its `Display` says what is allowed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("1 to 128 characters of A-Z a-z 0-9 _ . : -")]
+#[error("1 to 128 characters of A-Z a-z 0-9 _ . : = -")]
 pub struct InvalidId;
 
 fn is_id(text: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:=-".contains(&b))
 }
 
 macro_rules! checked_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// 1 to 128 characters of `[A-Za-z0-9_.:-]`.
+        /// 1 to 128 characters of `[A-Za-z0-9_.:=-]`.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -78,6 +78,12 @@ impl RoomId {
         Self(format!("{random:032x}"))
     }
 
+    /// Takes the text of a session's id, which [`crate::session::id`] makes of allowed characters only.
+    pub(crate) fn of_session(text: String) -> Self {
+        debug_assert!(is_id(&text), "a session's id is an id");
+        Self(text)
+    }
+
     /// The peer id under which the room's SFU signs what it sends.
     #[must_use]
     pub fn sfu_peer(&self) -> PeerId {
@@ -111,6 +117,13 @@ impl ConnectionId {
     }
 }
 
+impl From<ConnectionId> for PeerId {
+    /// The id of a client that has not chosen one: the letters of API Gateway's ids are among those of ours.
+    fn from(connection: ConnectionId) -> Self {
+        Self(connection.0)
+    }
+}
+
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -137,7 +150,7 @@ mod tests {
 
     #[test]
     fn ids_keep_to_their_alphabet_and_length() {
-        for good in ["a", "sfu-1795251110352", "A.b:c_d-9", &"x".repeat(128)] {
+        for good in ["a", "sfu-1795251110352", "A.b:c_d-9", "AdaZkdJ3IAMCKmg=", &"x".repeat(128)] {
             assert!(PeerId::try_from(good.to_owned()).is_ok(), "{good}");
         }
         for bad in ["", " ", "a b", "a/b", "é", "a#b", "a\n", &"x".repeat(129)] {

@@ -2,9 +2,10 @@
 
 use crate::error::Error;
 use crate::id::{PeerId, RoomId};
-use crate::json;
+use crate::json::{self, Object};
 use crate::request::{self, Data};
 use crate::secret::{ResumeToken, SecretHash};
+use crate::session::ApiKey;
 
 /// How many features an SFU may announce.
 pub const MAX_FEATURES: usize = 32;
@@ -18,6 +19,8 @@ pub const MAX_TOKEN_BYTES: usize = 4096;
 pub enum Identify {
     /// A participant.
     Client(ClientIdentify),
+    /// A client of a session: its message has an `apiKey`.
+    Session(Box<SessionIdentify>),
     /// The media process of the room that has its id.
     Sfu(SfuIdentify),
 }
@@ -43,6 +46,30 @@ impl std::fmt::Debug for ClientIdentify {
     }
 }
 
+/// `{type: "client", roomId, apiKey, token, id?, resumeToken?, connectionEventsSuppressed?, e2eeReady?}`
+pub struct SessionIdentify {
+    /// The session.
+    pub session: RoomId,
+    /// The project that made the token.
+    pub api_key: ApiKey,
+    /// The token, at most [`MAX_TOKEN_BYTES`].
+    pub token: String,
+    /// The peer that the client was before, or wants to be.
+    pub peer: Option<PeerId>,
+    /// The hash of the token that lets a newer connection take this one's place.
+    pub resume_hash: Option<SecretHash>,
+    /// It wants to hear nothing of others who come and go.
+    pub suppressed: bool,
+    /// It has a secret for end-to-end encryption.
+    pub e2ee_ready: bool,
+}
+
+impl std::fmt::Debug for SessionIdentify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionIdentify").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
 /// `{type: "sfu", id, features?}`
 #[derive(Debug)]
 pub struct SfuIdentify {
@@ -60,6 +87,9 @@ impl Identify {
     pub fn parse(data: &Data<'_>) -> Result<Self, Error> {
         let kind = request::get(&data.object, "type")?.and_then(json::text);
         match kind.as_deref() {
+            Some("client") if request::get(&data.object, "apiKey")?.is_some() => {
+                session(data).map(|session| Self::Session(Box::new(session))).map_err(Error::in_session)
+            }
             Some("client") => client(data).map(Self::Client),
             Some("sfu") => sfu(data).map(Self::Sfu),
             Some(_) | None => Err(Error::MissingType),
@@ -69,20 +99,48 @@ impl Identify {
 
 fn client(data: &Data<'_>) -> Result<ClientIdentify, Error> {
     let object = &data.object;
-    let token = request::text(object, "token")?;
-    if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN_BYTES) {
-        return Err(Error::TooLarge { field: "token", allowed: "at most 4096 bytes" });
-    }
-    let resume = request::text(object, "resumeToken")?.map(ResumeToken::new);
-    if matches!(resume, Some(None)) {
-        return Err(Error::BadMessage { field: "resumeToken", allowed: "must be 16 to 128 characters" });
-    }
     Ok(ClientIdentify {
+        token: token(object)?,
+        resume_hash: resume_hash(object)?,
         peer: request::required("id", request::id(object, "id")?)?,
         room: request::required("roomId", request::id(object, "roomId")?)?,
-        token,
-        resume_hash: resume.flatten().map(|token| token.hash()),
     })
+}
+
+/// A key or token that cannot be one is answered as one that is wrong.
+fn session(data: &Data<'_>) -> Result<SessionIdentify, Error> {
+    let object = &data.object;
+    let api_key = request::text(object, "apiKey")?.and_then(|key| ApiKey::try_from(key).ok());
+    let token = token(object)?;
+    let session = SessionIdentify {
+        session: request::required("roomId", request::id(object, "roomId")?)?,
+        peer: request::id(object, "id")?,
+        resume_hash: resume_hash(object)?,
+        suppressed: request::flag(object, "connectionEventsSuppressed")?,
+        e2ee_ready: request::flag(object, "e2eeReady")?,
+        api_key: api_key.ok_or(Error::Unauthorized("The API key is not valid"))?,
+        token: token.ok_or(Error::Unauthorized("A valid token is required"))?,
+    };
+    Ok(session)
+}
+
+fn token(object: &Object<'_>) -> Result<Option<String>, Error> {
+    match request::text(object, "token")? {
+        Some(token) if token.len() > MAX_TOKEN_BYTES => {
+            Err(Error::TooLarge { field: "token", allowed: "at most 4096 bytes" })
+        }
+        token => Ok(token),
+    }
+}
+
+fn resume_hash(object: &Object<'_>) -> Result<Option<SecretHash>, Error> {
+    match request::text(object, "resumeToken")?.map(ResumeToken::new) {
+        None => Ok(None),
+        Some(Some(token)) => Ok(Some(token.hash())),
+        Some(None) => {
+            Err(Error::BadMessage { field: "resumeToken", allowed: "must be 16 to 128 characters" })
+        }
+    }
 }
 
 fn sfu(data: &Data<'_>) -> Result<SfuIdentify, Error> {

@@ -10,6 +10,8 @@ use crate::life::Life;
 use crate::path::UrlPath;
 use crate::room::Status;
 use crate::secret::SecretHash;
+use crate::session::notice::{SessionConnection, Stay};
+use crate::session::{ApiKey, MediaMode, Role};
 use crate::time::{EpochMillis, EpochSeconds};
 
 /// The key of an item in the rooms table.
@@ -37,6 +39,18 @@ impl Key {
     #[must_use]
     pub fn sfu(room: &RoomId) -> Self {
         Self { pk: format!("ROOM#{room}"), sk: "SFU".into() }
+    }
+
+    /// The session, if the room is one.
+    #[must_use]
+    pub fn session(session: &RoomId) -> Self {
+        Self { pk: format!("ROOM#{session}"), sk: "SESSION".into() }
+    }
+
+    /// A reported issue, in a partition of its own: it is looked up by its name.
+    #[must_use]
+    pub fn issue(issue: &str) -> Self {
+        Self { pk: format!("ISSUE#{issue}"), sk: "ISSUE".into() }
     }
 
     /// A member of the room.
@@ -108,11 +122,17 @@ pub enum Identity {
         peer_id: PeerId,
         /// Where.
         room_id: RoomId,
+        /// In a session: since when, and as what.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<InSession>,
     },
     /// The room's media process.
     Sfu {
-        /// Which room, and with that its peer id.
+        /// Its own room, and with that its peer id.
         room_id: RoomId,
+        /// The session that has claimed its room; absent when a path has, or nobody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        serves: Option<RoomId>,
         /// The room's slot, so that losing the SFU needs no further read.
         slot: Slot,
         /// What it announced.
@@ -122,13 +142,58 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The room that the connection is in.
+    /// The room that the connection is in: an SFU's is the session that it serves, if it serves one.
     #[must_use]
     pub fn room(&self) -> &RoomId {
         match self {
-            Self::Client { room_id, .. } | Self::Sfu { room_id, .. } => room_id,
+            Self::Sfu { serves: Some(session), .. } => session,
+            Self::Client { room_id, .. } | Self::Sfu { room_id, serves: None, .. } => room_id,
         }
     }
+}
+
+/// A client's connection in a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InSession {
+    /// What its token allows.
+    pub role: Role,
+    /// When its stay began, maybe on an earlier socket.
+    pub since: EpochMillis,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The project that made it.
+    pub api_key: ApiKey,
+    /// How its media travels.
+    pub media_mode: MediaMode,
+    /// Whether its media is encrypted end to end.
+    pub e2ee: bool,
+    /// How many members it has. It changes only in the transaction that puts a member or deletes one.
+    pub connections: u32,
+    /// The room whose SFU it has claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sfu_room: Option<RoomId>,
+    /// When it was made.
+    pub created_at: EpochMillis,
+}
+
+/// An issue that a client has reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Issue {
+    /// Where.
+    pub session_id: RoomId,
+    /// By whom.
+    pub connection_id: PeerId,
+    /// What it says.
+    pub text: String,
+    /// When.
+    pub reported_at: EpochMillis,
+    /// Then it is deleted.
+    pub expires_at: EpochSeconds,
 }
 
 /// A room.
@@ -146,6 +211,9 @@ pub struct Room {
     pub sfu_token_hash: SecretHash,
     /// When createRoom made it.
     pub created_at: EpochMillis,
+    /// The session that claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<RoomId>,
     /// When it was claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_at: Option<EpochMillis>,
@@ -184,8 +252,60 @@ pub struct Member {
     pub resume_hash: Option<SecretHash>,
     /// When it identified.
     pub joined_at: EpochMillis,
-    /// The connection's own end.
+    /// In a session: what its token says, and what it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionMember>,
+    /// The connection's own end. In a session DynamoDB must not delete the item by itself, for its counter would not know:
+    /// there the attribute is `leaseEndsAt`, and whoever comes across it later frees the place.
+    #[serde(alias = "leaseEndsAt")]
     pub expires_at: EpochSeconds,
+}
+
+/// What a member of a session has more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionMember {
+    /// What it may do.
+    pub role: Role,
+    /// What its token says about it, to everybody.
+    pub data: String,
+    /// The classes that its streams begin with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layout_classes: Vec<String>,
+    /// It hears nothing of others who come and go.
+    #[serde(default)]
+    pub suppressed: bool,
+}
+
+impl Sfu {
+    /// Who its connection is, when it is found in the partition of `room`: its own, or that of the session that it serves.
+    #[must_use]
+    pub fn identity(self, room: &RoomId) -> Identity {
+        let room_id = RoomId::from(self.peer_id);
+        let serves = (room_id != *room).then(|| room.clone());
+        Identity::Sfu { room_id, serves, slot: self.slot, features: self.features }
+    }
+}
+
+impl Member {
+    /// Who its connection is.
+    #[must_use]
+    pub fn identity(&self, peer: &PeerId, room: &RoomId) -> Identity {
+        let session = self.session.as_ref();
+        Identity::Client {
+            peer_id: peer.clone(),
+            room_id: room.clone(),
+            session: session.map(|session| InSession { role: session.role, since: self.joined_at }),
+        }
+    }
+
+    /// The member as its session's others see it; `None` in a room that is no session.
+    #[must_use]
+    pub fn in_session(&self, peer: &PeerId) -> Option<SessionConnection> {
+        let session = self.session.as_ref()?;
+        let stay = Stay { connection_id: peer.clone(), creation_time: self.joined_at };
+        Some(SessionConnection { stay, data: session.data.clone() })
+    }
 }
 
 /// A claimed path.

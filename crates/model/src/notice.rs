@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
+use crate::session::Otc;
+use crate::session::notice::{Delivery, Destroyed, InSession, SessionConnection, Stay};
 use crate::time::EpochMillis;
 
 /// A message of the gateway's own.
@@ -30,6 +32,9 @@ pub enum Notice {
         code: &'static str,
         /// For people.
         message: String,
+        /// In a session: what clients of its model know the error by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        otc: Option<Otc>,
     },
     /// The answer to `{"action":"ping"}`.
     Pong {
@@ -59,6 +64,36 @@ pub enum Notice {
         /// The room.
         room_id: RoomId,
     },
+    /// To a newcomer of a session, before `identified`: connections that do not fit into that.
+    Connections {
+        /// Who is there.
+        connections: Vec<SessionConnection>,
+    },
+    /// Somebody has come into the session.
+    ConnectionCreated {
+        /// Who.
+        connection: SessionConnection,
+    },
+    /// Somebody is gone from the session.
+    ConnectionDestroyed {
+        /// Which stay of whom.
+        connection: Stay,
+        /// Why.
+        reason: Destroyed,
+    },
+    /// Somebody in the session, or the project's server, says something.
+    Signal {
+        /// What.
+        signal: Delivery,
+    },
+    /// A `reportIssue` is stored.
+    IssueReported {
+        /// Under this name, a UUID.
+        issue_id: String,
+        /// The request, if it had a name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
     /// To a socket that is about to be closed: do not reconnect.
     GoAway {
         /// Why.
@@ -82,6 +117,9 @@ pub struct Identified {
     pub ice_servers: Box<RawValue>,
     /// What the room's SFU announced.
     pub features: Vec<String>,
+    /// In a session: what only those have.
+    #[serde(flatten)]
+    pub session: Option<InSession>,
     /// The request, if it had a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
@@ -95,6 +133,9 @@ pub enum Departure {
     Left,
     /// Its signaling broke; its media may still flow.
     Lost,
+    /// It was sent away. To an SFU that is the same as leaving: its media ends at once.
+    #[serde(rename = "left")]
+    Forced,
 }
 
 impl Departure {
@@ -114,13 +155,22 @@ impl Departure {
 pub enum GoAway {
     /// A newer connection of the same peer took its place.
     Replaced,
+    /// A moderator, or the project's server, ended the connection.
+    #[serde(rename = "forceDisconnected")]
+    ForceDisconnected,
 }
 
 impl Notice {
     /// What the sender of a failed request is told.
     #[must_use]
     pub fn error(error: &Error, request_id: Option<RequestId>) -> Self {
-        Self::Error { request_id, status: error.status(), code: error.code(), message: error.message() }
+        Self::Error {
+            request_id,
+            status: error.status(),
+            code: error.code(),
+            message: error.message(),
+            otc: error.otc(),
+        }
     }
 
     /// The message as it goes over the wire.
@@ -156,6 +206,7 @@ mod tests {
                     reconnect_before: EpochMillis(5),
                     ice_servers: RawValue::from_string(r#"[{"urls":"stun:s"}]"#.into()).unwrap(),
                     features: vec![],
+                    session: None,
                     request_id: None,
                 })),
                 r#"{"type":"identified","peerId":"p","roomId":"r","connectionId":"c=","reconnectBefore":5,"iceServers":[{"urls":"stun:s"}],"features":[]}"#,

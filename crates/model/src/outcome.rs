@@ -1,7 +1,7 @@
 //! What a write that can race comes to. Every loser has a name here, and whoever asked matches them all.
 
-use crate::id::RoomId;
-use crate::item::{Identity, Member, Slot};
+use crate::id::{PeerId, RoomId};
+use crate::item::{Identity, Member, Sfu, Slot};
 use crate::life::Life;
 use crate::secret::SecretHash;
 use crate::time::EpochMillis;
@@ -31,6 +31,82 @@ pub enum Joined {
     Superseded,
 }
 
+/// A client's identify in a session.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// The peer is a member.
+    Member {
+        /// Its place.
+        member: Member,
+        /// What was there before.
+        before: Before,
+    },
+    /// The connection is gone, or was never there.
+    ConnectionGone,
+    /// The connection is another peer or in another room.
+    AlreadyIdentified,
+    /// No such session, or another project's.
+    SessionNotFound,
+    /// The session has as many members as it may have.
+    LimitExceeded,
+    /// The session is encrypted end to end, and the client is not ready for that.
+    SecretMissing,
+    /// Somebody else is this peer.
+    PeerInUse,
+    /// A newer life of this peer is there.
+    Superseded,
+}
+
+/// What was in the place that somebody has entered.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nobody: the others have to be told who has come.
+    Nobody,
+    /// This very connection: it asks again.
+    Itself,
+    /// An older life of the same stay, which has lost its place and has to be told. Nobody else notices.
+    Older(Life),
+    /// Another stay, whose lease had ended and of whose end nobody was told.
+    Expired(Life, EpochMillis),
+}
+
+/// The count of a signal.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It may go out, with this number, from this peer in this session.
+    Signal {
+        /// The session.
+        session: RoomId,
+        /// The sender.
+        peer: PeerId,
+        /// How many signals to all its socket has sent.
+        seq: u64,
+    },
+    /// The connection is gone, or was never there.
+    ConnectionGone,
+    /// The connection is nobody yet.
+    NotIdentified,
+    /// The connection is in a room that is no session, or an SFU's.
+    NotInSession,
+    /// Its role does not allow it.
+    RoleForbids,
+    /// It has sent too many.
+    TooMany,
+}
+
+/// Somebody is to be sent away.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Expelled {
+    /// It has lost its place: it and the others have to be told.
+    Gone(Life, Identity),
+    /// Nobody of this id is there.
+    NotThere,
+}
+
 /// An SFU's identify.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -39,8 +115,8 @@ pub enum Served {
     Serving {
         /// An older life of the SFU that lost its place, and has to be told.
         replaced: Option<Life>,
-        /// Whether clients were told that the SFU is gone, and have to be told that it is back.
-        returned: bool,
+        /// Where clients were told that the SFU is gone, and have to be told that it is back.
+        returned: Option<RoomId>,
     },
     /// The connection is gone, or was never there.
     ConnectionGone,
@@ -99,6 +175,41 @@ pub struct Claim {
     /// Warm rooms (unclaimed or pending) that are left, if this claim took one or found none to take; absent when
     /// the path had its room already.
     pub warm_left: Option<usize>,
+}
+
+/// A session's look for its SFU, and what it has seen of the pool.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct SfuClaim {
+    /// What it came to.
+    pub routed: Routed,
+    /// Warm rooms that are left, if one was taken or none was found to take.
+    pub warm_left: Option<usize>,
+}
+
+impl SfuClaim {
+    /// One that had no need to look at the pool.
+    pub fn none(routed: Routed) -> Self {
+        Self { routed, warm_left: None }
+    }
+}
+
+/// The SFU of a session.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// It has this one, by this claim.
+    Claimed(Sfu),
+    /// It has this one, by somebody else's.
+    Sfu(Sfu),
+    /// It has one, which is away and may come back.
+    Away,
+    /// It has none, and none is free.
+    NoRoom,
+    /// It is a relayed one.
+    Relayed,
+    /// There is no such session.
+    NoSession,
 }
 
 /// A room's reservation by createRoom.
@@ -161,6 +272,7 @@ mod tests {
             life: life(10, "m"),
             resume_hash: resume.map(SecretHash::of),
             joined_at: EpochMillis(11),
+            session: None,
             expires_at: EpochSeconds(100),
         }
     }

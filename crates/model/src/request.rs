@@ -115,7 +115,8 @@ pub(crate) fn id<T: TryFrom<String, Error = InvalidId>>(
     object: &Object<'_>,
     field: &'static str,
 ) -> Result<Option<T>, Error> {
-    let invalid = Error::BadMessage { field, allowed: "must be 1 to 128 characters of A-Z a-z 0-9 _ . : -" };
+    let invalid =
+        Error::BadMessage { field, allowed: "must be 1 to 128 characters of A-Z a-z 0-9 _ . : = -" };
     match get(object, field)?.map(json::text) {
         None => Ok(None),
         Some(Some(text)) => T::try_from(text).map(Some).map_err(|InvalidId| invalid),

@@ -87,6 +87,7 @@ mod tests {
         Room {
             status,
             url_path: None,
+            session_id: None,
             slot: Slot(0),
             sfu_token_hash: SecretHash::of("t"),
             created_at: EpochMillis(0),

@@ -124,6 +124,7 @@ impl NewRoom {
         Room {
             status: Status::Pending,
             url_path: None,
+            session_id: None,
             slot,
             sfu_token_hash: SecretHash::of(&self.token),
             created_at: now,

@@ -1,10 +1,11 @@
-//! `handshake`: relays one SDP or some ICE candidates, byte for byte.
-
-use std::time::Duration;
+//! `handshake`: relays one SDP or some ICE candidates, byte for byte. The first of a session that sends media claims an SFU
+//! for it.
 
 use gateway::departure::Departures;
 use gateway::edge::{Call, Reply};
 use gateway::failure::Failure;
+use gateway::overtaking::Overtaking;
+use gateway::refill::Refill;
 use gateway::sockets::Posted;
 use gateway::store::{Receiver, Route};
 use model::error::Error;
@@ -13,33 +14,56 @@ use model::id::RoomId;
 use model::item::Identity;
 use model::life::Life;
 use model::room::Status;
-use tokio::time::{Instant, sleep};
 
-/// How long a handshake waits for the identify that it has overtaken. A client sends the two back to back, and API
-/// Gateway runs a Lambda for each, side by side.
-const IDENTIFY_WITHIN: Duration = Duration::from_secs(1);
-/// The first pause between two looks; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+mod sessions;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables and the sockets.
+    pub departures: Departures,
+    /// Where to ask for more when a session has taken an SFU of the pool.
+    pub refill: Refill,
+}
+
+impl Deps {
+    /// Reads the settings and opens the connections.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let aws = gateway::aws::load().await;
+        Ok(Self { refill: Refill::from_env(&aws)?, departures: Departures::from_env(&aws).await? })
+    }
+}
 
 /// Relays a handshake to the other side of its room: one read of two items, one post.
 ///
 /// # Errors
-/// Those of DESIGN §4: a bad message, a connection that is nobody, somebody else's room, a receiver that is away.
-pub async fn handshake(departures: &Departures, call: Call<'_>) -> Result<Reply, Error> {
+/// Those of DESIGN §4: a bad message, a connection that is nobody, somebody else's room, a role that does not allow it, a
+/// receiver that is away.
+pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
+    let departures = &deps.departures;
     let data = call.request.data()?;
     let handshake = Handshake::parse(&data)?;
     let (sender, receiver) = look_up(departures, call.life, &handshake).await?;
     check(&sender, receiver.as_ref(), &handshake)?;
-    let (to, identity) = match (receiver, handshake.direction) {
-        (Some(Receiver::Sfu(sfu)), direction) => {
-            let room_id = direction.room().clone();
-            (sfu.life, Identity::Sfu { room_id, slot: sfu.slot, features: sfu.features })
-        }
-        (Some(Receiver::Member(member)), Direction::ToPeer(room_id, peer_id)) => {
-            (member.life, Identity::Client { peer_id, room_id })
+    let room = handshake.direction.room();
+    let (to, identity) = match (receiver, &handshake.direction) {
+        (Some(Receiver::Sfu(sfu)), _) => (sfu.life.clone(), sfu.identity(room)),
+        (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
+            (member.life.clone(), member.identity(peer, room))
         }
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
-        (_, Direction::ToSfu(room)) => return Err(without_sfu(departures, &room).await?),
+        (_, Direction::ToSfu(_)) => match &sender {
+            Identity::Client { session: Some(_), .. } => {
+                let sfu = sessions::sfu(deps, room, handshake.sends_media).await?;
+                (sfu.life.clone(), sfu.identity(room))
+            }
+            Identity::Client { session: None, .. } | Identity::Sfu { .. } => {
+                return Err(without_sfu(departures, room).await?);
+            }
+        },
     };
     let absent = match &identity {
         Identity::Sfu { .. } => Error::SfuUnavailable,
@@ -53,26 +77,22 @@ pub async fn handshake(departures: &Departures, call: Call<'_>) -> Result<Reply,
     }
 }
 
-/// Who sends, and who receives. A sender whose row is there but who is nobody yet is waited for, within
-/// [`IDENTIFY_WITHIN`].
+/// Who sends, and who receives. A sender whose row is there but who is nobody yet is waited for.
 async fn look_up(
     departures: &Departures,
     life: &Life,
     handshake: &Handshake<'_>,
 ) -> Result<(Identity, Option<Receiver>), Error> {
-    let until = Instant::now() + IDENTIFY_WITHIN;
-    let mut pause = FIRST_PAUSE;
+    let mut overtaking = Overtaking::default();
     loop {
         let Route { sender, receiver } = route(departures, life, &handshake.direction).await?;
         let row = sender.filter(|row| row.life == *life).ok_or(Error::ConnectionNotFound)?;
         if let Some(identity) = row.identity {
             return Ok((identity, receiver));
         }
-        if Instant::now() >= until {
+        if !overtaking.wait().await {
             return Err(Error::ConnectionNotFound);
         }
-        sleep(pause.min(until - Instant::now())).await;
-        pause *= 2;
     }
 }
 
@@ -88,25 +108,31 @@ async fn route(departures: &Departures, life: &Life, direction: &Direction) -> R
 
 /// Checks that the sender is who the message says, where it says, and may send this.
 fn check(sender: &Identity, receiver: Option<&Receiver>, handshake: &Handshake<'_>) -> Result<(), Error> {
-    let (id, room, features) = match (sender, &handshake.direction, receiver) {
+    let (id, features) = match (sender, &handshake.direction, receiver) {
         (Identity::Client { .. }, Direction::ToPeer(..), _) => {
             return Err(Error::BadMessage { field: "receiver", allowed: "is for the SFU only" });
         }
         (Identity::Sfu { .. }, Direction::ToSfu(_), _) => {
             return Err(Error::BadMessage { field: "receiver", allowed: "is required" });
         }
-        (Identity::Client { peer_id, room_id }, Direction::ToSfu(_), Some(Receiver::Sfu(sfu))) => {
-            (peer_id.clone(), room_id, Some(&sfu.features))
+        (Identity::Client { peer_id, session, .. }, Direction::ToSfu(_), receiver) => {
+            if let Some(session) = session {
+                sessions::check_role(session.role, handshake)?;
+            }
+            let features = match receiver {
+                Some(Receiver::Sfu(sfu)) => Some(&sfu.features),
+                Some(Receiver::Member(_)) | None => None,
+            };
+            (peer_id.clone(), features)
         }
-        (Identity::Client { peer_id, room_id }, Direction::ToSfu(_), _) => (peer_id.clone(), room_id, None),
         (Identity::Sfu { room_id, features, .. }, Direction::ToPeer(..), _) => {
-            (room_id.sfu_peer(), room_id, Some(features))
+            (room_id.sfu_peer(), Some(features))
         }
     };
     if handshake.sender != id {
         return Err(Error::Forbidden("The sender must be the connection's own id"));
     }
-    if handshake.direction.room() != room {
+    if handshake.direction.room() != sender.room() {
         return Err(Error::Forbidden("The room must be the connection's own"));
     }
     // Without an SFU nothing is known, and what is said is that it is away.

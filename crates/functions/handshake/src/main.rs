@@ -1,12 +1,11 @@
 //! The `handshake` Lambda.
 
-use gateway::departure::Departures;
-use gateway::{aws, edge, logging};
-use handshake::handshake;
+use gateway::{edge, logging};
+use handshake::{Deps, handshake};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let departures = Departures::from_env(&aws::load().await).await?;
-    edge::serve_messages(&departures, async |call| handshake(&departures, call).await).await
+    let deps = Deps::from_env().await?;
+    edge::serve_messages(&deps.departures, async |call| handshake(&deps, call).await).await
 }

@@ -1,9 +1,11 @@
 //! `identify`: a connection says who it is, and becomes a member of a room or the SFU of one.
 
 use gateway::auth::{Auth, Bearer, Denied};
+use gateway::config;
 use gateway::departure::Departures;
 use gateway::edge::{Call, Reply};
 use gateway::failure::Failure;
+use gateway::projects::Projects;
 use gateway::store::{Join, Serve};
 use model::error::Error;
 use model::ice::IceServers;
@@ -16,6 +18,8 @@ use model::path::UrlPath;
 use model::room::RECONNECT_AFTER;
 use serde_json::value::RawValue;
 
+mod session;
+
 /// What the function needs.
 #[derive(Debug)]
 pub struct Deps {
@@ -23,8 +27,14 @@ pub struct Deps {
     pub departures: Departures,
     /// `AuthMode`.
     pub auth: Auth,
+    /// Who makes sessions and tokens for them.
+    pub projects: Projects,
     /// What clients are to use for ICE.
     pub ice_servers: IceServers,
+    /// `SessionConnections`: the most members of a session.
+    pub session_connections: u32,
+    /// `SubscribersMaySignal`.
+    pub subscribers_may_signal: bool,
 }
 
 impl Deps {
@@ -37,6 +47,9 @@ impl Deps {
         Ok(Self {
             ice_servers: gateway::ice::servers(&aws).await?,
             auth: Auth::from_env(&aws).await?,
+            projects: Projects::from_env(&aws)?,
+            session_connections: config::number("SESSION_CONNECTIONS")?,
+            subscribers_may_signal: config::flag("SUBSCRIBERS_MAY_SIGNAL")?,
             departures: Departures::from_env(&aws).await?,
         })
     }
@@ -48,6 +61,7 @@ impl Deps {
 /// Those of DESIGN §4: a bad message, a room that is not there, a place that is somebody else's, no proof.
 pub async fn identify(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
     let identified = match Identify::parse(&call.request.data()?)? {
+        Identify::Session(client) => return session::identify(deps, call, *client).await,
         Identify::Client(client) => identify_client(deps, call.life, client).await?,
         Identify::Sfu(sfu) => identify_sfu(deps, call.life, sfu).await?,
     };
@@ -58,6 +72,7 @@ pub async fn identify(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
         reconnect_before: call.life.connected_at.plus(RECONNECT_AFTER),
         ice_servers: identified.ice_servers,
         features: identified.features,
+        session: None,
         request_id: call.request_id,
     }))))
 }
@@ -110,8 +125,8 @@ async fn identify_sfu(deps: &Deps, life: &Life, sfu: SfuIdentify) -> Result<NowK
     match deps.departures.store.serve(&serve, deps.departures.clock.now()).await? {
         Served::Serving { replaced, returned } => {
             replace(deps, replaced).await;
-            if returned {
-                deps.departures.sfu_returned(&serve.room).await;
+            if let Some(room) = returned {
+                deps.departures.sfu_connected(&room).await;
             }
         }
         Served::ConnectionGone => return Err(Error::ConnectionNotFound),
@@ -125,16 +140,9 @@ async fn identify_sfu(deps: &Deps, life: &Life, sfu: SfuIdentify) -> Result<NowK
     Ok(NowKnown { peer: serve.room.sfu_peer(), room: serve.room, features: serve.features, ice_servers })
 }
 
-/// Tells the older socket not to come back, and closes it. It has lost its place already: that this fails changes
-/// nothing for the newer one.
+/// The older socket of a peer that is here by a newer one has lost its place already.
 async fn replace(deps: &Deps, older: Option<Life>) {
-    let Some(older) = older else { return };
-    let sockets = &deps.departures.sockets;
-    let go_away = Notice::GoAway { reason: GoAway::Replaced }.to_json();
-    if let Err(failure) = sockets.post(&older.connection_id, &go_away).await {
-        tracing::warn!(connection.id = %older.connection_id, %failure, "Older connection not told");
-    }
-    if let Err(failure) = sockets.close(&older.connection_id).await {
-        tracing::warn!(connection.id = %older.connection_id, %failure, "Older connection not closed");
+    if let Some(older) = older {
+        deps.departures.send_away(&older, GoAway::Replaced).await;
     }
 }

@@ -26,18 +26,11 @@ impl std::fmt::Debug for HttpCall {
 
 impl HttpCall {
     fn read(event: ApiGatewayV2httpRequest) -> Self {
-        let body = event.body.unwrap_or_default();
-        let body = if event.is_base64_encoded {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok();
-            bytes.and_then(|bytes| String::from_utf8(bytes).ok())
-        } else {
-            Some(body)
-        };
         let authorization = event.headers.get("authorization").and_then(|value| value.to_str().ok());
         Self {
-            query: event.raw_query_string.unwrap_or_default(),
-            body,
             bearer: authorization.and_then(bearer).map(str::to_owned),
+            query: event.raw_query_string.unwrap_or_default(),
+            body: body_text(event.body, event.is_base64_encoded),
         }
     }
 
@@ -71,7 +64,18 @@ impl HttpCall {
     }
 }
 
-fn bearer(authorization: &str) -> Option<&str> {
+/// The body of an event as text; empty if there is none, `None` if it is not UTF-8.
+pub(super) fn body_text(body: Option<String>, is_base64_encoded: bool) -> Option<String> {
+    let body = body.unwrap_or_default();
+    if !is_base64_encoded {
+        return Some(body);
+    }
+    let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// The token behind `Bearer` (RFC 6750 §2.1).
+pub(super) fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

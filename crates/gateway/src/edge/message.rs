@@ -35,6 +35,8 @@ pub enum Reply {
     Ack,
     /// This.
     Notice(Notice),
+    /// It was told already.
+    Told,
 }
 
 /// How a route answers a connection.
@@ -113,9 +115,10 @@ async fn handle<P: Post>(
         },
     };
     log(&result, started);
-    let close = matches!(result, Err(Refusal::Unauthorized(_)));
+    let close = result.as_ref().is_err_and(|refusal| refusal.status() == 401);
     let notice = match result {
         Ok(Reply::Ack) => request_id.map(|request_id| Notice::Ack { request_id }),
+        Ok(Reply::Told) => None,
         Ok(Reply::Notice(notice)) => Some(notice),
         Err(refusal) => Some(Notice::error(&refusal, request_id)),
     };
@@ -139,9 +142,16 @@ fn log(result: &Result<Reply, Refusal>, started: Instant) {
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
     match result {
         Ok(_) => tracing::info!(duration_ms, "Request handled"),
-        Err(Refusal::Internal(cause)) => tracing::error!(%cause, duration_ms, "Request failed"),
-        Err(refusal) => {
-            tracing::info!(code = refusal.code(), status = refusal.status(), duration_ms, "Request refused");
-        }
+        Err(refusal) => match refusal.failure() {
+            Some(cause) => tracing::error!(cause, duration_ms, "Request failed"),
+            None => {
+                tracing::info!(
+                    code = refusal.code(),
+                    status = refusal.status(),
+                    duration_ms,
+                    "Request refused"
+                );
+            }
+        },
     }
 }

@@ -8,6 +8,7 @@ mod disconnect;
 mod http;
 mod message;
 mod queue;
+mod rest;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequestContext;
 use model::id::ConnectionId;
@@ -22,6 +23,7 @@ pub use http::{HttpCall, serve_http};
 pub use lambda_runtime::Error;
 pub use message::{Call, Post, Reply, serve_messages};
 pub use queue::serve_http_and_queue;
+pub use rest::{RestCall, serve_rest};
 
 /// Which socket an event is about.
 fn life(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Life, Failure> {

@@ -9,6 +9,7 @@ use model::path::UrlPath;
 use model::room::{Standing, Status};
 use model::time::EpochMillis;
 use rand::seq::SliceRandom as _;
+use serde::Serialize;
 
 use super::write::{Transacted, Write, room_key};
 use super::{ROUNDS, Store};
@@ -137,7 +138,7 @@ impl Store {
         held: &Held,
         now: EpochMillis,
     ) -> Vec<Write> {
-        let PoolEntry { room_id, slot, expires_at, .. } = candidate;
+        let PoolEntry { room_id, expires_at, .. } = candidate;
         let mut the_path =
             Write::update(&self.rooms, room_key(Key::path(path)), "SET #roomId = :room, #expiresAt = :lease")
                 .bind(":room", room_id)
@@ -150,36 +151,48 @@ impl Store {
                 the_path.when("#roomId = :old").bind(":old", old)
             }
         };
-        let mut writes = vec![
-            the_path,
+        let mut writes = vec![the_path];
+        writes.extend(self.candidate_writes(candidate, "urlPath", path, now));
+        if let Held::Lost(old, lost_at) = held {
+            writes.push(self.close_lost(old, *lost_at));
+        }
+        writes
+    }
+
+    /// Takes a room out of the pool, for what `attribute` names: its entry, the room and its slot, in this order.
+    pub(super) fn candidate_writes(
+        &self,
+        candidate: &PoolEntry,
+        attribute: &str,
+        claimant: impl Serialize,
+        now: EpochMillis,
+    ) -> [Write; 3] {
+        let PoolEntry { room_id, slot, expires_at, .. } = candidate;
+        let set = format!("SET #status = :claimed, #claimedAt = :nowMillis, #{attribute} = :claimant");
+        [
             // As it was read: its lease becomes the path's.
             Write::delete(&self.rooms, room_key(Key::pool(room_id)))
                 .when("#expiresAt = :lease")
                 .bind(":lease", expires_at),
-            Write::update(
-                &self.rooms,
-                room_key(Key::room(room_id)),
-                "SET #status = :claimed, #claimedAt = :nowMillis, #urlPath = :path",
-            )
-            .when("#status = :unclaimed AND attribute_not_exists(#sfuLostAt)")
-            .bind(":claimed", Status::Claimed)
-            .bind(":unclaimed", Status::Unclaimed)
-            .bind(":nowMillis", now)
-            .bind(":path", path),
+            Write::update(&self.rooms, room_key(Key::room(room_id)), set)
+                .when("#status = :unclaimed AND attribute_not_exists(#sfuLostAt)")
+                .bind(":claimed", Status::Claimed)
+                .bind(":unclaimed", Status::Unclaimed)
+                .bind(":nowMillis", now)
+                .bind(":claimant", claimant),
             Write::update(&self.rooms, room_key(Key::slot(*slot)), "SET #claimedAt = :nowMillis")
                 .when("#roomId = :room")
                 .bind(":nowMillis", now)
                 .bind(":room", room_id),
-        ];
-        if let Held::Lost(old, lost_at) = held {
-            writes.push(
-                Write::update(&self.rooms, room_key(Key::room(old)), "SET #status = :closed")
-                    .when("#status = :claimed AND #sfuLostAt = :lostAt")
-                    .bind(":closed", Status::Closed)
-                    .bind(":claimed", Status::Claimed)
-                    .bind(":lostAt", lost_at),
-            );
-        }
-        writes
+        ]
+    }
+
+    /// Closes a room whose SFU has been lost since then, for good.
+    pub(super) fn close_lost(&self, room: &RoomId, lost_at: EpochMillis) -> Write {
+        Write::update(&self.rooms, room_key(Key::room(room)), "SET #status = :closed")
+            .when("#status = :claimed AND #sfuLostAt = :lostAt")
+            .bind(":closed", Status::Closed)
+            .bind(":claimed", Status::Claimed)
+            .bind(":lostAt", lost_at)
     }
 }

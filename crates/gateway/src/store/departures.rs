@@ -3,7 +3,7 @@
 use model::id::{PeerId, RoomId};
 use model::item::{Identity, Key, Room, Slot};
 use model::life::Life;
-use model::outcome::{Departed, Left};
+use model::outcome::{Departed, Expelled, Left};
 use model::room::{PENDING_LEASE, Status};
 use model::time::EpochMillis;
 
@@ -116,7 +116,7 @@ impl Store {
             let ended = match (&identity, keep) {
                 (Identity::Client { .. }, None) => self.end(life, &identity, Ending::Stays, now).await?,
                 (Identity::Client { .. }, Some(_)) => return Ok(Left::NotAnSfu),
-                (Identity::Sfu { room_id, .. }, keep) => {
+                (Identity::Sfu { room_id, serves, .. }, keep) => {
                     let room = self.room(room_id, now).await?;
                     let mut kept = Vec::new();
                     if let Some(keep) = keep {
@@ -128,7 +128,7 @@ impl Store {
                             None => return Ok(Left::RoomNeeded),
                         }
                     }
-                    self.close_room(life, room_id, room, kept).await?
+                    self.close_room(life, room_id, serves.as_ref(), room, kept).await?
                 }
             };
             match ended {
@@ -151,8 +151,16 @@ impl Store {
         now: EpochMillis,
     ) -> Result<Ended, Failure> {
         let writes = match identity {
-            Identity::Client { peer_id, room_id } => self.end_member(life, room_id, peer_id, ending),
-            Identity::Sfu { room_id, slot, .. } => self.lose_sfu(life, room_id, *slot, now),
+            Identity::Client { peer_id, room_id, session } => {
+                let mut writes = self.end_member(life, room_id, peer_id, ending);
+                if session.is_some() {
+                    writes.push(self.count_down(room_id));
+                }
+                writes
+            }
+            Identity::Sfu { room_id, serves, slot, .. } => {
+                self.lose_sfu(life, room_id, serves.as_ref(), *slot, now)
+            }
         };
         Ok(ended(self.transact(writes).await?))
     }
@@ -165,7 +173,7 @@ impl Store {
             Ending::Stays => Write::update(
                 &self.connections,
                 connection_key(&life.connection_id),
-                "REMOVE #kind, #peerId, #roomId",
+                "REMOVE #kind, #peerId, #roomId, #session",
             )
             .when("#kind = :client AND #peerId = :peer AND #roomId = :room"),
         };
@@ -173,15 +181,52 @@ impl Store {
         vec![connection, self.free_place(Key::member(room, peer), life)]
     }
 
+    /// A session has one member less.
+    fn count_down(&self, session: &RoomId) -> Write {
+        Write::update(&self.rooms, room_key(Key::session(session)), "SET #connections = #connections - :one")
+            .when("attribute_exists(#pk)")
+            .bind(":one", 1)
+            .optional()
+    }
+
+    /// Frees the place of whoever is this peer in a session, and deletes the row of its connection.
+    ///
+    /// Race: the peer may leave at the same moment, or come back on another socket. The place is freed as it was read; if
+    /// that is refused it is read again, so that the newer socket is the one that loses it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn expel(
+        &self,
+        session: &RoomId,
+        peer: &PeerId,
+        now: EpochMillis,
+    ) -> Result<Expelled, Failure> {
+        for _ in 0..ROUNDS {
+            let Some(member) = self.member(session, peer, now).await? else { return Ok(Expelled::NotThere) };
+            let identity = member.identity(peer, session);
+            match self.end(&member.life, &identity, Ending::Closed, now).await? {
+                Ended::Freed => return Ok(Expelled::Gone(member.life, identity)),
+                Ended::NotMine | Ended::Changed => {}
+            }
+        }
+        Err(Self::lost_every_round("forceDisconnect"))
+    }
+
     /// The SFU's socket is gone. The room keeps its status and its path, and can be claimed over after the grace;
     /// its slot is kept for as long as an SFU may live without a gateway, and no longer.
-    fn lose_sfu(&self, life: &Life, room: &RoomId, slot: Slot, now: EpochMillis) -> Vec<Write> {
+    fn lose_sfu(
+        &self,
+        life: &Life,
+        room: &RoomId,
+        serves: Option<&RoomId>,
+        slot: Slot,
+        now: EpochMillis,
+    ) -> Vec<Write> {
+        let row = Write::delete(&self.connections, connection_key(&life.connection_id));
         vec![
-            Write::delete(&self.connections, connection_key(&life.connection_id))
-                .when("attribute_not_exists(#connectionId) OR (#kind = :sfu AND #roomId = :room)")
-                .bind(":sfu", "sfu")
-                .bind(":room", room),
-            self.free_place(Key::sfu(room), life),
+            Self::still_the_sfu(row, "attribute_not_exists(#connectionId) OR ", room, serves),
+            self.free_place(Key::sfu(serves.unwrap_or(room)), life),
             Write::update(&self.rooms, room_key(Key::room(room)), "SET #sfuLostAt = :now")
                 .when("attribute_exists(#pk) AND #status <> :closed")
                 .bind(":now", now)
@@ -196,23 +241,36 @@ impl Store {
         ]
     }
 
+    /// Only if the row is still an SFU's of this room, which serves what it served: a session may have claimed it
+    /// since, and taken its place along.
+    fn still_the_sfu(row: Write, or: &str, room: &RoomId, serves: Option<&RoomId>) -> Write {
+        let serving = if serves.is_some() { "#serves = :serves" } else { "attribute_not_exists(#serves)" };
+        let row = row
+            .when(format!("{or}(#kind = :sfu AND #roomId = :room AND {serving})"))
+            .bind(":sfu", "sfu")
+            .bind(":room", room);
+        match serves {
+            Some(session) => row.bind(":serves", session),
+            None => row,
+        }
+    }
+
     async fn close_room(
         &self,
         life: &Life,
         id: &RoomId,
+        serves: Option<&RoomId>,
         room: Option<Room>,
         kept: Vec<Write>,
     ) -> Result<Ended, Failure> {
+        let row = Write::update(
+            &self.connections,
+            connection_key(&life.connection_id),
+            "REMOVE #kind, #peerId, #roomId, #slot, #features, #serves",
+        );
         let mut writes = vec![
-            Write::update(
-                &self.connections,
-                connection_key(&life.connection_id),
-                "REMOVE #kind, #peerId, #roomId, #slot, #features",
-            )
-            .when("#kind = :sfu AND #roomId = :room")
-            .bind(":sfu", "sfu")
-            .bind(":room", id),
-            self.free_place(Key::sfu(id), life),
+            Self::still_the_sfu(row, "", id, serves),
+            self.free_place(Key::sfu(serves.unwrap_or(id)), life),
             Write::delete(&self.rooms, room_key(Key::pool(id))),
         ];
         if let Some(room) = room {

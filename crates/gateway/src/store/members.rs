@@ -87,7 +87,8 @@ impl Store {
         .bind(":room", &join.room)
         .bind(":connectedAt", join.life.connected_at);
 
-        let claimed = "#status = :claimed AND #expiresAt > :now";
+        // A room that serves a session is entered through that.
+        let claimed = "#status = :claimed AND #expiresAt > :now AND attribute_not_exists(#sessionId)";
         let mut room = Write::check(&self.rooms, room_key(Key::room(&join.room)))
             .bind(":claimed", Status::Claimed)
             .bind(":now", now.seconds());
@@ -141,9 +142,11 @@ impl Store {
     }
 }
 
-/// Why a room let nobody in: it is not there, not claimed, closed, or has another path than the token.
+/// Why a room let nobody in: it is not there, not claimed, claimed by a session, closed, or has another path than the
+/// token.
 fn refused_room(room: Option<Room>, now: EpochMillis) -> Joined {
-    match room.filter(|room| !room.expires_at.expired(now)).map(|room| room.status) {
+    let own = |room: &Room| !room.expires_at.expired(now) && room.session_id.is_none();
+    match room.filter(own).map(|room| room.status) {
         None | Some(Status::Pending | Status::Unclaimed) => Joined::RoomNotFound,
         Some(Status::Closed) => Joined::RoomClosed,
         Some(Status::Claimed) => Joined::OtherPath,

@@ -10,7 +10,10 @@ mod members;
 mod pool;
 mod read;
 mod retry;
+mod session_sfus;
+mod sessions;
 mod sfus;
+mod signals;
 mod slots;
 mod write;
 
@@ -25,7 +28,10 @@ use crate::{aws, config};
 pub use departures::Ending;
 pub use members::Join;
 pub use read::{Occupants, Receiver, Route};
+pub(crate) use retry::Pauses;
+pub use sessions::Enter;
 pub use sfus::Serve;
+pub use signals::Raise;
 pub use slots::Limits;
 
 type Item = HashMap<String, AttributeValue>;

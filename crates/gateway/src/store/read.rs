@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use model::id::{ConnectionId, PeerId, RoomId};
-use model::item::{ClaimedPath, Connection, Key, Member, Room, Sfu};
+use model::item::{ClaimedPath, Connection, Key, Member, Room, Session, Sfu};
 use model::path::UrlPath;
 use model::time::EpochMillis;
 use serde::de::DeserializeOwned;
@@ -37,12 +37,16 @@ pub enum Receiver {
 }
 
 /// Everybody with a place in a room.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Occupants {
+    /// What it is besides, if it is a session.
+    pub session: Option<Session>,
     /// Its SFU, while it has a socket.
     pub sfu: Option<Sfu>,
     /// Its members.
     pub members: Vec<(PeerId, Member)>,
+    /// Members of a session whose leases have ended, and whose places nobody has freed.
+    pub expired: Vec<(PeerId, Member)>,
 }
 
 impl Store {
@@ -61,6 +65,45 @@ impl Store {
     pub async fn room(&self, room: &RoomId, now: EpochMillis) -> Result<Option<Room>, Failure> {
         let found: Option<Room> = self.get(&self.rooms, room_key(Key::room(room))).await?;
         Ok(found.filter(|room| !room.expires_at.expired(now)))
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn session(&self, session: &RoomId) -> Result<Option<Session>, Failure> {
+        self.get(&self.rooms, room_key(Key::session(session))).await
+    }
+
+    /// A session, and one of its members: one batched read of two items.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn session_and_member(
+        &self,
+        session: &RoomId,
+        peer: &PeerId,
+        now: EpochMillis,
+    ) -> Result<(Option<Session>, Option<Member>), Failure> {
+        let member = Key::member(session, peer);
+        let mut found = self.batch(None, vec![Key::session(session), member.clone()]).await?;
+        let session = found.take_sk(&self.rooms, "SESSION").map(read_item).transpose()?;
+        let member: Option<Member> = found.take_sk(&self.rooms, &member.sk).map(read_item).transpose()?;
+        Ok((session, member.filter(|member| !member.expires_at.expired(now))))
+    }
+
+    /// A member of a room.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn member(
+        &self,
+        room: &RoomId,
+        peer: &PeerId,
+        now: EpochMillis,
+    ) -> Result<Option<Member>, Failure> {
+        let member: Option<Member> = self.get(&self.rooms, room_key(Key::member(room, peer))).await?;
+        Ok(member.filter(|member| !member.expires_at.expired(now)))
     }
 
     /// The SFU of a room, while it has a socket.
@@ -115,12 +158,16 @@ impl Store {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
             if sk == "SFU" {
                 occupants.sfu = Some(read_item(item)?);
+            } else if sk == "SESSION" {
+                occupants.session = Some(read_item(item)?);
             } else if let Some(peer) = sk.strip_prefix("PEER#") {
                 let peer = PeerId::try_from(peer.to_owned());
                 let peer = peer.map_err(|_| Failure::new(QUERY, "a stored peer id does not read"))?;
                 let member: Member = read_item(item)?;
                 if !member.expires_at.expired(now) {
                     occupants.members.push((peer, member));
+                } else if member.session.is_some() {
+                    occupants.expired.push((peer, member));
                 }
             }
         }

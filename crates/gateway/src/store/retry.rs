@@ -13,18 +13,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Pauses with full jitter, within [`PATIENCE`] in all.
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     until: Instant,
     next: Duration,
 }
 
 impl Pauses {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { until: Instant::now() + PATIENCE, next: FIRST_PAUSE }
     }
 
     /// Waits a random while; `false`, without waiting, when the patience is used up.
-    pub(super) async fn pause(&mut self) -> bool {
+    pub(crate) async fn pause(&mut self) -> bool {
         let pause = self.next.mul_f64(rand::rng().random_range(0.1..=1.0));
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         let in_time = Instant::now() + pause < self.until;

@@ -58,14 +58,19 @@ impl Store {
             if room.status == Status::Closed {
                 return Ok(Served::RoomClosed);
             }
-            let older: Option<Sfu> = found.take_sk(&self.rooms, "SFU").map(read_item).transpose()?;
-            if older.as_ref().is_some_and(|older| older.life > serve.life) {
+            let older = match &room.session_id {
+                // Its place is in the session's partition: one read more.
+                Some(session) => self.sfu(session).await?,
+                None => found.take_sk(&self.rooms, "SFU").map(read_item).transpose()?,
+            };
+            if older.as_ref().is_some_and(|older: &Sfu| older.life > serve.life) {
                 return Ok(Served::Superseded);
             }
             match self.transact(self.serve_writes(serve, &room, older.as_ref(), now)).await? {
                 Transacted::Done => {
                     let replaced = older.map(|sfu| sfu.life).filter(|life| *life != serve.life);
-                    return Ok(Served::Serving { replaced, returned: room.sfu_lost_at.is_some() });
+                    let returned = room.sfu_lost_at.map(|_| room.session_id.unwrap_or(serve.room.clone()));
+                    return Ok(Served::Serving { replaced, returned });
                 }
                 Transacted::Refused(refusals) if refusals.refused(SLOT) => return Ok(Served::RoomClosed),
                 Transacted::Refused(_) => {}
@@ -76,21 +81,27 @@ impl Store {
 
     fn serve_writes(&self, serve: &Serve, room: &Room, older: Option<&Sfu>, now: EpochMillis) -> Vec<Write> {
         let lease = now.plus(LEASE).seconds();
-        let connection = Write::update(
-            &self.connections,
-            connection_key(&serve.life.connection_id),
-            "SET #kind = :sfu, #peerId = :room, #roomId = :room, #slot = :slot, #features = :features",
-        )
-        .when(
-            "#connectedAt = :connectedAt AND #sfuTokenHash = :token \
+        let mut set =
+            "SET #kind = :sfu, #peerId = :room, #roomId = :room, #slot = :slot, #features = :features"
+                .to_owned();
+        if room.session_id.is_some() {
+            set.push_str(", #serves = :serves");
+        }
+        let connection = Write::update(&self.connections, connection_key(&serve.life.connection_id), set)
+            .when(
+                "#connectedAt = :connectedAt AND #sfuTokenHash = :token \
              AND (attribute_not_exists(#kind) OR (#kind = :sfu AND #roomId = :room))",
-        )
-        .bind(":sfu", "sfu")
-        .bind(":room", &serve.room)
-        .bind(":slot", room.slot)
-        .bind(":features", &serve.features)
-        .bind(":token", &room.sfu_token_hash)
-        .bind(":connectedAt", serve.life.connected_at);
+            )
+            .bind(":sfu", "sfu")
+            .bind(":room", &serve.room)
+            .bind(":slot", room.slot)
+            .bind(":features", &serve.features)
+            .bind(":token", &room.sfu_token_hash)
+            .bind(":connectedAt", serve.life.connected_at);
+        let connection = match &room.session_id {
+            Some(session) => connection.bind(":serves", session),
+            None => connection,
+        };
 
         let status = if room.status == Status::Pending { Status::Unclaimed } else { room.status };
         let the_room = Write::update(
@@ -143,7 +154,8 @@ impl Store {
     fn sfu_write(&self, serve: &Serve, room: &Room, older: Option<&Sfu>) -> Write {
         let set = "SET #peerId = :room, #connectionId = :id, #connectedAt = :connectedAt, \
                    #slot = :slot, #features = :features";
-        let write = Write::update(&self.rooms, room_key(Key::sfu(&serve.room)), set)
+        let place = Key::sfu(room.session_id.as_ref().unwrap_or(&serve.room));
+        let write = Write::update(&self.rooms, room_key(place), set)
             .bind(":room", &serve.room)
             .bind(":id", &serve.life.connection_id)
             .bind(":connectedAt", serve.life.connected_at)

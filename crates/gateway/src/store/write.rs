@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use model::id::ConnectionId;
 use model::item::Key;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 const TRANSACT: &str = "dynamodb:TransactWriteItems";
 const DELETE: &str = "dynamodb:DeleteItem";
 const PUT: &str = "dynamodb:PutItem";
+const UPDATE: &str = "dynamodb:UpdateItem";
 
 /// One conditional write. In its expressions every attribute is written `#name` (so that none can meet a reserved
 /// word) and every value `:name`, bound by [`Write::bind`].
@@ -57,6 +59,15 @@ pub(super) enum Written {
     Done,
     /// Its condition failed.
     Refused,
+}
+
+/// What a single update came to, and the item that it left or met.
+#[must_use]
+pub(super) enum Updated<T> {
+    /// It was written: the item as it is now.
+    Done(T),
+    /// Its condition failed: the item as it was, if there was one.
+    Refused(Option<T>),
 }
 
 /// Which conditions of a transaction failed, by the position of the write.
@@ -261,6 +272,35 @@ impl Store {
         loop {
             if let Some(written) = settled(PUT, request.clone().send().await, &mut pauses).await? {
                 return Ok(written);
+            }
+        }
+    }
+
+    /// Changes one item, and answers with it.
+    pub(super) async fn update<T: DeserializeOwned>(&self, write: Write) -> Result<Updated<T>, Failure> {
+        let Action::Update(key, expression) = &write.action else {
+            return Err(Failure::new(UPDATE, "is for updates"));
+        };
+        if let Some(failure) = write.unbound {
+            return Err(failure);
+        }
+        let request = self.client.update_item().set_key(Some(key.clone())).update_expression(expression);
+        let request = conditioned!(request, write)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut pauses = Pauses::new();
+        loop {
+            let error = match request.clone().send().await {
+                Ok(output) => return read_item(output.attributes.unwrap_or_default()).map(Updated::Done),
+                Err(error) => error,
+            };
+            if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
+            {
+                return refused.item.clone().map(read_item).transpose().map(Updated::Refused);
+            }
+            let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+            if !is_passing(code) || !pauses.pause().await {
+                return Err(Failure::of_sdk(UPDATE, &error));
             }
         }
     }

@@ -11,29 +11,29 @@ use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use super::query;
+use super::routes::Taken;
 use crate::clock;
 use crate::events::now_ms;
 use crate::ids;
 use crate::template::names;
 use crate::template::stack::HttpApi;
 
-/// The event for a request that `route_key` takes; answers with its request id too.
+/// The event for a request that a route has taken; answers with its request id too.
 pub(crate) fn payload(
     api: &HttpApi,
-    route_key: &str,
-    path_parameters: &BTreeMap<String, String>,
+    taken: &Taken<'_>,
     parts: &Parts,
     body: &[u8],
     source: IpAddr,
 ) -> (Bytes, String) {
-    let (now, request_id) = (now_ms(), ids::request());
+    let (now, request_id, route_key) = (now_ms(), ids::request(), taken.key());
     let mut event = Map::new();
     let mut set = |name: &str, value: Json| {
         event.insert(name.to_owned(), value);
     };
     set("version", "2.0".into());
-    set("routeKey", route_key.into());
-    set("rawPath", parts.uri.path().into());
+    set("routeKey", route_key.clone().into());
+    set("rawPath", taken.path.clone().into());
     set("rawQueryString", parts.uri.query().unwrap_or_default().into());
     let cookies: Vec<_> = parts
         .headers
@@ -53,8 +53,8 @@ pub(crate) fn payload(
             parameters.into_iter().map(|(name, values)| (name, values.join(",").into())).collect();
         set("queryStringParameters", joined.into());
     }
-    if !path_parameters.is_empty() {
-        set("pathParameters", json!(path_parameters));
+    if !taken.variables.is_empty() {
+        set("pathParameters", json!(taken.variables));
     }
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let host = text(header::HOST);
@@ -67,7 +67,7 @@ pub(crate) fn payload(
             "domainPrefix": host.split(['.', ':']).next(),
             "http": {
                 "method": parts.method.as_str(),
-                "path": parts.uri.path(),
+                "path": taken.path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": source.to_string(),
                 "userAgent": text(header::USER_AGENT),
@@ -125,28 +125,30 @@ mod tests {
     use axum::http::Request;
 
     use super::*;
-    use crate::template::stack::Throttling;
+    use crate::http::routes;
+    use crate::template::stack::{HttpRoute, Throttling};
 
     fn event(request: Request<()>, body: &[u8]) -> Json {
         let api = HttpApi {
             logical: "Api".into(),
             api_id: "abcdefghij".into(),
             stage: "$default".into(),
-            routes: Vec::new(),
+            routes: ["/x/{id}", "/"]
+                .map(|path| HttpRoute { method: "GET".into(), path: path.into(), function: "F".into() })
+                .into(),
             cors: None,
             throttling: Throttling::default(),
         };
-        let parameters = [("id".to_owned(), "7".to_owned())].into();
         let (parts, ()) = request.into_parts();
-        let source = "127.0.0.1".parse().unwrap();
-        let (event, _) = payload(&api, "GET /x/{id}", &parameters, &parts, body, source);
+        let taken = routes::find(&api, "GET", parts.uri.path()).unwrap();
+        let (event, _) = payload(&api, &taken, &parts, body, "127.0.0.1".parse().unwrap());
         serde_json::from_slice(&event).unwrap()
     }
 
     #[test]
     fn an_event_has_the_shape_of_the_golden_file() {
         let request = Request::builder()
-            .uri("/x/7?a=1&b=x%20y&a=2")
+            .uri("/x/7%3D?a=1&b=x%20y&a=2")
             .header("host", "127.0.0.1:3000")
             .header("user-agent", "test")
             .header("cookie", "c=1; d=2")

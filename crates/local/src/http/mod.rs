@@ -6,3 +6,4 @@ pub(crate) mod event;
 pub(crate) mod query;
 pub(crate) mod reply;
 pub(crate) mod response;
+pub(crate) mod routes;

@@ -71,7 +71,10 @@ impl ProxyResponse {
         let mut answer = Answer::new(self.body.into());
         *answer.status_mut() = self.status;
         let headers = answer.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
+        // What has no content has no type either, unless its function gives one.
+        if self.status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
+        }
         for (name, value) in self.headers {
             let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
                 continue;
@@ -105,7 +108,7 @@ mod tests {
         let answer = answer(payload.as_bytes())?;
         let (parts, body) = answer.into_parts();
         let body = axum::body::to_bytes(body, 1_000).await.unwrap();
-        let kind = parts.headers["content-type"].to_str().unwrap().to_owned();
+        let kind = parts.headers.get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
         Some((parts.status.as_u16(), kind, String::from_utf8(body.to_vec()).unwrap()))
     }
 
@@ -116,7 +119,9 @@ mod tests {
         let text = "text/plain;charset=utf-8".to_owned();
         let encoded = r#"{"statusCode":"200","body":"aGk=","isBase64Encoded":true}"#;
         assert_eq!(read(encoded).await.unwrap(), (200, text.clone(), "hi".into()));
-        assert_eq!(read(r#"{"statusCode":204,"body":null}"#).await.unwrap(), (204, text, String::new()));
+        let nothing = r#"{"statusCode":204,"body":null}"#;
+        assert_eq!(read(nothing).await.unwrap(), (204, String::new(), String::new()));
+        assert_eq!(read(r#"{"statusCode":403,"body":null}"#).await.unwrap(), (403, text, String::new()));
         let json = "application/json".to_owned();
         assert_eq!(read(r#"{"a":1}"#).await.unwrap(), (200, json.clone(), r#"{"a":1}"#.into()));
         assert_eq!(read(r#""hello""#).await.unwrap(), (200, json, "hello".into()));

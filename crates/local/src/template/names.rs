@@ -105,8 +105,22 @@ pub(crate) fn stack_id(stack: &str) -> String {
 }
 
 pub(crate) fn secret_arn(stack: &str, logical: &str) -> String {
-    let name = physical(stack, logical);
-    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-{}", hex(stack, logical, 6))
+    format!("{}{}-{}", secret_arns(), physical(stack, logical), hex(stack, logical, 6))
+}
+
+/// The ARN of a secret that a call makes.
+pub(crate) fn made_secret_arn(name: &str) -> String {
+    format!("{}{name}-{}", secret_arns(), hex("", name, 6))
+}
+
+/// The name in the ARN of a secret.
+pub(crate) fn secret_name(arn: &str) -> Option<&str> {
+    arn.strip_prefix(&secret_arns())?.rsplit_once('-').map(|(name, _)| name)
+}
+
+/// What the ARNs of all secrets begin with.
+fn secret_arns() -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:")
 }
 
 pub(crate) fn task_definition_arn(family: &str) -> String {

@@ -3,6 +3,8 @@ use std::path::Path;
 use super::parameters::{from_command_line, parse_given};
 use super::stack::{Limit, SecretSource, Stack};
 use super::*;
+use crate::http::routes;
+use crate::throttle::Throttle;
 
 fn build(source: &str, given: &str) -> Result<Stack, TemplateError> {
     let given = from_command_line(&parse_given(given).unwrap());
@@ -152,7 +154,8 @@ fn the_template_of_this_project_is_supported_whole() {
     let everything = "AuthMode=token AlarmEmail=a@b ReservedConcurrency=5 Turn=yes IdleRooms=1";
     let given = from_command_line(&parse_given(everything).unwrap());
     let stack = resources::build(&Template::load(&path, "local", &given).unwrap()).unwrap();
-    assert_eq!(stack.functions.len(), 10);
+    let source = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(stack.functions.len(), source.matches("Type: AWS::Serverless::Function").count());
     assert!(stack.functions.iter().all(|function| function.reserved == Some(5)));
     assert_eq!(stack.tasks[0].family, "local-sfu");
     assert_eq!(stack.tasks[0].containers[0].name, "sfu");
@@ -166,6 +169,28 @@ fn the_template_of_this_project_is_supported_whole() {
     assert_eq!((source.queue.as_str(), source.function.as_str()), (queue.arn.as_str(), "CreateRoomFunction"));
     // As AWS recommends: else a message is delivered again while the function still works on the batch before it.
     assert!(queue.visibility >= create.timeout * 6);
+}
+
+#[test]
+fn a_greedy_route_has_its_throttle() {
+    let template = |path: &str| {
+        build(
+            &format!(
+                "Resources:\n  \
+                   Api: {{Type: AWS::Serverless::HttpApi, Properties: {{RouteSettings: {{'ANY /v2/{{p+}}': \
+                     {{ThrottlingBurstLimit: 1, ThrottlingRateLimit: 0.001}}}}}}}}\n  \
+                   F: {{Type: AWS::Serverless::Function, {FUNCTION}, Properties: {{FunctionName: f, \
+                     Events: {{E: {{Type: HttpApi, Properties: {{ApiId: !Ref Api, Path: '{path}'}}}}}}}}}}\n"
+            ),
+            "",
+        )
+    };
+    let http = template("/v2/{p+}").unwrap().http.unwrap();
+    let throttle = Throttle::new(Some(http.throttling.clone()));
+    let admitted = |path| throttle.admits(&routes::find(&http, "DELETE", path).unwrap().key());
+    assert_eq!([admitted("/v2/a"), admitted("/v2/b/c")], [true, false]);
+    let error = template("/{p+}/v2").unwrap_err().to_string();
+    assert!(error.contains("F: /{p+}/v2: a greedy path variable is the last segment"), "{error}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 )]
 
 mod queues;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -251,6 +252,13 @@ async fn an_http_request_is_an_event_of_version_2() {
         (&event["pathParameters"]["id"], &event["queryStringParameters"]["q"]),
         (&json!("a b"), &json!("1,2"))
     );
+    let connection = url("/rest/connection/L0SM9cOFvHcCIhw%3D?a=%3D");
+    let event: Value = reqwest::Client::new().delete(connection).send().await.unwrap().json().await.unwrap();
+    assert_eq!(event["routeKey"], "ANY /rest/{proxy+}");
+    assert_eq!(event["rawPath"], "/rest/connection/L0SM9cOFvHcCIhw=");
+    assert_eq!(event["requestContext"]["http"]["path"], event["rawPath"]);
+    assert_eq!(event["pathParameters"]["proxy"], "connection/L0SM9cOFvHcCIhw=");
+    assert_eq!(event["rawQueryString"], "a=%3D");
     let missing = reqwest::get(url("/nothing")).await.unwrap();
     assert_eq!(
         (missing.status().as_u16(), missing.text().await.unwrap()),

@@ -26,6 +26,11 @@ pub(crate) enum Accepted {
         peer: String,
         room: String,
     },
+    Session {
+        peer: Option<String>,
+        session: String,
+        api_key: String,
+    },
     Sfu {
         room: String,
         features: Vec<String>,
@@ -77,6 +82,11 @@ fn identify(body: &str) -> Result<Accepted, Error> {
         Identify::Client(client) => {
             Accepted::Client { peer: client.peer.to_string(), room: client.room.to_string() }
         }
+        Identify::Session(client) => Accepted::Session {
+            peer: client.peer.map(|peer| peer.to_string()),
+            session: client.session.to_string(),
+            api_key: client.api_key.to_string(),
+        },
         Identify::Sfu(sfu) => Accepted::Sfu { room: sfu.room.to_string(), features: sfu.features },
     })
 }
@@ -109,6 +119,10 @@ fn agrees(accepted: &Accepted, data: &Value) {
                 (field("type"), field("id"), field("roomId")),
                 (Some("client"), Some(&**peer), Some(&**room))
             );
+        }
+        Accepted::Session { peer, session, api_key } => {
+            assert_eq!((field("type"), field("id")), (Some("client"), peer.as_deref()));
+            assert_eq!((field("roomId"), field("apiKey")), (Some(&**session), Some(&**api_key)));
         }
         Accepted::Sfu { room, .. } => {
             assert_eq!((field("type"), field("id")), (Some("sfu"), Some(room.as_str())));

@@ -36,8 +36,8 @@ pub(crate) fn text() -> impl Strategy<Value = Spelled> {
 
 fn id() -> impl Strategy<Value = String> {
     prop_oneof![
-        4 => "[A-Za-z0-9_.:-]{0,12}".prop_map(|rest| format!("{CANARY}{rest}")),
-        1 => "[A-Za-z0-9_.:-]{1,128}",
+        4 => "[A-Za-z0-9_.:=-]{0,12}".prop_map(|rest| format!("{CANARY}{rest}")),
+        1 => "[A-Za-z0-9_.:=-]{1,128}",
     ]
 }
 

@@ -8,26 +8,30 @@ use serde_json::json;
 
 use crate::record::{self, Call, Record};
 use crate::statistics::grouped;
-use crate::{WRITES, quiet_stack};
+use crate::{WRITES, quiet_stack, session_calls};
 
 /// What the design allows: operations, and how often.
-type Design = &'static [(&'static str, usize)];
+pub(crate) type Design = &'static [(&'static str, usize)];
 
-struct Step {
+pub(crate) struct Step {
     what: &'static str,
     design: Design,
     record: Record,
 }
 
 /// Takes the steps one by one, so that every invocation is known by name.
-struct Steps<'a> {
+pub(crate) struct Steps<'a> {
     stack: &'a Stack,
-    taken: Vec<Step>,
+    pub(crate) taken: Vec<Step>,
 }
 
-impl Steps<'_> {
+impl<'a> Steps<'a> {
+    pub(crate) fn new(stack: &'a Stack) -> Self {
+        Self { stack, taken: vec![] }
+    }
+
     /// Waits for the invocation of `function` that what was done since the last step has caused.
-    async fn took(&mut self, what: &'static str, function: &str, design: Design) {
+    pub(crate) async fn took(&mut self, what: &'static str, function: &str, design: Design) {
         let record = until(what, async || {
             record::all(self.stack).await.into_iter().find(|record| record.function == function)
         })
@@ -47,11 +51,14 @@ pub(crate) async fn measure() -> String {
     let turn = "turn:turn.example.com:3478";
     let stack = quiet_stack().parameter("IdleRooms", "1").parameter("TurnUrls", turn).start().await;
     taken.extend(steps_of_warm_rooms(&stack).await);
+    drop(stack);
+    let stack = quiet_stack().start().await;
+    taken.extend(Box::pin(session_calls::steps(&stack)).await);
     table(&taken)
 }
 
 async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
-    let mut steps = Steps { stack, taken: vec![] };
+    let mut steps = Steps::new(stack);
     let (room, _sfu) = Room::unclaimed(stack).await;
     record::forget(stack).await;
     stack.claim("/a").await;
@@ -76,7 +83,7 @@ async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
 }
 
 async fn steps(stack: &Stack) -> Vec<Step> {
-    let mut steps = Steps { stack, taken: vec![] };
+    let mut steps = Steps::new(stack);
     let room = Room::pending(stack).await;
     steps.took("createRoom", "create-room", &[("Query", 1), ("RunTask", 1), ("TransactWriteItems", 1)]).await;
     let mut sfu = arbiter_tests::Socket::open(&room.signal_server_url).await.expect("the SFU's socket");

@@ -7,7 +7,8 @@ use arbiter_tests::stack::binary;
 use arbiter_tests::{Room, Stack};
 use serde_json::json;
 
-use crate::record::{self, FUNCTIONS, Record};
+use crate::project::{Project, Who};
+use crate::record::{self, FUNCTIONS, OF_SESSIONS, Record};
 use crate::statistics::Sample;
 use crate::{WRITES, quiet_stack};
 
@@ -15,7 +16,7 @@ use crate::{WRITES, quiet_stack};
 const COLD_CALLS: usize = 40;
 /// Calls with processes that are there already.
 const WARM_CALLS: usize = 150;
-/// Handshakes of one call.
+/// Handshakes of one call, and signals of one session.
 const HANDSHAKES: usize = 10;
 /// A process unused for so long is ended, where all have to be new.
 const KEEP_WARM: &str = "50ms";
@@ -43,6 +44,29 @@ async fn call(stack: &Stack, path: &str, handshakes: usize) {
     sfu.close(1000).await;
 }
 
+/// A small session, in which every function is invoked that only sessions need.
+async fn session(project: &Project<'_>, signals: usize) {
+    let session = project.session().await;
+    let (mut ada, _) = project.join(&session, Who { id: "ada", role: "moderator", suppressed: false }).await;
+    let (bob, _) = project.join(&session, Who::publisher("bob")).await;
+    for _ in 0..signals {
+        ada.request("signal", json!({ "type": "chat", "data": "hello" })).await;
+    }
+    let text = json!({ "data": "hello" });
+    let status = project.rest(reqwest::Method::POST, &session, "/signal", Some(text)).await;
+    assert_eq!(status, reqwest::StatusCode::NO_CONTENT, "a signal by REST");
+    ada.request("reportIssue", json!({ "text": "I hear nobody." })).await;
+    ada.request("forceDisconnect", json!({ "connectionId": "bob" })).await;
+    drop(bob);
+    ada.close(1000).await;
+}
+
+/// What the functions did that only sessions need. What the others do in a session is no part of their figures here.
+async fn of_sessions(stack: &Stack) -> Vec<Record> {
+    let records = record::all(stack).await.into_iter();
+    records.filter(|record| OF_SESSIONS.contains(&record.function.as_str())).collect()
+}
+
 /// Starts, first and warm invocations, memory and size of every function, as a table.
 pub(crate) async fn measure() -> String {
     eprintln!("Functions, each time with new processes: {COLD_CALLS} calls.");
@@ -51,7 +75,14 @@ pub(crate) async fn measure() -> String {
         call(&stack, &format!("/{i}"), 1).await;
         tokio::time::sleep(ALL_ENDED).await;
     }
-    let cold = record::all(&stack).await;
+    let mut cold = record::all(&stack).await;
+    record::forget(&stack).await;
+    let project = Project::create(&stack).await;
+    for _ in 0..COLD_CALLS {
+        session(&project, 1).await;
+        tokio::time::sleep(ALL_ENDED).await;
+    }
+    cold.extend(of_sessions(&stack).await);
     drop(stack);
 
     eprintln!("Functions, with processes that are there: {WARM_CALLS} calls.");
@@ -59,7 +90,13 @@ pub(crate) async fn measure() -> String {
     for i in 0..WARM_CALLS {
         call(&stack, &format!("/{i}"), HANDSHAKES).await;
     }
-    let warm = record::all(&stack).await;
+    let mut warm = record::all(&stack).await;
+    record::forget(&stack).await;
+    let project = Project::create(&stack).await;
+    for _ in 0..WARM_CALLS {
+        session(&project, HANDSHAKES).await;
+    }
+    warm.extend(of_sessions(&stack).await);
     table(&cold, &warm)
 }
 
@@ -71,7 +108,7 @@ fn table(cold: &[Record], warm: &[Record]) -> String {
          | Function | Spawn to ready | First invocation | Warm invocation | Peak memory | Size, stripped |\n\
          |---|--:|--:|--:|--:|--:|\n",
     );
-    for name in FUNCTIONS {
+    for name in FUNCTIONS.into_iter().chain(OF_SESSIONS) {
         let of = |records: &[Record]| -> Vec<Record> {
             records.iter().filter(|record| record.function == name).cloned().collect()
         };

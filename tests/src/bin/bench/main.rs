@@ -1,16 +1,19 @@
 //! `make bench`: measures the functions and the relay on this machine, prints the tables and writes them into
 //! `docs/BENCHMARKS.md`. Nothing is asserted about time; it ends by itself after a few minutes.
 //!
-//! With the names of sections (`functions`, `calls`, `relay`, `fan-out`) it measures those, and writes no file.
+//! With the names of sections (`functions`, `calls`, `relay`, `fan-out`, `sessions`) it measures those, and writes no file.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on ends with a sentence")]
 
 mod calls;
 mod fan_out;
 mod functions;
+mod project;
 mod record;
 mod relay;
 mod report;
+mod session_calls;
+mod sessions;
 mod statistics;
 
 use arbiter_tests::Stack;
@@ -47,6 +50,9 @@ async fn main() {
     }
     if is_wanted("fan-out") {
         sections.push(fan_out::measure().await);
+    }
+    if is_wanted("sessions") {
+        sections.push(Box::pin(sessions::measure()).await);
     }
     let tables = sections.join("\n");
     println!("{tables}");

@@ -3,7 +3,7 @@
 use arbiter_tests::Stack;
 use serde::Deserialize;
 
-/// The functions, in the order of the tables.
+/// The functions of rooms, in the order of the tables.
 pub(crate) const FUNCTIONS: [&str; 10] = [
     "connect",
     "identify",
@@ -43,6 +43,9 @@ pub(crate) struct Call {
     /// Items that a batch or a transaction names, or that a query answers with.
     pub(crate) items: Option<usize>,
 }
+
+/// Those that only sessions need.
+pub(crate) const OF_SESSIONS: [&str; 4] = ["signal", "force-disconnect", "report-issue", "session-api"];
 
 /// What the gateway has recorded since it was last told to forget.
 pub(crate) async fn all(stack: &Stack) -> Vec<Record> {

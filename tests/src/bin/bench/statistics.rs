@@ -24,9 +24,9 @@ impl Sample {
 
     /// The smallest value that `permille` of 1,000 values do not exceed (nearest rank); `None` of an empty sample,
     /// or one too small to have such a percentile at all.
-    fn at(&self, permille: usize) -> Option<f64> {
+    pub(crate) fn at(&self, permille: usize) -> Option<f64> {
         let rank = (self.0.len() * permille).div_ceil(1000);
-        let exists = permille <= 500 || self.0.len() * (1000 - permille) >= 1000;
+        let exists = permille <= 500 || permille == 1000 || self.0.len() * (1000 - permille) >= 1000;
         self.0.get(rank.max(1) - 1).copied().filter(|_| exists)
     }
 

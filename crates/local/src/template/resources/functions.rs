@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::stack::{Function, HttpRoute, Stack};
 use super::super::yaml::{Node, TemplateError};
 use super::{Properties, allow};
+use crate::http::routes;
 
 const USED: &[&str] = &[
     "FunctionName",
@@ -140,8 +141,8 @@ fn add_event(
         return Err(version.error(format!("{logical}: only payload version \"2.0\" is supported")));
     }
     let path = detail("Path").map_or(Ok("$default".to_owned()), |path| path.string("Path"))?;
-    if path.contains("+}") {
-        return Err(event.error(format!("{logical}: greedy path variables ({path}) are not supported")));
+    if let Some(fault) = routes::fault(&path) {
+        return Err(event.error(format!("{logical}: {path}: {fault}")));
     }
     let method =
         detail("Method").map_or(Ok("ANY".to_owned()), |method| method.string("Method"))?.to_uppercase();

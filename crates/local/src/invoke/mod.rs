@@ -1,16 +1,23 @@
 //! `invoke`: one function, once, on rows from a file, in memory.
 
+mod tokens;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc;
 
 use crate::aws::dynamodb;
+use crate::events::now_ms;
 use crate::gateway::{self, AnyError, Gateway, Options};
+use crate::ids;
 use crate::lambda::Invocation;
+use crate::secrets::file::Version;
 use crate::websocket::connection::{Connection, Outgoing};
+
+/// The key of the fixtures under which there are no rows of a table, but secrets by their names.
+const SECRETS: &str = "Secrets";
 
 /// A connection that nobody is behind: it keeps what it is sent.
 struct Recorder {
@@ -58,7 +65,7 @@ async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Json, rows: &Jso
         recorders.push(record(gateway, own));
     }
     let invocation = Invocation {
-        event: Bytes::from(event.to_string()),
+        event: tokens::renew(&event.to_string(), &signers(rows), now_ms() / 1_000)?.into(),
         route: context["routeKey"].as_str().unwrap_or(function).to_owned(),
         connection: context["connectionId"].as_str().map(str::to_owned),
         size: 0,
@@ -87,6 +94,10 @@ fn load(gateway: &Gateway, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
     let tables =
         rows.as_object().ok_or("fixtures: an object of tables is needed, {\"<table>\": [item, …]}")?;
     for (name, items) in tables {
+        if name == SECRETS {
+            make_secrets(gateway, items)?;
+            continue;
+        }
         let table = gateway.tables.iter().find(|table| table.logical == *name || table.name == *name);
         let table = table.ok_or_else(|| format!("fixtures: the template has no table {name}"))?;
         for item in items.as_array().into_iter().flatten() {
@@ -100,6 +111,23 @@ fn load(gateway: &Gateway, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
         }
     }
     Ok(recorders)
+}
+
+/// Makes the secrets of the fixtures, as `make project` would.
+fn make_secrets(gateway: &Gateway, secrets: &Json) -> Result<(), AnyError> {
+    let secrets = secrets.as_object().ok_or("fixtures: Secrets is an object of names and values")?;
+    for (name, value) in secrets {
+        let version = Version { id: ids::request(), text: value.to_string() };
+        let made = gateway.secrets.create(name, version);
+        made.map_err(|_| format!("fixtures: the secret {name} cannot be made"))?;
+    }
+    Ok(())
+}
+
+/// What the projects among the fixtures' secrets sign with.
+fn signers(rows: &Json) -> Vec<String> {
+    let secrets = rows[SECRETS].as_object().into_iter().flatten();
+    secrets.filter_map(|(_, value)| value["secret"].as_str().map(str::to_owned)).collect()
 }
 
 fn put(gateway: &Gateway, table: &str, item: &Map<String, Json>) -> Result<(), String> {

@@ -1,0 +1,166 @@
+//! The REST API of sessions: what a project's server asks for, mostly through one of the vendor's SDKs.
+
+use gateway::departure::Departures;
+use gateway::edge::RestCall;
+use gateway::failure::Failure;
+use gateway::projects::Projects;
+use gateway::session::Told;
+use model::id::{PeerId, RoomId};
+use model::item::Session;
+use model::session::notice::Delivery;
+use model::session::rest::{
+    self, Action, Answer, Connected, Created, Endpoint, NewSession, RestError, project_of,
+};
+use model::session::signal::Signal;
+use model::session::{ApiKey, id};
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// Who may ask.
+    pub projects: Projects,
+    /// The tables, the sockets, and what happens in sessions.
+    pub departures: Departures,
+}
+
+impl Deps {
+    /// Reads the settings, and opens the connections to DynamoDB, API Gateway and Secrets Manager.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let aws = gateway::aws::load().await;
+        Ok(Self { projects: Projects::from_env(&aws)?, departures: Departures::from_env(&aws).await? })
+    }
+}
+
+/// Answers one request. Who asks is checked first, then what it says, and only then what there is: a stranger learns
+/// nothing about sessions.
+///
+/// # Errors
+/// [`RestError`], in that order.
+pub async fn session_api(deps: &Deps, call: RestCall) -> Result<Answer, RestError> {
+    let project = deps.projects.authenticate(call.credential()?, deps.departures.clock.now()).await?;
+    let segments = call.segments();
+    if project_of(&segments).is_some_and(|named| named != project.as_str()) {
+        return Err(RestError::OtherProject);
+    }
+    let (session, action) = match Endpoint::read(call.method(), &segments)? {
+        Endpoint::CreateSession => return create(deps, project, &NewSession::of_form(&call.form()?)?).await,
+        Endpoint::Session { id, action } => (id, action),
+    };
+    match action {
+        Action::Signal { to: None } => {
+            signal_all(deps, &project, &session, rest::signal(call.text()?)?).await
+        }
+        Action::Signal { to: Some(peer) } => {
+            signal_one(deps, &project, &session, peer, rest::signal(call.text()?)?).await
+        }
+        Action::ForceDisconnect(peer) => force_disconnect(deps, &project, &session, &peer).await,
+        Action::ListConnections => connections(deps, project, session).await,
+        Action::ListStreams => {
+            known(deps, &project, &session).await?;
+            Ok(Answer::NoStreams)
+        }
+        Action::SetLayoutClasses => {
+            let streams = rest::layout_classes(call.text()?)?;
+            known(deps, &project, &session).await?;
+            if streams.is_empty() { Ok(Answer::NoStreams) } else { Err(RestError::StreamNotFound) }
+        }
+        Action::OneStream => {
+            known(deps, &project, &session).await?;
+            Err(RestError::StreamNotFound)
+        }
+    }
+}
+
+/// Makes a session: one item, which stays.
+async fn create(deps: &Deps, project: ApiKey, new: &NewSession) -> Result<Answer, RestError> {
+    let now = deps.departures.clock.now();
+    let id = id::new(&project, new.location, now, rand::random());
+    let session = Session {
+        api_key: project.clone(),
+        media_mode: new.media_mode,
+        e2ee: new.e2ee,
+        connections: 0,
+        sfu_room: None,
+        created_at: now,
+    };
+    deps.departures.store.create_session(&id, &session).await?;
+    Ok(Answer::Created(Created { session: id, project, at: now, segment: rand::random() }))
+}
+
+/// Whether a session is there and the project's. Whose it is otherwise is nobody's business.
+fn owned(session: Option<Session>, project: &ApiKey) -> Result<(), RestError> {
+    match session {
+        Some(session) if session.api_key == *project => Ok(()),
+        Some(_) | None => Err(RestError::SessionNotFound),
+    }
+}
+
+async fn known(deps: &Deps, project: &ApiKey, session: &RoomId) -> Result<(), RestError> {
+    owned(deps.departures.store.session(session).await?, project)
+}
+
+/// A signal from nobody: it has no place in the order of anybody's signals.
+fn delivery(signal: Signal, to: Option<PeerId>) -> Delivery {
+    Delivery { kind: signal.kind, data: signal.data, from: None, seq: None, to }
+}
+
+/// A session with nobody in it takes signals too.
+async fn signal_all(
+    deps: &Deps,
+    project: &ApiKey,
+    session: &RoomId,
+    signal: Signal,
+) -> Result<Answer, RestError> {
+    let Departures { store, clock, .. } = &deps.departures;
+    let mut found = store.occupants(session, clock.now()).await?;
+    owned(found.session.take(), project)?;
+    deps.departures.signal_all(session, found, delivery(signal, None)).await;
+    Ok(Answer::Done)
+}
+
+async fn signal_one(
+    deps: &Deps,
+    project: &ApiKey,
+    session: &RoomId,
+    peer: PeerId,
+    signal: Signal,
+) -> Result<Answer, RestError> {
+    let Departures { store, clock, .. } = &deps.departures;
+    let (item, member) = store.session_and_member(session, &peer, clock.now()).await?;
+    owned(item, project)?;
+    let member = member.ok_or(RestError::ConnectionNotFound)?;
+    let signal = delivery(signal, Some(peer.clone()));
+    told(deps.departures.signal_one(session, peer, member, signal).await?)
+}
+
+async fn force_disconnect(
+    deps: &Deps,
+    project: &ApiKey,
+    session: &RoomId,
+    peer: &PeerId,
+) -> Result<Answer, RestError> {
+    known(deps, project, session).await?;
+    told(deps.departures.force_disconnect(session, peer).await?)
+}
+
+fn told(told: Told) -> Result<Answer, RestError> {
+    match told {
+        Told::Delivered => Ok(Answer::Done),
+        Told::NotThere => Err(RestError::ConnectionNotFound),
+        Told::Busy => Err(RestError::Busy),
+    }
+}
+
+async fn connections(deps: &Deps, project: ApiKey, session: RoomId) -> Result<Answer, RestError> {
+    let Departures { store, clock, .. } = &deps.departures;
+    let found = store.occupants(&session, clock.now()).await?;
+    owned(found.session, &project)?;
+    let members = found.members.into_iter();
+    let connections = members
+        .map(|(connection_id, member)| Connected { connection_id, created_at: member.joined_at })
+        .collect();
+    Ok(Answer::Connections { project, session, connections })
+}

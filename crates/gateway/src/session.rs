@@ -1,0 +1,164 @@
+//! What happens in a session, whoever asks for it: a client on its socket, or the project's server by REST.
+
+use futures::future::join_all;
+use model::id::{PeerId, RoomId};
+use model::item::{Member, Session};
+use model::life::Life;
+use model::notice::{Departure, GoAway, Notice};
+use model::outcome::{Before, Departed, Expelled};
+use model::session::notice::{Delivery, SessionConnection};
+
+use crate::announce::{Announcement, Occupant, Reached, list};
+use crate::departure::Departures;
+use crate::failure::Failure;
+use crate::store::Occupants;
+
+/// A session as a newcomer finds it.
+#[derive(Debug)]
+pub struct Scene {
+    /// The session.
+    pub session: Option<Session>,
+    /// What its SFU announced.
+    pub features: Vec<String>,
+    /// The others.
+    pub connections: Vec<SessionConnection>,
+    occupants: Vec<Occupant>,
+}
+
+/// What became of something that was for one connection.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// API Gateway took it.
+    Delivered,
+    /// Nobody of this id is there, or it has gone this very moment.
+    NotThere,
+    /// Its socket takes no more for now.
+    Busy,
+}
+
+impl Departures {
+    /// Who is in a session, once a newcomer's own place is written: of two that come at the same moment at least one then
+    /// finds the other. Places whose leases have ended are freed, and their ends announced.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn scene(&self, id: &RoomId, newcomer: &PeerId) -> Result<Scene, Failure> {
+        let mut found = self.store.occupants(id, self.clock.now()).await?;
+        self.sweep(id, &mut found).await;
+        let others = found.members.iter().filter(|(peer, _)| peer != newcomer);
+        Ok(Scene {
+            connections: others.filter_map(|(peer, member)| member.in_session(peer)).collect(),
+            features: found.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
+            session: found.session.take(),
+            occupants: list(id, found),
+        })
+    }
+
+    /// Tells a session who has come, and of the stay that ended unnoticed in the same place.
+    pub async fn arrived(&self, id: &RoomId, peer: &PeerId, member: &Member, before: &Before, scene: Scene) {
+        let created = member.in_session(peer).map(Announcement::created);
+        let announcements = match before {
+            Before::Itself | Before::Older(_) => return,
+            Before::Nobody => created.into_iter().collect(),
+            Before::Expired(life, since) => {
+                let ended = Member { life: life.clone(), joined_at: *since, ..member.clone() };
+                let ended = self.gone(life, &ended.identity(peer, id), Departure::Lost);
+                std::iter::once(ended).chain(created).collect()
+            }
+        };
+        self.tell_all(id, scene.occupants, announcements).await;
+    }
+
+    /// Frees the places of a session whose leases have ended: API Gateway dropped their `$disconnect`, and nobody has
+    /// posted to them since. Answers how many.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn sweep_session(&self, id: &RoomId) -> Result<usize, Failure> {
+        let mut found = self.store.occupants(id, self.clock.now()).await?;
+        Ok(self.sweep(id, &mut found).await)
+    }
+
+    async fn sweep(&self, id: &RoomId, found: &mut Occupants) -> usize {
+        let freed = std::mem::take(&mut found.expired).into_iter().map(|(peer, member)| async move {
+            let departed =
+                self.store.depart(&member.life, member.identity(&peer, id), self.clock.now()).await;
+            match departed {
+                Ok(Departed::Gone(identity)) => Some(self.gone(&member.life, &identity, Departure::Lost)),
+                Ok(Departed::Nothing) => None,
+                Err(failure) => {
+                    tracing::error!(connection.id = %member.life.connection_id, %failure, "Place not freed");
+                    None
+                }
+            }
+        });
+        let ended: Vec<_> = join_all(freed).await.into_iter().flatten().collect();
+        let count = ended.len();
+        if count > 0 {
+            self.tell_all(id, list(id, found.clone()), ended).await;
+        }
+        count
+    }
+
+    /// Delivers a signal to everybody in a session, its sender too.
+    pub async fn signal_all(&self, id: &RoomId, found: Occupants, signal: Delivery) {
+        self.tell_all(id, list(id, found), vec![Announcement::to_members(Notice::Signal { signal })]).await;
+    }
+
+    /// Delivers a signal to one member of a session.
+    ///
+    /// # Errors
+    /// When the post, or the departure of a member that is found gone, fails.
+    pub async fn signal_one(
+        &self,
+        id: &RoomId,
+        peer: PeerId,
+        member: Member,
+        signal: Delivery,
+    ) -> Result<Told, Failure> {
+        let text = Notice::Signal { signal }.to_json();
+        let identity = member.identity(&peer, id);
+        let occupant = Occupant { life: member.life, identity, suppressed: false };
+        match self.reach(id, &occupant, &text).await? {
+            Reached::Delivered => Ok(Told::Delivered),
+            Reached::Busy => Ok(Told::Busy),
+            Reached::Replaced => Ok(Told::NotThere),
+            Reached::Freed(gone) => {
+                self.tell(id, *gone).await?;
+                Ok(Told::NotThere)
+            }
+        }
+    }
+
+    /// Ends somebody's connection to a session: its place is freed, it hears why, its socket is closed and the others are
+    /// told. Once the place is free it has gone, whether or not the rest succeeds.
+    ///
+    /// # Errors
+    /// When DynamoDB fails before that.
+    pub async fn force_disconnect(&self, id: &RoomId, peer: &PeerId) -> Result<Told, Failure> {
+        let (life, identity) = match self.store.expel(id, peer, self.clock.now()).await? {
+            Expelled::NotThere => return Ok(Told::NotThere),
+            Expelled::Gone(life, identity) => (life, identity),
+        };
+        let gone = self.gone(&life, &identity, Departure::Forced);
+        let ((), told) =
+            futures::join!(self.send_away(&life, GoAway::ForceDisconnected), self.tell(id, gone));
+        if let Err(failure) = told {
+            tracing::error!(room.id = %id, %failure, "Room not told");
+        }
+        Ok(Told::Delivered)
+    }
+
+    /// Tells a socket that has lost its place not to come back, and closes it. That this fails changes nothing for
+    /// anybody else.
+    pub async fn send_away(&self, life: &Life, reason: GoAway) {
+        let go_away = Notice::GoAway { reason }.to_json();
+        if let Err(failure) = self.sockets.post(&life.connection_id, &go_away).await {
+            tracing::warn!(connection.id = %life.connection_id, %failure, "Connection not told to go");
+        }
+        if let Err(failure) = self.sockets.close(&life.connection_id).await {
+            tracing::warn!(connection.id = %life.connection_id, %failure, "Connection not closed");
+        }
+    }
+}

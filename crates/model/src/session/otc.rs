@@ -1,0 +1,87 @@
+//! The numbers and names that clients of the OpenTok model know errors by.
+
+use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+
+/// An error of the model that a server can meet. The names are those of its C header (`otc_session_error_code`) and of
+/// its JavaScript and iOS clients where that has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otc {
+    /// The API key or the token is not valid.
+    AuthorizationFailure,
+    /// No such session.
+    InvalidSession,
+    /// What was asked for needs a connection to a session.
+    NotConnected,
+    /// A parameter is missing, or not what it must be.
+    InvalidParameter,
+    /// The connection is in a session already, or its place is somebody else's.
+    IllegalState,
+    /// As many connections as the session may have.
+    ConnectionLimitExceeded,
+    /// A signal's data is over its limit.
+    SignalDataTooLong,
+    /// A signal's type is over its limit.
+    SignalTypeTooLong,
+    /// A signal's type has a character that it may not have.
+    InvalidSignalType,
+    /// The role does not allow to end somebody else's connection.
+    UnableToForceDisconnect,
+    /// Our side failed.
+    InternalError,
+    /// An issue could not be reported.
+    ReportIssue,
+    /// The session is encrypted end to end, and the client has no secret.
+    EncryptionSecretMissing,
+}
+
+impl Otc {
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        match self {
+            Self::AuthorizationFailure => 1004,
+            Self::InvalidSession => 1005,
+            Self::NotConnected => 1010,
+            Self::InvalidParameter => 1011,
+            Self::IllegalState => 1015,
+            Self::ConnectionLimitExceeded => 1027,
+            Self::SignalDataTooLong => 1413,
+            Self::SignalTypeTooLong => 1414,
+            Self::InvalidSignalType => 1461,
+            Self::UnableToForceDisconnect => 1520,
+            Self::InternalError => 2000,
+            Self::ReportIssue => 2011,
+            Self::EncryptionSecretMissing => 6000,
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationFailure => "OTC_SESSION_AUTHORIZATION_FAILURE",
+            Self::InvalidSession => "OTC_SESSION_INVALID_SESSION",
+            Self::NotConnected => "OTC_SESSION_NOT_CONNECTED",
+            Self::InvalidParameter => "OTC_SESSION_NULL_OR_INVALID_PARAMETER",
+            Self::IllegalState => "OTC_SESSION_ILLEGAL_STATE",
+            Self::ConnectionLimitExceeded => "OTC_SESSION_CONNECTION_LIMIT_EXCEEDED",
+            Self::SignalDataTooLong => "OTC_SESSION_SIGNAL_DATA_TOO_LONG",
+            Self::SignalTypeTooLong => "OTC_SESSION_SIGNAL_TYPE_TOO_LONG",
+            Self::InvalidSignalType => "OTC_SESSION_INVALID_SIGNAL_TYPE",
+            Self::UnableToForceDisconnect => "OTC_SESSION_UNABLE_TO_FORCE_DISCONNECT",
+            Self::InternalError => "OTC_SESSION_INTERNAL_ERROR",
+            Self::ReportIssue => "OT_REPORT_ISSUE_ERROR",
+            Self::EncryptionSecretMissing => "OTC_SESSION_ENCRYPTION_SECRET_MISSING",
+        }
+    }
+}
+
+impl Serialize for Otc {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Otc", 2)?;
+        object.serialize_field("number", &self.number())?;
+        object.serialize_field("name", self.name())?;
+        object.end()
+    }
+}

@@ -1,0 +1,275 @@
+//! What is answered.
+
+use serde_json::json;
+
+use super::RestError;
+use super::date::calendar;
+use crate::id::{PeerId, RoomId};
+use crate::session::ApiKey;
+use crate::time::EpochMillis;
+
+const JSON: &str = "application/json";
+const XML: &str = "text/xml";
+const PROLOG: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Nearly always.
+    Json,
+    /// By session creation, for those who ask for nothing else.
+    Xml,
+}
+
+impl Format {
+    /// How session creation answers a request with this `Accept` header: in XML if that is named, and neither JSON nor
+    /// just anything is.
+    #[must_use]
+    pub fn of_accept(accept: Option<&str>) -> Self {
+        let ranges = accept.unwrap_or_default().split(',').filter_map(|range| range.split(';').next());
+        let ranges: Vec<String> = ranges.map(|range| range.trim().to_ascii_lowercase()).collect();
+        let names = |known: &[&str]| ranges.iter().any(|range| known.contains(&range.as_str()));
+        if names(&["application/xml", XML]) && !names(&[JSON, "application/*", "*/*"]) {
+            Self::Xml
+        } else {
+            Self::Json
+        }
+    }
+}
+
+/// What a request that succeeded is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done, and there is nothing to say.
+    Done,
+    /// A session was made.
+    Created(Created),
+    /// Who is in a session.
+    Connections {
+        /// Its project.
+        project: ApiKey,
+        /// The session.
+        session: RoomId,
+        /// Who is in it.
+        connections: Vec<Connected>,
+    },
+    /// A session has no streams.
+    NoStreams,
+}
+
+/// A session that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its id.
+    pub session: RoomId,
+    /// Its project.
+    pub project: ApiKey,
+    /// When.
+    pub at: EpochMillis,
+    /// Random bits for `session_segment_id`, a UUID that nothing refers to.
+    pub segment: u128,
+}
+
+/// Somebody in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// The connection.
+    pub connection_id: PeerId,
+    /// Since when, in milliseconds.
+    pub created_at: EpochMillis,
+}
+
+/// An answer as HTTP has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The content type, with no parameters, and the body; 204 has neither.
+    pub content: Option<(&'static str, String)>,
+    /// The methods that the path knows, after one that it does not.
+    pub allow: Option<String>,
+}
+
+impl Answer {
+    /// Writes it.
+    #[must_use]
+    pub fn response(&self, format: Format) -> Response {
+        let json = |body: serde_json::Value| (JSON, body.to_string());
+        let content = match self {
+            Self::Done => return Response { status: 204, content: None, allow: None },
+            Self::Created(created) => match format {
+                Format::Json => json(json!([created.json()])),
+                Format::Xml => (XML, created.xml()),
+            },
+            Self::Connections { project, session, connections } => json(json!({
+                "count": connections.len(),
+                "projectId": project,
+                "sessionId": session,
+                "items": connections.iter().map(Connected::json).collect::<Vec<_>>(),
+            })),
+            Self::NoStreams => json(json!({ "count": 0, "items": [] })),
+        };
+        Response { status: 200, content: Some(content), allow: None }
+    }
+}
+
+impl Connected {
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "connectionId": self.connection_id,
+            "connectionState": "Connected",
+            "createdAt": self.created_at,
+        })
+    }
+}
+
+impl Created {
+    /// Every field of the vendor's answer. Those that are null name servers, of which a client here needs to know none.
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "session_id": self.session,
+            "project_id": self.project,
+            "partner_id": self.project,
+            "create_dt": calendar(self.at),
+            "session_status": null,
+            "media_server_hostname": null,
+            "media_server_url": "",
+            "messaging_server_url": null,
+            "ice_server": null,
+            "ice_servers": null,
+            "session_segment_id": uuid(self.segment),
+            "ice_credential_expiration": 86_100,
+        })
+    }
+
+    /// Nothing here needs escaping: ids and API keys have no character that XML minds.
+    fn xml(&self) -> String {
+        let Self { session, project, at, .. } = self;
+        format!(
+            "{PROLOG}<sessions><Session><session_id>{session}</session_id><partner_id>{project}</partner_id>\
+             <create_dt>{}</create_dt></Session></sessions>",
+            calendar(*at)
+        )
+    }
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn uuid(random: u128) -> String {
+    let bits = random & !(0xf << 76) & !(0b11 << 62) | (0x4 << 76) | (0b10 << 62);
+    let digits = format!("{bits:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
+    parts.join("-")
+}
+
+impl RestError {
+    /// Writes it.
+    #[must_use]
+    pub fn response(&self, format: Format) -> Response {
+        let (status, message) = (self.status(), self.to_string());
+        let content = match format {
+            Format::Json => (JSON, json!({ "code": status, "message": message }).to_string()),
+            // The sentences are ours, and have no character that XML minds.
+            Format::Xml => {
+                (XML, format!(r#"{PROLOG}<error code="{status}"><x message="{message}"/></error>"#))
+            }
+        };
+        let allow = if let Self::MethodNotAllowed { allow } = self { Some(allow.join(", ")) } else { None };
+        Response { status, content: Some(content), allow }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn created() -> Answer {
+        Answer::Created(Created {
+            session: RoomId::try_from("1_MX5-".to_owned()).unwrap(),
+            project: ApiKey::try_from("47000001".to_owned()).unwrap(),
+            at: EpochMillis(1_479_513_036_000),
+            segment: u128::MAX,
+        })
+    }
+
+    fn body(response: Response, kind: &str) -> String {
+        let (content_type, body) = response.content.unwrap();
+        assert_eq!(content_type, kind);
+        body
+    }
+
+    #[test]
+    fn a_session_is_answered_as_the_vendor_does() {
+        let response = created().response(Format::Json);
+        assert_eq!(response.status, 200);
+        let expected = json!([{
+            "session_id": "1_MX5-",
+            "project_id": "47000001",
+            "partner_id": "47000001",
+            "create_dt": "Fri Nov 18 23:50:36 UTC 2016",
+            "session_status": null,
+            "media_server_hostname": null,
+            "media_server_url": "",
+            "messaging_server_url": null,
+            "ice_server": null,
+            "ice_servers": null,
+            "session_segment_id": "ffffffff-ffff-4fff-bfff-ffffffffffff",
+            "ice_credential_expiration": 86100,
+        }]);
+        let body: serde_json::Value = serde_json::from_str(&body(response, "application/json")).unwrap();
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_session_is_answered_in_xml_to_those_who_read_nothing_else() {
+        let xml = body(created().response(Format::Xml), "text/xml");
+        let expected = "<sessions><Session><session_id>1_MX5-</session_id><partner_id>47000001</partner_id>\
+                        <create_dt>Fri Nov 18 23:50:36 UTC 2016</create_dt></Session></sessions>";
+        assert_eq!(xml.strip_prefix(PROLOG).unwrap(), expected);
+        let error = body(RestError::Unauthorized.response(Format::Xml), "text/xml");
+        let expected = r#"<error code="403"><x message="Invalid credentials"/></error>"#;
+        assert_eq!(error.strip_prefix(PROLOG).unwrap(), expected);
+    }
+
+    #[test]
+    fn json_is_for_all_but_those_who_name_xml_only() {
+        for accept in
+            [None, Some(""), Some("*/*"), Some("text/xml, */*;q=0.1"), Some("application/JSON, text/xml")]
+        {
+            assert_eq!(Format::of_accept(accept), Format::Json, "{accept:?}");
+        }
+        for accept in ["text/xml", "Application/XML;q=0.9", "text/html, application/xml"] {
+            assert_eq!(Format::of_accept(Some(accept)), Format::Xml, "{accept}");
+        }
+    }
+
+    #[test]
+    fn done_has_no_body_and_no_type() {
+        let done = Answer::Done.response(Format::Json);
+        assert_eq!(done, Response { status: 204, content: None, allow: None });
+    }
+
+    #[test]
+    fn every_error_has_a_body_with_its_code() {
+        let response = RestError::MethodNotAllowed { allow: vec!["GET", "PUT"] }.response(Format::Json);
+        assert_eq!((response.status, response.allow.as_deref()), (405, Some("GET, PUT")));
+        let expected = r#"{"code":405,"message":"The method is not allowed here"}"#;
+        assert_eq!(body(response, "application/json"), expected);
+    }
+
+    #[test]
+    fn connections_are_listed_with_their_state() {
+        let connections = Answer::Connections {
+            project: ApiKey::try_from("47000001".to_owned()).unwrap(),
+            session: RoomId::try_from("1_MX5-".to_owned()).unwrap(),
+            connections: vec![Connected {
+                connection_id: PeerId::try_from("a=".to_owned()).unwrap(),
+                created_at: EpochMillis(7),
+            }],
+        };
+        let body: serde_json::Value =
+            serde_json::from_str(&body(connections.response(Format::Json), "application/json")).unwrap();
+        let item = json!({ "connectionId": "a=", "connectionState": "Connected", "createdAt": 7 });
+        let expected = json!({ "count": 1, "projectId": "47000001", "sessionId": "1_MX5-", "items": [item] });
+        assert_eq!(body, expected);
+    }
+}

@@ -1,0 +1,116 @@
+//! The JSON bodies of requests.
+
+use serde_json::value::RawValue;
+
+use super::RestError;
+use crate::json::{self, GivenTwice, Malformed, Object};
+use crate::session::signal::{Invalid, Signal};
+
+/// Reads the body of a signal: `{type?, data?}`, both strings.
+///
+/// # Errors
+/// 400, or 413 for what is too long.
+pub fn signal(body: &str) -> Result<Signal, RestError> {
+    let object = object(body)?;
+    let kind = text(&object, "type")?.unwrap_or_default();
+    let data = text(&object, "data")?.unwrap_or_default();
+    Signal::new(kind, data).map_err(|wrong| match wrong {
+        Invalid::TypeTooLong => RestError::TooLong { field: "type", allowed: "at most 128 bytes" },
+        Invalid::DataTooLong => RestError::TooLong { field: "data", allowed: "at most 8192 bytes of UTF-8" },
+        Invalid::TypeAlphabet => invalid("type", "must be characters of A-Z a-z 0-9 - _ ~"),
+    })
+}
+
+/// Reads the body that gives layout classes to streams, `{items: [{id, layoutClassList}]}`: which streams it names.
+///
+/// # Errors
+/// 400.
+pub fn layout_classes(body: &str) -> Result<Vec<String>, RestError> {
+    const FORM: RestError =
+        invalid("items", "must be a list of objects with an id and a layoutClassList of strings");
+    let object = object(body)?;
+    let items = value(&object, "items")?.and_then(json::array).ok_or(FORM)?;
+    let stream = |raw: &RawValue| {
+        let item = Object::of(raw)?;
+        let classes = json::array(item.get("layoutClassList").ok()??)?;
+        classes.into_iter().map(json::text).collect::<Option<Vec<_>>>()?;
+        json::text(item.get("id").ok()??)
+    };
+    items.into_iter().map(stream).collect::<Option<_>>().ok_or(FORM)
+}
+
+const fn invalid(field: &'static str, allowed: &'static str) -> RestError {
+    RestError::Invalid { field, allowed }
+}
+
+fn object(body: &str) -> Result<Object<'_>, RestError> {
+    Object::parse(body).map_err(|malformed| match malformed {
+        Malformed::NotJson => invalid("body", "must be JSON"),
+        Malformed::NotObject => invalid("body", "must be a JSON object"),
+    })
+}
+
+fn value<'a>(object: &Object<'a>, field: &'static str) -> Result<Option<&'a RawValue>, RestError> {
+    object.get(field).map_err(|GivenTwice| invalid(field, "is given twice"))
+}
+
+fn text(object: &Object<'_>, field: &'static str) -> Result<Option<String>, RestError> {
+    let Some(raw) = value(object, field)? else { return Ok(None) };
+    json::text(raw).map(Some).ok_or(invalid(field, "must be a string"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(body: &str) -> (u16, String) {
+        let error = signal(body).unwrap_err();
+        (error.status(), error.to_string())
+    }
+
+    #[test]
+    fn a_signal_may_say_anything_or_nothing() {
+        assert_eq!(signal("{}").unwrap(), Signal::new(String::new(), String::new()).unwrap());
+        assert_eq!(signal(r#"{"type":null,"data":null,"from":1}"#).unwrap(), signal("{}").unwrap());
+        let both = signal(r#"{"type":"a-b_~9","data":"h\u00e9"}"#).unwrap();
+        assert_eq!((both.kind.as_str(), both.data.as_str()), ("a-b_~9", "hé"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_signal_is_refused() {
+        assert_eq!(refusal(""), (400, "body: must be JSON".into()));
+        assert_eq!(refusal("[]"), (400, "body: must be a JSON object".into()));
+        assert_eq!(refusal(r#"{"data":{}}"#), (400, "data: must be a string".into()));
+        assert_eq!(refusal(r#"{"data":"a","data":"a"}"#), (400, "data: is given twice".into()));
+        assert_eq!(refusal(r#"{"type":"a b"}"#).0, 400);
+    }
+
+    #[test]
+    fn what_is_too_long_is_another_error() {
+        let of = |kind: usize, data: usize| {
+            format!(r#"{{"type":"{}","data":"{}"}}"#, "t".repeat(kind), "é".repeat(data / 2))
+        };
+        assert!(signal(&of(128, 8192)).is_ok());
+        assert_eq!(refusal(&of(129, 0)), (413, "type: at most 128 bytes".into()));
+        assert_eq!(refusal(&of(0, 8194)), (413, "data: at most 8192 bytes of UTF-8".into()));
+    }
+
+    #[test]
+    fn streams_are_named_once_each_is_whole() {
+        assert_eq!(layout_classes(r#"{"items":[]}"#).unwrap(), Vec::<String>::new());
+        let one = r#"{"items":[{"id":"s","layoutClassList":["full","focus"]}]}"#;
+        assert_eq!(layout_classes(one).unwrap(), ["s"]);
+        for body in [
+            "{}",
+            r#"{"items":{}}"#,
+            r#"{"items":[1]}"#,
+            r#"{"items":[{"id":"s"}]}"#,
+            r#"{"items":[{"layoutClassList":[]}]}"#,
+            r#"{"items":[{"id":1,"layoutClassList":[]}]}"#,
+            r#"{"items":[{"id":"s","layoutClassList":[1]}]}"#,
+            r#"{"items":[{"id":"s","id":"t","layoutClassList":[]}]}"#,
+        ] {
+            assert_eq!(layout_classes(body).unwrap_err().status(), 400, "{body}");
+        }
+    }
+}

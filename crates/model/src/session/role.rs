@@ -1,0 +1,92 @@
+//! What a token's role allows.
+
+use serde::{Deserialize, Serialize};
+
+/// The role of a connection in its session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Receives.
+    Subscriber,
+    /// Sends, receives and signals.
+    #[default]
+    Publisher,
+    /// Sends.
+    PublisherOnly,
+    /// Does everything, and ends what others do.
+    Moderator,
+}
+
+/// What a connection may do: 1 or 0, as the model's clients know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// Send streams.
+    pub publish: u8,
+    /// Receive streams.
+    pub subscribe: u8,
+    /// Send signals.
+    pub signal: u8,
+    /// End a connection of somebody else.
+    pub force_disconnect: u8,
+    /// End a stream of somebody else.
+    pub force_unpublish: u8,
+    /// Mute a stream of somebody else.
+    pub force_mute: u8,
+}
+
+impl Role {
+    /// What the role allows. The model's documents let subscribers only subscribe; a stack's setting may let them signal
+    /// as well.
+    #[must_use]
+    pub fn capabilities(self, subscribers_may_signal: bool) -> Capabilities {
+        let moderates = u8::from(self == Self::Moderator);
+        Capabilities {
+            publish: u8::from(self != Self::Subscriber),
+            subscribe: u8::from(self != Self::PublisherOnly),
+            signal: match self {
+                Self::Publisher | Self::Moderator => 1,
+                Self::PublisherOnly => 0,
+                Self::Subscriber => u8::from(subscribers_may_signal),
+            },
+            force_disconnect: moderates,
+            force_unpublish: moderates,
+            force_mute: moderates,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// publish, subscribe, signal, and the three of moderation.
+    fn bits(role: Role, subscribers_may_signal: bool) -> [u8; 6] {
+        let can = role.capabilities(subscribers_may_signal);
+        [can.publish, can.subscribe, can.signal, can.force_disconnect, can.force_unpublish, can.force_mute]
+    }
+
+    #[test]
+    fn a_role_allows_what_the_models_documents_say() {
+        for setting in [false, true] {
+            assert_eq!(bits(Role::Publisher, setting), [1, 1, 1, 0, 0, 0]);
+            assert_eq!(bits(Role::PublisherOnly, setting), [1, 0, 0, 0, 0, 0]);
+            assert_eq!(bits(Role::Moderator, setting), [1, 1, 1, 1, 1, 1]);
+        }
+        assert_eq!(bits(Role::Subscriber, false), [0, 1, 0, 0, 0, 0]);
+        assert_eq!(bits(Role::Subscriber, true), [0, 1, 1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn roles_and_capabilities_have_the_models_names() {
+        let names = [Role::Subscriber, Role::Publisher, Role::PublisherOnly, Role::Moderator];
+        assert_eq!(
+            serde_json::to_string(&names).unwrap(),
+            r#"["subscriber","publisher","publisheronly","moderator"]"#
+        );
+        assert_eq!(
+            serde_json::to_string(&Role::default().capabilities(false)).unwrap(),
+            r#"{"publish":1,"subscribe":1,"signal":1,"forceDisconnect":0,"forceUnpublish":0,"forceMute":0}"#
+        );
+    }
+}

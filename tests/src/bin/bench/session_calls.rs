@@ -1,0 +1,127 @@
+//! What each function asks of AWS in a session, once.
+
+use arbiter_tests::{Room, Socket, Stack};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::calls::{Design, Step, Steps};
+use crate::project::{Project, Who};
+use crate::record;
+
+/// Three in a session, who signal, and whom a moderator ends.
+pub(crate) async fn steps(stack: &Stack) -> Vec<Step> {
+    let project = Project::create(stack).await;
+    warm_up(&project).await;
+    record::forget(stack).await;
+    let mut steps = Steps::new(stack);
+    let session = project.session().await;
+    steps.took("create a session, REST", "session-api", &[("PutItem", 1)]).await;
+
+    let join = async |id: &str, role: &str| {
+        let (socket, _) = project.join(&session, Who { id, role, suppressed: false }).await;
+        socket
+    };
+    let mut ada = join("ada", "moderator").await;
+    let first: Design = &[("PostToConnection", 1), ("Query", 1), ("TransactWriteItems", 1)];
+    steps.took("identify, the first in a session", "identify", first).await;
+    let mut bob = join("bob", "publisher").await;
+    record::forget(stack).await;
+    let mut cleo = join("cleo", "publisher").await;
+    let third: Design = &[("PostToConnection", 3), ("Query", 1), ("TransactWriteItems", 1)];
+    steps.took("identify, the third in a session", "identify", third).await;
+
+    let said = json!({ "type": "chat", "data": "hello" });
+    ada.send(&request("signal", &said)).await;
+    let to_all: Design = &[("PostToConnection", 3), ("Query", 1), ("UpdateItem", 1)];
+    steps.took("signal, to all three", "signal", to_all).await;
+    bob.send(&request("signal", &json!({ "type": "chat", "data": "hello", "to": "ada" }))).await;
+    let to_one: Design = &[("GetItem", 1), ("PostToConnection", 1), ("UpdateItem", 1)];
+    steps.took("signal, to one", "signal", to_one).await;
+    cleo.request("reportIssue", json!({ "text": "I hear nobody." })).await;
+    let report: Design = &[("PostToConnection", 1), ("PutItem", 1), ("UpdateItem", 1)];
+    steps.took("reportIssue", "report-issue", report).await;
+    ada.send(&request("forceDisconnect", &json!({ "connectionId": "cleo" }))).await;
+    let ends: Design = &[
+        ("DeleteConnection", 1),
+        ("GetItem", 2),
+        ("PostToConnection", 3),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+    ];
+    steps.took("forceDisconnect, of one of three", "force-disconnect", ends).await;
+    drop(cleo);
+
+    rest(&mut steps, &project, &session, &said).await;
+    let dora = join("dora", "publisher").await;
+    record::forget(stack).await;
+    let path = "/connection/dora";
+    assert_eq!(project.rest(Method::DELETE, &session, path, None).await, StatusCode::NO_CONTENT);
+    let ends: Design = &[
+        ("DeleteConnection", 1),
+        ("GetItem", 2),
+        ("PostToConnection", 3),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+    ];
+    steps.took("force disconnect of one of three, REST", "session-api", ends).await;
+    drop(dora);
+
+    media(&mut steps, stack, &session, &mut bob).await;
+    steps.taken
+}
+
+/// Functions read a project when they first meet it, and keep it: here they all have.
+async fn warm_up(project: &Project<'_>) {
+    let session = project.session().await;
+    for id in ["a", "b", "c", "d"] {
+        project.join(&session, Who { id, role: "publisher", suppressed: false }).await;
+    }
+}
+
+/// Two are in the session.
+async fn rest(steps: &mut Steps<'_>, project: &Project<'_>, session: &str, said: &Value) {
+    let call = async |method: Method, path: &str, body: Option<&Value>| {
+        project.rest(method, session, path, body.cloned()).await
+    };
+    assert_eq!(call(Method::POST, "/signal", Some(said)).await, StatusCode::NO_CONTENT);
+    let to_all: Design = &[("PostToConnection", 2), ("Query", 1)];
+    steps.took("signal to both, REST", "session-api", to_all).await;
+    assert_eq!(call(Method::POST, "/connection/ada/signal", Some(said)).await, StatusCode::NO_CONTENT);
+    let to_one: Design = &[("BatchGetItem", 1), ("PostToConnection", 1)];
+    steps.took("signal to one, REST", "session-api", to_one).await;
+    assert_eq!(call(Method::GET, "/connection", None).await, StatusCode::OK);
+    steps.took("list of connections, REST", "session-api", &[("Query", 1)]).await;
+}
+
+/// The first publisher of a session claims an SFU; ada and bob are there.
+async fn media(steps: &mut Steps<'_>, stack: &Stack, session: &str, bob: &mut Socket) {
+    let (_room, mut sfu) = Room::unclaimed(stack).await;
+    record::forget(stack).await;
+    let candidate = json!({
+        "type": "producer", "sender": "bob", "roomId": session,
+        "candidate": { "candidate": "candidate:1 1 udp 2122260223" },
+    });
+    let offer = json!({
+        "type": "producer", "sender": "bob", "roomId": session,
+        "description": { "type": "offer", "sdp": "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendonly\r\n" },
+    });
+    bob.send(&request("handshake", &offer)).await;
+    sfu.next_text().await;
+    let claims: Design = &[
+        ("BatchGetItem", 1),
+        ("GetItem", 2),
+        ("PostToConnection", 3),
+        ("Query", 2),
+        ("TransactWriteItems", 1),
+    ];
+    steps.took("handshake, the first of a session: it claims", "handshake", claims).await;
+    bob.send(&request("handshake", &candidate)).await;
+    sfu.next_text().await;
+    let relay: Design = &[("BatchGetItem", 1), ("PostToConnection", 1)];
+    steps.took("handshake of a session, a candidate", "handshake", relay).await;
+}
+
+/// A request without an answer, unless it is refused.
+fn request(action: &str, data: &Value) -> String {
+    json!({ "action": action, "data": data }).to_string()
+}
