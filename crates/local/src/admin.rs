@@ -129,6 +129,7 @@ fn state(gateway: &Gateway) -> Json {
     json!({
         "startedAt": gateway.started_at,
         "connections": gateway.connections.list(),
+        "underWay": gateway.under_way.count() + gateway.connections.passing(),
         "tasks": gateway.tasks.list(),
         "queues": gateway.queues.list(),
         "functions": functions,

@@ -30,6 +30,7 @@ use crate::template::parameters;
 use crate::template::stack::{HttpApi, Stack, Table, WebSocketApi};
 use crate::template::{Template, resources};
 use crate::throttle::Throttle;
+use crate::under_way::UnderWay;
 use crate::urls::{UrlFile, Urls};
 use crate::websocket::connection::Connections;
 use crate::websocket::journal::Journal;
@@ -88,6 +89,7 @@ pub(crate) struct Gateway {
     pub(crate) tasks: Tasks,
     pub(crate) queues: Queues,
     pub(crate) connections: Connections,
+    pub(crate) under_way: UnderWay,
     pub(crate) journal: Journal,
     pub(crate) websocket: Option<WebSocketApi>,
     pub(crate) websocket_throttle: Throttle,
@@ -227,6 +229,7 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         tables: stack.tables,
         secrets,
         connections: Connections::default(),
+        under_way: UnderWay::default(),
         journal,
         websocket: stack.websocket,
         http: stack.http,

@@ -22,6 +22,7 @@ mod template;
 mod terminal;
 mod throttle;
 mod token;
+mod under_way;
 mod urls;
 mod websocket;
 

@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn who_offers_media_is_seen() {
         let sdp = |session: &str, sections: &[&str]| {
-            let sections: String = sections.iter().map(|section| format!("m={section}\r\n")).collect();
-            format!("v=0\r\n{session}{sections}")
+            let sections = sections.join("\r\nm=");
+            format!("v=0\r\n{session}m={sections}\r\n")
         };
         let (audio, video) = ("audio 9 UDP/TLS/RTP/SAVPF 111", "video 9 UDP/TLS/RTP/SAVPF 96");
         let data = "application 9 UDP/DTLS/SCTP webrtc-datachannel";

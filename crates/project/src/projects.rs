@@ -98,7 +98,7 @@ mod tests {
 
     /// Takes one request for each answer, and hands their bodies back: no gateway can be made to have a key that nobody
     /// knows yet.
-    fn answering(listener: TcpListener, answers: &'static [(u16, &str)]) -> Vec<serde_json::Value> {
+    fn answering(listener: &TcpListener, answers: &'static [(u16, &str)]) -> Vec<serde_json::Value> {
         let take = |(status, body): &(u16, &str)| {
             let mut socket = listener.accept().unwrap().0;
             let (mut request, mut length) = (BufReader::new(socket.try_clone().unwrap()), 0);
@@ -128,7 +128,7 @@ mod tests {
         std::fs::write(folder.join("urls.json"), urls).unwrap();
         let taken = (400, r#"{"__type":"ResourceExistsException","message":"taken"}"#);
         let answers = Box::leak(Box::new([taken, taken, (200, "{}")]));
-        let server = std::thread::spawn(|| answering(listener, answers));
+        let server = std::thread::spawn(move || answering(&listener, answers));
         let place = Place::local(folder.clone()).await.unwrap();
         let project = create(&place, None).await.unwrap();
         let asked = server.join().unwrap();

@@ -8,7 +8,7 @@ impl Tables {
     pub(super) async fn unclaimed(&self, id: &str, now: EpochMillis) -> Life {
         assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
         let (life, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
-        assert_eq!(served, Served::Serving { replaced: None, returned: false });
+        assert_eq!(served, Served::Serving { replaced: None, returned: None });
         life
     }
 }
@@ -62,7 +62,7 @@ async fn an_sfu_that_returns_meanwhile_keeps_its_path() {
     tables.unclaimed("new", later).await;
     let (claimed, (_, served)) =
         tables.meanwhile(TRANSACT, 2, tables.claim("page", later), tables.serve("old", "back", later)).await;
-    assert_eq!(served, Served::Serving { replaced: None, returned: true });
+    assert_eq!(served, Served::Serving { replaced: None, returned: Some(room("old")) });
     assert_eq!(claimed, to("old"));
     assert_eq!(tables.store.room(&room("old"), later).await.unwrap().unwrap().status, Status::Claimed);
     assert_eq!(tables.claim("other", later).await, to("new"), "it is still to be had");

@@ -22,7 +22,7 @@ async fn a_connection_is_a_client_or_an_sfu() {
 async fn an_sfu_that_identifies_again_is_not_its_own_predecessor() {
     let tables = Tables::new().await;
     let life = tables.claimed("r", "page", START).await;
-    let same = Served::Serving { replaced: None, returned: false };
+    let same = Served::Serving { replaced: None, returned: None };
     assert_eq!(tables.serve_on("r", &life, START).await, same);
     let (newer, _) = tables.serve("r", "newer", minutes(1)).await;
     assert_eq!(tables.store.connection(&life.connection_id).await.unwrap(), None, "it is nobody");
@@ -121,7 +121,7 @@ async fn a_place_is_freed_when_ttl_took_the_connections_row_first() {
             .expire("ConnectionsTable", json!({ "connectionId": { "S": gone.connection_id.as_str() } }))
             .await;
     }
-    let identity = Identity::Sfu { room_id: room("r"), slot: Slot(0), features: vec![] };
+    let identity = Identity::Sfu { room_id: room("r"), serves: None, slot: Slot(0), features: vec![] };
     for (life, identity) in [(&sfu, identity), (&life, client("p", "r"))] {
         let departed = tables.store.depart(life, identity.clone(), START).await.unwrap();
         assert_eq!(departed, Departed::Gone(identity));

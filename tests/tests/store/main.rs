@@ -5,6 +5,7 @@
 mod claims;
 mod leases;
 mod races;
+mod sessions;
 mod unprocessed;
 mod warm;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use arbiter_tests::Stack;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use gateway::store::{Join, Limits, Serve, Store};
+use gateway::store::{Enter, Join, Limits, Serve, Store};
 use model::id::{ConnectionId, PeerId, RoomId};
 use model::item::{Connection, Identity, Room, Slot};
 use model::life::Life;
@@ -101,7 +102,7 @@ impl Tables {
     async fn claimed(&self, id: &str, path: &str, now: EpochMillis) -> Life {
         assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
         let (life, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
-        assert_eq!(served, Served::Serving { replaced: None, returned: false });
+        assert_eq!(served, Served::Serving { replaced: None, returned: None });
         assert_eq!(self.claim(path, now).await, Claimed::Room(room(id)));
         life
     }
@@ -122,6 +123,7 @@ fn pending(id: &str, now: EpochMillis) -> impl Fn(Slot) -> Room {
     move |slot| Room {
         status: Status::Pending,
         url_path: None,
+        session_id: None,
         slot,
         sfu_token_hash: SecretHash::of(id),
         created_at: now,
@@ -147,7 +149,7 @@ async fn a_connect_that_is_repeated_does_not_wipe_an_identity() {
     assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
     tables.connection("c", START, None).await;
     let row = tables.store.connection(&life.connection_id).await.unwrap().unwrap();
-    assert_eq!(row.identity, Some(Identity::Client { peer_id: peer("p"), room_id: room("r") }));
+    assert_eq!(row.identity, Some(races::client("p", "r")));
 }
 
 #[tokio::test]
@@ -203,7 +205,7 @@ async fn every_identify_of_the_sfu_renews_the_leases_of_room_slot_and_path() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
     let (later, served) = tables.serve("r", "second", minutes(110)).await;
-    assert!(matches!(served, Served::Serving { replaced: Some(_), returned: false }), "{served:?}");
+    assert!(matches!(served, Served::Serving { replaced: Some(_), returned: None }), "{served:?}");
     let after = START.plus(LEASE).plus(Duration::from_mins(1));
     assert_eq!(tables.claim("page", after).await, Claimed::Room(room("r")));
     let client = tables.connection("c", after, None).await;
@@ -226,7 +228,7 @@ async fn a_lost_sfu_keeps_its_slot_for_ten_minutes_and_cannot_return_without_it(
     assert_eq!(tables.reserve("c", minutes(9)).await, Reserved::TooManyRooms);
     assert_eq!(
         tables.serve("r", "in time", minutes(9)).await.1,
-        Served::Serving { replaced: None, returned: true }
+        Served::Serving { replaced: None, returned: Some(room("r")) }
     );
     let again = Life { connected_at: minutes(9), connection_id: ConnectionId::new("in time".into()) };
     assert!(matches!(tables.store.disconnect(&again, minutes(9)).await.unwrap(), Departed::Gone(_)));
@@ -242,7 +244,7 @@ async fn a_claim_over_a_lost_room_waits_for_the_grace_to_the_millisecond() {
     let life = tables.claimed("old", "page", START).await;
     assert!(matches!(tables.reserve("new", START).await, Reserved::Room(_)));
     let (_, served) = tables.serve("new", "sfu-of-new", START).await;
-    assert_eq!(served, Served::Serving { replaced: None, returned: false });
+    assert_eq!(served, Served::Serving { replaced: None, returned: None });
     assert!(matches!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Gone(_)));
     let within = EpochMillis(START.0 + 4_999);
     assert_eq!(tables.claim("page", within).await, Claimed::Room(room("old")));
@@ -258,14 +260,14 @@ async fn a_room_that_was_found_gone_twice_is_mourned_once() {
     let sfu = tables.claimed("r", "page", START).await;
     let life = tables.connection("c", START, None).await;
     assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
-    let client = Identity::Client { peer_id: peer("p"), room_id: room("r") };
+    let client = races::client("p", "r");
     let depart = async |identity: &Identity, life: &Life| {
         tables.store.depart(life, identity.clone(), START).await.unwrap()
     };
     assert_eq!(depart(&client, &life).await, Departed::Gone(client.clone()));
     assert_eq!(depart(&client, &life).await, Departed::Nothing);
     assert_eq!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Nothing);
-    let identity = Identity::Sfu { room_id: room("r"), slot: Slot(0), features: vec![] };
+    let identity = Identity::Sfu { room_id: room("r"), serves: None, slot: Slot(0), features: vec![] };
     assert!(matches!(depart(&identity, &sfu).await, Departed::Gone(_)));
     assert_eq!(depart(&identity, &sfu).await, Departed::Nothing);
 }
@@ -275,8 +277,8 @@ async fn what_is_found_gone_may_have_been_replaced_since() {
     let tables = Tables::new().await;
     let older = tables.claimed("r", "page", START).await;
     let (newer, served) = tables.serve("r", "newer", minutes(1)).await;
-    assert_eq!(served, Served::Serving { replaced: Some(older.clone()), returned: false });
-    let identity = Identity::Sfu { room_id: room("r"), slot: Slot(0), features: vec![] };
+    assert_eq!(served, Served::Serving { replaced: Some(older.clone()), returned: None });
+    let identity = Identity::Sfu { room_id: room("r"), serves: None, slot: Slot(0), features: vec![] };
     assert_eq!(tables.store.depart(&older, identity, minutes(1)).await.unwrap(), Departed::Nothing);
     assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().life, newer);
     assert_eq!(tables.store.room(&room("r"), minutes(1)).await.unwrap().unwrap().sfu_lost_at, None);

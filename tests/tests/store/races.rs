@@ -63,7 +63,7 @@ impl Tables {
 }
 
 pub(super) fn client(peer_id: &str, id: &str) -> Identity {
-    Identity::Client { peer_id: peer(peer_id), room_id: room(id) }
+    Identity::Client { peer_id: peer(peer_id), room_id: room(id), session: None }
 }
 
 pub(super) const TRANSACT: &str = "TransactWriteItems";
@@ -213,7 +213,7 @@ async fn of_two_sockets_of_an_sfu_that_has_none_the_newer_serves() {
     let tables = Tables::new().await;
     assert!(matches!(tables.reserve("r", START).await, Reserved::Room(_)));
     // At first, and after it has been lost.
-    for (round, returned) in [(1, false), (2, true)] {
+    for (round, returned) in [(1, None), (2, Some(room("r")))] {
         let older = tables.connection(&format!("a{round}"), minutes(round), Some("r")).await;
         let newer = tables.connection(&format!("b{round}"), minutes(round), Some("r")).await;
         let now = minutes(round);
@@ -235,7 +235,7 @@ async fn of_two_sockets_that_replace_an_sfus_the_newer_serves() {
     let (slower, quicker) = tables
         .meanwhile(TRANSACT, 1, tables.serve_on("r", &older, START), tables.serve_on("r", &newer, START))
         .await;
-    assert_eq!(quicker, Served::Serving { replaced: Some(first), returned: false });
+    assert_eq!(quicker, Served::Serving { replaced: Some(first), returned: None });
     assert_eq!(slower, Served::Superseded);
     assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().life, newer);
 }
@@ -248,6 +248,10 @@ async fn an_sfu_whose_older_socket_is_lost_meanwhile_has_returned() {
     let (served, ended) =
         tables.meanwhile(TRANSACT, 1, tables.serve_on("r", &newer, START), tables.end(&older)).await;
     assert!(matches!(ended, Departed::Gone(_)));
-    assert_eq!(served, Served::Serving { replaced: None, returned: true }, "clients have been told");
+    assert_eq!(
+        served,
+        Served::Serving { replaced: None, returned: Some(room("r")) },
+        "clients have been told"
+    );
     assert_eq!(tables.store.room(&room("r"), START).await.unwrap().unwrap().sfu_lost_at, None);
 }

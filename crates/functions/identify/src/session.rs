@@ -167,7 +167,8 @@ async fn answer(deps: &Deps, life: &Life, notices: impl Iterator<Item = Notice>)
                 deps.departures.disconnected(life, Departure::Lost).await?;
                 return Ok(());
             }
-            posted @ (Posted::Busy | Posted::TooLarge) => tracing::warn!(?posted, "Answer not delivered"),
+            // A list with a part missing would be taken for the whole: the client has to ask again.
+            Posted::Busy | Posted::TooLarge => return Err(Error::TooManyRequests),
         }
     }
     Ok(())

@@ -176,6 +176,11 @@ impl Connections {
         chosen.len()
     }
 
+    /// How many are on their way in, or out.
+    pub(crate) fn passing(&self) -> usize {
+        read(&self.0).values().filter(|connection| !connection.is_open()).count()
+    }
+
     /// For the admin API: those that are open, oldest first.
     pub(crate) fn list(&self) -> Json {
         let mut open: Vec<_> = self.all().into_iter().filter(|connection| connection.is_open()).collect();

@@ -211,7 +211,9 @@ fn receive(gateway: &Arc<Gateway>, api: &WebSocketApi, connection: &Arc<Connecti
     let invocation =
         Invocation { event, route: route.to_owned(), connection: Some(connection.id.clone()), size };
     let (gateway, connection, function) = (Arc::clone(gateway), Arc::clone(connection), function.to_owned());
+    let piece = gateway.under_way.begin();
     tokio::spawn(async move {
+        let _piece = piece;
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
@@ -237,6 +239,8 @@ pub(crate) async fn disconnected(
     end: End,
 ) {
     connection.end();
+    // Before it is forgotten: until then a socket that has ended counts by itself.
+    let _piece = gateway.under_way.begin();
     gateway.connections.remove(&connection.id);
     let event = Event::new(Kind::Disconnect).connection(&connection.id).route("$disconnect");
     gateway.events.emit(event.status(end.code).text(&end.reason));

@@ -101,9 +101,9 @@ impl Room {
 
     fn send_offer(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), number: u64, sdp: String) {
         let (Some(peer), Some(remote)) = (self.peers.get(&receiver), self.peers.get(&source)) else { return };
-        let (room, ids) = (&self.settings.room, (&peer.id, &remote.id));
+        let (names, ids) = (&self.names, (&peer.id, &remote.id));
         let about = About::Offer(peer.id.clone(), remote.id.clone());
-        self.outbox.push(now, about, |request| signal::offer(request, room, ids, number, sdp));
+        self.outbox.push(now, about, |request| signal::offer(request, names, ids, number, sdp));
     }
 
     /// The connection is of no use: another is made, but not at once when this one is new.

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use model::id::RoomId;
+
 use super::limits::MAX_PEERS;
 use super::outbox::About;
 use super::peer::{Peer, PeerKey};
@@ -52,7 +54,7 @@ impl Room {
             }
             return;
         }
-        if self.accept_offer(now, key, number, &offer) {
+        if self.accept_offer(now, key, &handshake.room_id, number, &offer) {
             self.heard_from(now, key, handshake.connection_id);
         }
     }
@@ -83,7 +85,14 @@ impl Room {
     }
 
     /// Takes an offer on the peer's connection, or on a new one if it is of a new one.
-    fn accept_offer(&mut self, now: Instant, key: PeerKey, number: Option<u64>, offer: &Offer) -> bool {
+    fn accept_offer(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        room: &RoomId,
+        number: Option<u64>,
+        offer: &Offer,
+    ) -> bool {
         let same = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()).is_some_and(|producer| {
             producer.fingerprint == offer.fingerprint
                 && self.links.get(producer.link).is_some_and(super::link::Link::lives)
@@ -110,6 +119,7 @@ impl Room {
         producer.offer.clone_from(&offer.sdp);
         producer.answer.clone_from(&answer);
         let up = producer.up;
+        self.names.serve(room);
         self.send_answer(now, key, number, answer);
         if up {
             self.tracks_changed(now, key);
@@ -162,9 +172,9 @@ impl Room {
     }
 
     fn send_answer(&mut self, now: Instant, key: PeerKey, number: Option<u64>, sdp: String) {
-        let (room, Some(peer)) = (&self.settings.room, self.peers.get(&key)) else { return };
+        let (names, Some(peer)) = (&self.names, self.peers.get(&key)) else { return };
         let about = About::Answer(peer.id.clone());
-        self.outbox.push(now, about, |request| signal::answer(request, room, &peer.id, number, sdp));
+        self.outbox.push(now, about, |request| signal::answer(request, names, &peer.id, number, sdp));
     }
 
     /// A client's word about the connection on which it receives another.
@@ -224,7 +234,7 @@ impl Room {
         }
     }
 
-    fn bad(&mut self, now: Instant, why: &str) {
+    pub(super) fn bad(&mut self, now: Instant, why: &str) {
         self.counters.bad_descriptions += 1;
         if self.complaints.take(now) {
             tracing::warn!(why, "a description was refused");

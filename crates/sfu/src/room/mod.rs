@@ -9,6 +9,7 @@
 //! | `forwarding` | where a packet goes, and as what |
 //! | `talking` | the data channels: chat, features, presence |
 //! | `watching` | what time alone brings: silence, graces, repetitions |
+//! | `names` | which room's people are served, and as whom it speaks to them |
 //! | `life` | when the room is given up |
 
 mod announcing;
@@ -24,6 +25,7 @@ mod limits;
 mod link;
 mod links;
 mod metrics;
+mod names;
 mod outbox;
 mod peer;
 mod producer;
@@ -55,6 +57,7 @@ use self::bucket::Bucket;
 use self::life::Life;
 use self::limits::MAX_MEMORIES;
 use self::links::{LinkId, Links, Role};
+use self::names::Names;
 use self::outbox::{About, Outbox, Outcome};
 use self::peer::{Peer, PeerKey};
 use self::signal::{Incoming, Reason};
@@ -83,6 +86,7 @@ pub enum Output {
 /// One room, and everybody in it.
 pub struct Room {
     settings: Settings,
+    names: Names,
     peers: BTreeMap<PeerKey, Peer>,
     keys: HashMap<PeerId, PeerKey>,
     links: Links,
@@ -104,6 +108,7 @@ impl Room {
     pub fn new(settings: Settings, now: Instant) -> Self {
         Self {
             life: Life::new(&settings, now),
+            names: Names::new(settings.room.clone()),
             settings,
             peers: BTreeMap::new(),
             keys: HashMap::new(),
@@ -137,6 +142,11 @@ impl Room {
             return;
         };
         match message {
+            Incoming::Producer(handshake) | Incoming::Consumer(handshake)
+                if !self.names.admit(&handshake.room_id) =>
+            {
+                self.bad(now, "it is of another room");
+            }
             Incoming::Producer(handshake) => self.take_producer(now, handshake),
             Incoming::Consumer(handshake) => self.take_consumer(now, handshake),
             Incoming::ClientDisconnect { client_id, connection_id, reason } => {

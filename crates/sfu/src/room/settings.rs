@@ -8,7 +8,7 @@ use model::id::RoomId;
 /// The room's own facts and times.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The room that is served; also the SFU's own peer id.
+    /// The SFU's own room, whose id is the SFU's peer id too. People may be in it as in a session, which has another.
     pub room: RoomId,
     /// What the candidates say: UDP and TCP on the same port. Packets are handed in as having arrived at the first.
     pub addresses: Vec<SocketAddr>,

@@ -3,6 +3,8 @@
 use model::id::{PeerId, RoomId};
 use serde::{Deserialize, Serialize};
 
+use super::names::Names;
+
 /// Anything that the gateway sends: its own messages, and handshakes as clients sent them.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -50,6 +52,7 @@ pub(crate) enum Reason {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Handshake {
     pub(crate) sender: PeerId,
+    pub(crate) room_id: RoomId,
     #[serde(default)]
     pub(crate) remote_peer_id: Option<PeerId>,
     #[serde(default)]
@@ -117,16 +120,16 @@ struct Leave {
 }
 
 /// The answer to a client's offer.
-pub(crate) fn answer(id: &str, room: &RoomId, peer: &PeerId, number: Option<u64>, sdp: String) -> String {
+pub(crate) fn answer(id: &str, names: &Names, peer: &PeerId, number: Option<u64>, sdp: String) -> String {
     let description = Description { kind: DescriptionKind::Answer, sdp };
     request(
         id,
         "handshake",
         Outgoing {
             r#type: "producer",
-            sender: room,
+            sender: names.sender(),
             receiver: peer,
-            room_id: room,
+            room_id: names.room(),
             remote_peer_id: None,
             negotiation: number,
             description,
@@ -137,7 +140,7 @@ pub(crate) fn answer(id: &str, room: &RoomId, peer: &PeerId, number: Option<u64>
 /// An offer of another peer's media.
 pub(crate) fn offer(
     id: &str,
-    room: &RoomId,
+    names: &Names,
     (peer, remote): (&PeerId, &PeerId),
     number: u64,
     sdp: String,
@@ -148,9 +151,9 @@ pub(crate) fn offer(
         "handshake",
         Outgoing {
             r#type: "consumer",
-            sender: room,
+            sender: names.sender(),
             receiver: peer,
-            room_id: room,
+            room_id: names.room(),
             remote_peer_id: Some(remote),
             negotiation: Some(number),
             description,

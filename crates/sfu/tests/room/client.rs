@@ -92,6 +92,8 @@ pub(crate) struct Got {
 #[expect(clippy::struct_excessive_bools, reason = "a client's peculiarities")]
 pub(crate) struct Client {
     pub(crate) id: String,
+    /// The room that it is in, as it knows it.
+    pub(crate) room: String,
     pub(crate) connection_id: Option<String>,
     /// A client of the original work: no numbers, no connection id.
     pub(crate) original: bool,
@@ -172,6 +174,7 @@ impl Client {
         let (producer, channels) = Self::connection(now);
         Self {
             id: id.into(),
+            room: "room".into(),
             connection_id: Some(format!("{id}-1")),
             original: false,
             producer,
@@ -241,6 +244,7 @@ impl Client {
     /// Loaded anew: everything is another, but for who it is.
     pub(crate) fn refresh(&mut self, now: Instant, connection: &str) {
         let mut new = Self::new(&self.id, now);
+        new.room.clone_from(&self.room);
         new.connection_id = Some(connection.into());
         new.microphone();
         new.camera(&[None]);
@@ -312,7 +316,7 @@ impl Client {
         self.pending = Some(pending);
         self.number += 1;
         let mut data = json!({
-            "type": "producer", "sender": self.id, "roomId": "room",
+            "type": "producer", "sender": self.id, "roomId": self.room,
             "description": { "type": "offer", "sdp": offer.to_sdp_string() },
         });
         if !self.original {
@@ -372,7 +376,7 @@ impl Client {
         let offer = SdpOffer::from_sdp_string(sdp).unwrap();
         let answer = receiver.connection.rtc.sdp_api().accept_offer(offer).unwrap();
         let mut data = json!({
-            "type": "consumer", "sender": self.id, "roomId": "room", "remotePeerId": remote,
+            "type": "consumer", "sender": self.id, "roomId": self.room, "remotePeerId": remote,
             "description": { "type": "answer", "sdp": answer.to_sdp_string() },
         });
         if !self.original {
@@ -384,7 +388,7 @@ impl Client {
     /// Gives a consumer connection back: the present one, or the one on which an offer was made.
     pub(crate) fn roll_back(&mut self, remote: &str, number: Option<u64>) {
         let mut data = json!({
-            "type": "consumer", "sender": self.id, "roomId": "room", "remotePeerId": remote,
+            "type": "consumer", "sender": self.id, "roomId": self.room, "remotePeerId": remote,
             "description": { "type": "rollback", "sdp": "" },
         });
         if let Some(number) = number {

@@ -14,6 +14,7 @@ mod leaving;
 mod media;
 mod recorded;
 mod renegotiating;
+mod sessions;
 mod signaling;
 mod simulcast;
 mod talking;

@@ -11,7 +11,17 @@ mod gateway;
 use std::time::Duration;
 
 use gateway::{Gateway, Sfu};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// A client's offer.
+fn offer(sender: &str, room: &str) -> Value {
+    let mut client = str0m::Rtc::new(std::time::Instant::now());
+    let mut api = client.sdp_api();
+    api.add_channel("chat".into());
+    let (offer, _) = api.apply().unwrap();
+    let description = json!({ "type": "offer", "sdp": offer.to_sdp_string() });
+    json!({ "type": "producer", "sender": sender, "roomId": room, "description": description })
+}
 
 #[tokio::test]
 async fn it_identifies_pings_and_leaves_when_it_is_asked_to_end() {
@@ -84,20 +94,35 @@ async fn what_comes_before_the_gateway_has_answered_is_heard_after_that() {
     let _sfu = Sfu::start(&gateway, &[]);
     let mut socket = gateway.accept().await;
     socket.next("identify").await;
-    let mut client = str0m::Rtc::new(std::time::Instant::now());
-    let mut api = client.sdp_api();
-    api.add_channel("chat".into());
-    let (offer, _) = api.apply().unwrap();
-    let description = json!({ "type": "offer", "sdp": offer.to_sdp_string() });
-    socket
-        .say(&json!({ "type": "producer", "sender": "anna", "roomId": "room", "description": description }))
-        .await;
+    socket.say(&offer("anna", "room")).await;
     socket.identified(Duration::from_hours(1)).await;
     let answer = socket.next("handshake").await;
     assert_eq!(
         (&answer["data"]["receiver"], &answer["data"]["description"]["type"]),
         (&json!("anna"), &json!("answer"))
     );
+}
+
+#[tokio::test]
+async fn people_of_a_session_are_answered_under_its_id_whatever_the_sfu_is_called() {
+    let mut gateway = Gateway::start().await;
+    let mut sfu = Sfu::start(&gateway, &[]);
+    let mut socket = gateway.accept().await;
+    socket.next("identify").await;
+    socket.identified(Duration::from_hours(1)).await;
+    let offer = offer("AdaZkdJ3IAMCKmg=", "1_MX4xMjM0NTY3OH5-");
+    socket.say(&offer).await;
+    let answer = socket.next("handshake").await;
+    assert_eq!(
+        (&answer["data"]["sender"], &answer["data"]["roomId"], &answer["data"]["receiver"]),
+        (&json!("room"), &offer["roomId"], &offer["sender"])
+    );
+    sfu.terminate();
+    let leave = socket.next("leave").await;
+    assert_eq!(leave["data"], json!({}));
+    socket.say(&json!({ "type": "ack", "requestId": leave["requestId"] })).await;
+    assert_eq!(sfu.ended().await, Some(0));
+    assert!(!sfu.output().await.contains("1_MX4xMjM0NTY3OH5-"));
 }
 
 #[tokio::test]

@@ -35,8 +35,8 @@ fn project(api_key: &str, secret: &str) -> Value {
 /// A stack with both projects.
 async fn stack() -> (Wire, Projects) {
     let wire = Wire::default();
-    wire.put(NUMBERS, project(NUMBER, SECRET));
-    wire.put(UUIDS, json!({"apiKey": UUID, "secret": OTHER_SECRET, "publicKey": PUBLIC_KEY}));
+    wire.put(NUMBERS, &project(NUMBER, SECRET));
+    wire.put(UUIDS, &json!({"apiKey": UUID, "secret": OTHER_SECRET, "publicKey": PUBLIC_KEY}));
     let projects = Projects::new(&wire.listen().await, "stack/project/".to_owned());
     (wire, projects)
 }
@@ -81,22 +81,22 @@ fn token(secret: &str) -> String {
     )
 }
 
-fn granted(role: Role, data: &str, classes: &[&str]) -> Option<Grant> {
+fn granted(role: Role, data: &str, classes: &[&str]) -> Grant {
     let layout_classes = classes.iter().map(|&class| class.to_owned()).collect();
-    Some(Grant { role, data: data.to_owned(), layout_classes })
+    Grant { role, data: data.to_owned(), layout_classes }
 }
 
 #[tokio::test]
 async fn tokens_of_the_vendors_sdks_admit_in_all_forms() {
     let (_wire, projects) = stack().await;
-    let moderator = || granted(Role::Moderator, "name=Ann&x", &["focus", "small"]);
+    let moderator = || Some(granted(Role::Moderator, "name=Ann&x", &["focus", "small"]));
     assert_eq!(admit(&projects, T1, later(1)).await, moderator());
     assert_eq!(admit(&projects, HS256, later(1)).await, moderator());
     assert_eq!(admit_to(&projects, UUID, UUID_SESSION, RS256, later(1)).await, moderator());
     let python = admit(&projects, T1_FROM_PYTHON, later(1000)).await;
-    assert_eq!(python, granted(Role::Publisher, "a b ü", &["x", "y"]));
+    assert_eq!(python, Some(granted(Role::Publisher, "a b ü", &["x", "y"])));
     let python = admit(&projects, HS256_FROM_PYTHON, later(1000)).await;
-    assert_eq!(python, granted(Role::Subscriber, "a b", &[]));
+    assert_eq!(python, Some(granted(Role::Subscriber, "a b", &[])));
 }
 
 #[tokio::test]
@@ -188,14 +188,14 @@ async fn a_project_is_read_once_in_five_minutes() {
 async fn a_rotated_project_takes_tokens_of_both_secrets_and_of_no_older_one() {
     let (wire, projects) = stack().await;
     assert!(admit(&projects, &token(SECRET), later(0)).await.is_some());
-    wire.put(NUMBERS, project(NUMBER, OTHER_SECRET));
+    wire.put(NUMBERS, &project(NUMBER, OTHER_SECRET));
     assert!(admit(&projects, &token(OTHER_SECRET), later(2)).await.is_some());
     assert!(admit(&projects, &token(SECRET), later(4)).await.is_some());
     assert!(admit(&projects, &token(OTHER_SECRET), later(6)).await.is_some());
     assert!(admit(&projects, &token(SECRET), later(7)).await.is_some());
     assert_eq!(wire.stages(), ["AWSCURRENT", "AWSCURRENT", "AWSCURRENT", "AWSPREVIOUS"]);
 
-    wire.put(NUMBERS, project(NUMBER, OTHER_SECRET));
+    wire.put(NUMBERS, &project(NUMBER, OTHER_SECRET));
     assert_eq!(admit(&projects, &token(SECRET), later(600)).await, None);
     assert!(admit(&projects, &token(OTHER_SECRET), later(600)).await.is_some());
 }
@@ -204,7 +204,7 @@ async fn a_rotated_project_takes_tokens_of_both_secrets_and_of_no_older_one() {
 async fn a_key_that_was_made_a_moment_ago_is_waited_for_and_taken() {
     let (wire, projects) = stack().await;
     assert!(admit(&projects, &token(SECRET), later(0)).await.is_some());
-    wire.put(NUMBERS, project(NUMBER, OTHER_SECRET));
+    wire.put(NUMBERS, &project(NUMBER, OTHER_SECRET));
     let started = Instant::now();
     let now = MADE.plus(Duration::from_millis(600));
     assert!(admit(&projects, &token(OTHER_SECRET), now).await.is_some());

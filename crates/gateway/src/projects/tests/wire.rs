@@ -20,7 +20,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Puts a version of a secret: what was current becomes the previous one.
-    pub(super) fn put(&self, name: &str, value: impl ToString) {
+    pub(super) fn put(&self, name: &str, value: &(impl ToString + ?Sized)) {
         self.secrets.lock().unwrap().entry(name.to_owned()).or_default().insert(0, value.to_string());
     }
 
