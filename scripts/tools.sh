@@ -13,6 +13,7 @@ version_of() {
     cargo-deny) echo 0.20.2 ;;
     cargo-machete) echo 0.9.2 ;;
     cargo-fuzz) echo 0.13.2 ;;
+    opentok) echo 3.15.0 ;; # the vendor's server SDK, for tests
     wrtc) echo 0.10.0 ;; # libwebrtc for Node, which `make bench` measures ours against
     *) echo "scripts/tools.sh: unknown tool $1" >&2 && return 1 ;;
     esac

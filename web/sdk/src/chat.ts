@@ -1,3 +1,4 @@
+import { byteLength } from "./bytes.js";
 import { LONGEST_MESSAGE } from "./channels.js";
 import { RoomError } from "./errors.js";
 import { newId } from "./ids.js";
@@ -28,7 +29,7 @@ export class Chat {
   write(content: string, from: string, sender: string): ChatMessage {
     const message = { id: newId(), sender, content };
     // Room for the `from` that the SFU adds.
-    const length = new TextEncoder().encode(JSON.stringify({ ...message, from })).length;
+    const length = byteLength(JSON.stringify({ ...message, from }));
     if (length > LONGEST_MESSAGE) {
       throw new RoomError({ code: "too_large", message: "The message is too long.", fatal: false });
     }

@@ -1,4 +1,4 @@
-import type { RoomErrorInit } from "./types.js";
+import type { Otc, RoomErrorInit } from "./types.js";
 
 /** What went wrong in a call. `message` may be shown; `code` is for programs. */
 export class RoomError extends Error implements RoomErrorInit {
@@ -7,6 +7,8 @@ export class RoomError extends Error implements RoomErrorInit {
   readonly code: string;
   /** HTTP's meaning, when the gateway said it. */
   readonly status?: number;
+  /** See {@link RoomErrorInit.otc}. */
+  readonly otc?: Otc;
   /** The call is over because of it. */
   readonly fatal: boolean;
 
@@ -15,12 +17,14 @@ export class RoomError extends Error implements RoomErrorInit {
     this.code = init.code;
     this.fatal = init.fatal;
     if (init.status !== undefined) this.status = init.status;
+    if (init.otc !== undefined) this.otc = init.otc;
   }
 
   /** The same error, as one that ends the call. */
   asFatal(): RoomError {
-    const { code, message, status } = this;
-    return this.fatal ? this : new RoomError({ code, message, ...(status && { status }), fatal: true });
+    const { code, message, status, otc } = this;
+    if (this.fatal) return this;
+    return new RoomError({ code, message, ...(status && { status }), ...(otc && { otc }), fatal: true });
   }
 }
 
@@ -35,6 +39,8 @@ export function leftBeforeJoined(): RoomError {
 }
 
 /** The same request may succeed later (docs/PROTOCOL.md, "Errors"). */
-export function isTransient(error: { status?: number }): boolean {
+export function isTransient(error: { status?: number; code?: string }): boolean {
+  // Its status is 429 too, but a session that is full stays so.
+  if (error.code === "connection_limit_exceeded") return false;
   return error.status === 429 || error.status === 500 || error.status === 503;
 }

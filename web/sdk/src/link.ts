@@ -1,3 +1,4 @@
+import { byteLength } from "./bytes.js";
 import { RoomError } from "./errors.js";
 import { newId } from "./ids.js";
 import { type Handshake, type Identified, type Incoming, parse } from "./wire.js";
@@ -70,14 +71,14 @@ export class Link {
 
   /** Says who this is. Throws a {@link RoomError} with the gateway's code, or `unreachable`. */
   async identify(data: Record<string, unknown>): Promise<Identified> {
-    const answer = await this.#request("identify", data);
+    const answer = await this.request("identify", data);
     if (answer.type !== "identified") throw unreachable();
     return answer;
   }
 
   /** Goes on purpose. Throws when no answer came. */
   async leave(): Promise<void> {
-    await this.#request("leave", {});
+    await this.request("leave", {});
   }
 
   /** Sends a message that nobody answers. */
@@ -104,10 +105,11 @@ export class Link {
     this.#socket.close(1000);
   }
 
-  #request(action: string, data: Record<string, unknown>): Promise<Incoming> {
+  /** Asks, and gives back the answer. Throws a {@link RoomError} with the gateway's code, or `unreachable` when none came in `patience` ms. */
+  request(action: string, data: Record<string, unknown>, patience = ANSWER_MS): Promise<Incoming> {
     const requestId = newId();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable()), ANSWER_MS);
+      const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable()), patience);
       const done = () => {
         clearTimeout(timer);
         this.#waiting.delete(requestId);
@@ -147,8 +149,7 @@ export class Link {
     const requestId = "requestId" in message ? message.requestId : undefined;
     const waiting = requestId === undefined ? undefined : this.#waiting.get(requestId);
     if (message.type === "error") {
-      const { code, status, message: text } = message;
-      const error = new RoomError({ code, status, message: text, fatal: false });
+      const error = new RoomError({ ...message, fatal: false });
       if (waiting) {
         waiting.reject(error);
         return;
@@ -190,8 +191,4 @@ export class Link {
 
 function unreachable(): RoomError {
   return new RoomError({ code: "unreachable", message: "Arbiter does not answer.", fatal: false });
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -7,7 +7,6 @@ import { newId } from "./ids.js";
 import { type DeviceSlot, LocalMedia } from "./media.js";
 import { roomPath } from "./path.js";
 import { People } from "./people.js";
-import { Session } from "./session.js";
 import { Statistics } from "./statistics.js";
 import type {
   CallStatistics,
@@ -19,6 +18,7 @@ import type {
   RoomState,
   Self,
 } from "./types.js";
+import { Visit } from "./visit.js";
 
 /** The longest name that others are told. */
 const LONGEST_NAME = 64;
@@ -34,7 +34,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #people: People;
   readonly #chat: Chat;
   #statistics = new Statistics();
-  #session: Session | undefined;
+  #visit: Visit | undefined;
   #joining: Promise<void> | undefined;
   /** Grows with each end: tells a joining that it is another's turn. */
   #stays = 0;
@@ -50,14 +50,14 @@ export class Room extends Emitter<RoomEvents> {
     this.#peerId = options.peerId ?? newId();
     this.#name = shortName(options.name);
     this.#media = new LocalMedia({
-      sends: async (slot, local) => this.#session?.call?.producer?.set(slot, local),
+      sends: async (slot, local) => this.#visit?.call?.producer?.set(slot, local),
       changed: () => this.#selfChanged(),
       failed: (error) => this.emit("error", error),
     });
     this.#people = new People({
       joined: (peer) => this.emit("peerJoined", { peer }),
       left: (peer, reason) => {
-        this.#session?.call?.forget(peer.id);
+        this.#visit?.call?.forget(peer.id);
         this.emit("peerLeft", { peer, reason });
       },
       changed: (peer) => this.emit("peerChanged", { peer }),
@@ -65,7 +65,7 @@ export class Room extends Emitter<RoomEvents> {
       speaking: (peerId, speaking) => this.emit("speaking", { peerId, speaking }),
       track: (peer, track, stream, source) => this.emit("track", { peer, track, stream, source }),
     });
-    this.#chat = new Chat((message) => this.#session?.call?.send("chat", message) ?? false);
+    this.#chat = new Chat((message) => this.#visit?.call?.send("chat", message) ?? false);
     this.#self = this.#snapshot();
   }
 
@@ -86,7 +86,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** The room that the path has now; another one after its SFU was replaced. */
   get roomId(): string | undefined {
-    return this.#session?.call?.roomId;
+    return this.#visit?.call?.roomId;
   }
 
   /** The chat so far, at most the last 1,000 messages. A message makes another array. */
@@ -113,7 +113,7 @@ export class Room extends Emitter<RoomEvents> {
     }
     const { httpUrl, signalUrl, token, createRooms = true, simulcast = true, rtcConfig } = this.#options;
     this.#people.clear();
-    const session: Session = new Session(
+    const visit: Visit = new Visit(
       {
         httpUrl,
         signalUrl,
@@ -145,17 +145,17 @@ export class Room extends Emitter<RoomEvents> {
         left: (id) => this.#people.left(id),
       },
     );
-    this.#session = session;
+    this.#visit = visit;
     globalThis.addEventListener?.("pagehide", this.#pageHidden);
-    await session.join();
+    await visit.join();
   }
 
   /** Leaves the call, and lets go of the camera and the microphone. Resolves when the others are told; may be called at any time. */
   async leave(): Promise<void> {
-    const session = this.#over("idle");
+    const visit = this.#over("idle");
     this.#media.stop();
     this.#selfChanged();
-    await session?.leave();
+    await visit?.leave();
   }
 
   /** Unmutes or mutes the microphone; asks for it when there is none yet. Throws a {@link RoomError} (`media_…`) that is not fatal. */
@@ -207,7 +207,7 @@ export class Room extends Emitter<RoomEvents> {
   /** Figures about the call, over the time since the last call of this. */
   async statistics(): Promise<CallStatistics> {
     const screenOf = (peerId: string) => this.peers.get(peerId)?.screen?.id;
-    const figures = await this.#statistics.read(this.#session?.call, screenOf);
+    const figures = await this.#statistics.read(this.#visit?.call, screenOf);
     return { ...figures, signaling: { ...this.#traffic } };
   }
 
@@ -225,10 +225,10 @@ export class Room extends Emitter<RoomEvents> {
     this.emit("state", { state, previous });
   }
 
-  /** The session ends; gives it back. */
-  #over(state: "idle" | "failed"): Session | undefined {
-    const session = this.#session;
-    this.#session = undefined;
+  /** The visit ends; gives it back. */
+  #over(state: "idle" | "failed"): Visit | undefined {
+    const visit = this.#visit;
+    this.#visit = undefined;
     this.#joining = undefined;
     this.#stays += 1;
     this.#speaking = undefined;
@@ -236,7 +236,7 @@ export class Room extends Emitter<RoomEvents> {
     globalThis.removeEventListener?.("pagehide", this.#pageHidden);
     this.#people.clear();
     this.#become(state);
-    return session;
+    return visit;
   }
 
   #failed(error: RoomError): void {
@@ -265,7 +265,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Tells the SFU, and through it the others, what is on; and which socket is this person's. */
   #announce(initialConnect: boolean): void {
-    const call = this.#session?.call;
+    const call = this.#visit?.call;
     const { speaking: _, ...features } = this.#self.features;
     call?.send("features", {
       id: this.#peerId,

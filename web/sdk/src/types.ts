@@ -83,6 +83,12 @@ export interface ChatMessage {
   readonly at: Date;
 }
 
+/** The number and the name that the OpenTok model has for an error (docs/PROTOCOL.md). */
+export interface Otc {
+  number: number;
+  name: string;
+}
+
 /** What went wrong, in words that may be shown, and what a program can tell it by. */
 export interface RoomErrorInit {
   /**
@@ -95,6 +101,8 @@ export interface RoomErrorInit {
   /** HTTP's meaning, when the gateway said it. */
   status?: number;
   message: string;
+  /** Of an error in a session: what the OpenTok model knows it by. */
+  otc?: Otc;
   /** The call is over because of it. */
   fatal: boolean;
 }

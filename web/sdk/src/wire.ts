@@ -1,3 +1,6 @@
+import type { Capabilities, Connection, DestroyReason } from "./opentok/types.js";
+import type { Otc } from "./types.js";
+
 /** A description as it goes over the wire. An empty `rollback` gives a consumer connection back (docs/MEDIA.md). */
 export interface Description {
   type: "offer" | "answer" | "rollback";
@@ -32,6 +35,38 @@ export interface Identified {
   features: string[];
 }
 
+/** The answer to an identify in a session. */
+export interface SessionIdentified extends Identified {
+  /** This client's own. */
+  connection: Connection;
+  capabilities: Capabilities;
+  /** The others; those that did not fit came before it as `connections`. */
+  connections: Connection[];
+}
+
+/** A signal as it is delivered. */
+export interface WireSignal {
+  type: string;
+  data: string;
+  /** The sender's `connectionId`; `null`: it came by REST. */
+  from: string | null;
+  /** How many signals to all the sender's socket had sent; `null`: it came by REST. */
+  seq: number | null;
+  /** The one receiver, when it is not for all. */
+  to?: string;
+}
+
+/** What the gateway says in a session only. */
+export type SessionNotice =
+  | { type: "connections"; connections: Connection[] }
+  | { type: "connectionCreated"; connection: Connection }
+  | {
+      type: "connectionDestroyed";
+      connection: Pick<Connection, "connectionId" | "creationTime">;
+      reason: DestroyReason;
+    }
+  | { type: "signal"; signal: WireSignal };
+
 /** A request that failed. `requestId` is there when the request had one. */
 export interface Refusal {
   type: "error";
@@ -39,6 +74,8 @@ export interface Refusal {
   status: number;
   code: string;
   message: string;
+  /** In a session. */
+  otc?: Otc;
 }
 
 /** What the gateway itself says beside answers (docs/PROTOCOL.md, "What the gateway says"). */
@@ -52,9 +89,11 @@ export type Notice =
 export type Incoming =
   | Handshake
   | Notice
+  | SessionNotice
   | Refusal
   | (Identified & { requestId?: string })
   | { type: "ack"; requestId: string }
+  | { type: "issueReported"; issueId: string; requestId?: string }
   | { type: "pong" };
 
 const KNOWN = new Set([
@@ -67,6 +106,11 @@ const KNOWN = new Set([
   "error",
   "identified",
   "ack",
+  "issueReported",
+  "connections",
+  "connectionCreated",
+  "connectionDestroyed",
+  "signal",
   "pong",
 ]);
 

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
 import type { RoomError } from "../src/errors.js";
 import { RoomsApi } from "../src/rooms.js";
-import { renewalDelay, Signaling } from "../src/signaling.js";
+import { Signaling } from "../src/signaling.js";
+import { renewalDelay } from "../src/uplink.js";
 import type { Handshake, Identified } from "../src/wire.js";
 import { Gateway } from "./support/gateway.js";
 import type { Sfu } from "./support/sfu.js";

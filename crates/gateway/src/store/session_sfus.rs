@@ -34,7 +34,7 @@ impl Store {
         now: EpochMillis,
     ) -> Result<SfuClaim, Failure> {
         let mut pool = None;
-        let mut warm_left = 0;
+        let mut pending = 0;
         for _ in 0..ROUNDS {
             let Some(session) = self.session(id).await? else { return Ok(SfuClaim::none(Routed::NoSession)) };
             if session.media_mode == MediaMode::Relayed {
@@ -51,19 +51,18 @@ impl Store {
                     Some(Standing::Over) | None => {}
                 }
             }
-            let candidates = match &mut pool {
-                Some(candidates) => candidates,
-                None => {
-                    let mut read = self.pool(now).await?;
-                    read.unclaimed.shuffle(&mut rand::rng());
-                    warm_left = read.pending.len();
-                    pool.insert(read.unclaimed)
-                }
+            let candidates = if let Some(candidates) = &mut pool {
+                candidates
+            } else {
+                let mut read = self.pool(now).await?;
+                read.unclaimed.shuffle(&mut rand::rng());
+                pending = read.pending.len();
+                pool.insert(read.unclaimed)
             };
             let Some(candidate) = candidates.pop() else {
-                return Ok(SfuClaim { routed: Routed::NoRoom, warm_left: Some(warm_left) });
+                return Ok(SfuClaim { routed: Routed::NoRoom, warm_left: Some(pending) });
             };
-            let warm_left = Some(candidates.len() + warm_left);
+            let warm_left = Some(candidates.len() + pending);
             let Some(sfu) = self.sfu(&candidate.room_id).await? else { continue };
             let writes = self.session_claim_writes(id, &session, &candidate, &sfu, lost, now);
             match self.transact(writes).await? {

@@ -6,6 +6,7 @@ use model::handshake::{Direction, Handshake};
 use model::http::path_of_body;
 use model::identify::Identify;
 use model::request::Request;
+use model::session::signal::Signal;
 use serde_json::Value;
 
 /// Stands in most generated texts, and so must never stand in an error.
@@ -46,6 +47,7 @@ pub(crate) fn accepted(body: &str) -> Option<Accepted> {
     let handshake = checked(body, handshake(body));
     let identify = checked(body, identify(body));
     assert!(handshake.is_none() || identify.is_none(), "two things at once: {body}");
+    checked(body, signal(body));
     let accepted = handshake.or(identify);
     if let (Some(accepted), Ok(message)) = (&accepted, serde_json::from_str::<Value>(body)) {
         agrees(accepted, message.get("data").unwrap_or(&Value::Null));
@@ -91,7 +93,18 @@ fn identify(body: &str) -> Result<Accepted, Error> {
     })
 }
 
-fn checked(body: &str, read: Result<Accepted, Error>) -> Option<Accepted> {
+/// A signal says nothing about who sends it: an object with texts, or none, is one.
+fn signal(body: &str) -> Result<(), Error> {
+    let request = Request::parse(body)?;
+    request.request_id()?;
+    let (signal, to) = Signal::parse(&request.data()?)?;
+    assert!(
+        signal.kind.len() <= 128 && signal.data.len() <= 8192 && to.is_none_or(|to| to.as_str().len() <= 128)
+    );
+    Ok(())
+}
+
+fn checked<T>(body: &str, read: Result<T, Error>) -> Option<T> {
     read.inspect_err(|error| {
         assert!((400..500).contains(&error.status()), "{error:?} is no fault of ours");
         says_nothing_of(body, &error.message());

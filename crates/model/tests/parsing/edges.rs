@@ -92,6 +92,9 @@ pub(crate) fn is_known(key: &str) -> bool {
         "id",
         "token",
         "resumeToken",
+        "apiKey",
+        "connectionEventsSuppressed",
+        "e2eeReady",
         "features",
     ]
     .contains(&key)

@@ -117,6 +117,12 @@ proptest! {
                 prop_assert_eq!(Some(peer.as_str()), data.only_text("id"));
                 prop_assert_eq!(Some(room.as_str()), data.only_text("roomId"));
             }
+            Some(Accepted::Session { peer, session, api_key }) => {
+                prop_assert_eq!(Some("client"), data.only_text("type"));
+                prop_assert_eq!(peer.as_deref(), data.only_text("id"));
+                prop_assert_eq!(Some(session.as_str()), data.only_text("roomId"));
+                prop_assert_eq!(Some(api_key.as_str()), data.only_text("apiKey"));
+            }
             Some(Accepted::Sfu { room, features }) => {
                 prop_assert_eq!(Some("sfu"), data.only_text("type"));
                 prop_assert_eq!(Some(room.as_str()), data.only_text("id"));
@@ -183,7 +189,9 @@ fn every_recorded_message_is_accepted_and_kept_byte_for_byte() {
                 kept += 1;
             }
             Some(Accepted::Client { .. }) => kept += 1,
-            Some(Accepted::Sfu { .. }) => panic!("no SFU was recorded: {data}"),
+            Some(Accepted::Sfu { .. } | Accepted::Session { .. }) => {
+                panic!("neither an SFU nor a session was recorded: {data}")
+            }
             // What the gateway itself said.
             None => assert!(data.contains("clientDisconnect"), "{data}"),
         }

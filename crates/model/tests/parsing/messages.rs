@@ -150,11 +150,24 @@ pub(crate) fn good_data() -> impl Strategy<Value = Tree> {
     let client = client.prop_map(|(kind, id, room, token, resume)| {
         [Some(kind), Some(id), Some(room), token, resume].into_iter().flatten().collect()
     });
+    let api_key = spelled("[0-9]{8}").prop_map(Tree::Text);
+    let proof = spelled("[a-zA-Z0-9_.-]{1,60}").prop_map(Tree::Text);
+    let session = (
+        entry("type", one_of(&["client"])),
+        entry("roomId", id_text()),
+        entry("apiKey", api_key),
+        entry("token", proof),
+        of(entry("id", id_text())),
+        of(entry("e2eeReady", select(vec!["true", "false"]).prop_map(Tree::Literal))),
+    );
+    let session = session.prop_map(|(kind, room, key, token, id, ready)| {
+        [Some(kind), Some(room), Some(key), Some(token), id, ready].into_iter().flatten().collect()
+    });
     let names = vec(one_of(&["candidates", "é\0"]), 0..4).prop_map(Tree::List);
     let sfu = (entry("type", one_of(&["sfu"])), entry("id", id_text()), of(entry("features", names)));
     let sfu =
         sfu.prop_map(|(kind, id, features)| [Some(kind), Some(id), features].into_iter().flatten().collect());
-    let known = prop_oneof![3 => handshake, 1 => client, 1 => sfu];
+    let known = prop_oneof![3 => handshake, 1 => client, 1 => session, 1 => sfu];
     (known, extras())
         .prop_map(|(known, extras): (Vec<Entry>, _)| known.into_iter().chain(extras).collect::<Vec<_>>())
         .prop_shuffle()
@@ -174,6 +187,7 @@ pub(crate) fn odd_data() -> impl Strategy<Value = Tree> {
         "id",
         "features",
         "token",
+        "apiKey",
     ]);
     let odd = (spelled(known.prop_map(str::to_owned)), prop_oneof![value(), id_text()]);
     (good_data(), vec(odd, 0..3), vec(prop::bool::weighted(0.9), 8))

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::record::{self, Call, Record};
 use crate::statistics::grouped;
-use crate::{WRITES, quiet_stack, session_calls};
+use crate::{WRITES, quiet_stack};
 
 /// What the design allows: operations, and how often.
 pub(crate) type Design = &'static [(&'static str, usize)];
@@ -32,12 +32,17 @@ impl<'a> Steps<'a> {
 
     /// Waits for the invocation of `function` that what was done since the last step has caused.
     pub(crate) async fn took(&mut self, what: &'static str, function: &str, design: Design) {
+        self.saw(what, function, design).await;
+        record::forget(self.stack).await;
+    }
+
+    /// The same, where what it has caused in turn is waited for next.
+    async fn saw(&mut self, what: &'static str, function: &str, design: Design) {
         let record = until(what, async || {
             record::all(self.stack).await.into_iter().find(|record| record.function == function)
         })
         .await;
         self.taken.push(Step { what, design, record });
-        record::forget(self.stack).await;
     }
 }
 
@@ -51,10 +56,7 @@ pub(crate) async fn measure() -> String {
     let turn = "turn:turn.example.com:3478";
     let stack = quiet_stack().parameter("IdleRooms", "1").parameter("TurnUrls", turn).start().await;
     taken.extend(steps_of_warm_rooms(&stack).await);
-    drop(stack);
-    let stack = quiet_stack().start().await;
-    taken.extend(Box::pin(session_calls::steps(&stack)).await);
-    table(&taken)
+    table("Calls of one invocation", &taken)
 }
 
 async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
@@ -63,7 +65,7 @@ async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
     record::forget(stack).await;
     stack.claim("/a").await;
     let asks: Design = &[("Query", 1), ("SendMessage", 1), ("TransactWriteItems", 1)];
-    steps.took("claimRoom, the last warm room", "claim-room", asks).await;
+    steps.saw("claimRoom, the last warm room", "claim-room", asks).await;
     // Two looks: at the pool that is short, and at the one that is full.
     let refills: Design = &[("GetItem", 1), ("Query", 2), ("RunTask", 1), ("TransactWriteItems", 1)];
     stack.claim("/b").await;
@@ -121,9 +123,9 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     steps.taken
 }
 
-fn table(steps: &[Step]) -> String {
-    let mut text = String::from(
-        "### Calls of one invocation\n\n\
+pub(crate) fn table(title: &str, steps: &[Step]) -> String {
+    let mut text = format!(
+        "### {title}\n\n\
          Counted at the wire; bytes are those of the bodies, sent and received.\n\n\
          | Invocation | Calls | DynamoDB | Posts and others | As designed |\n|---|---|--:|--:|---|\n",
     );

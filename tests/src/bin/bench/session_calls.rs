@@ -4,12 +4,21 @@ use arbiter_tests::{Room, Socket, Stack};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::calls::{Design, Step, Steps};
+use crate::calls::{self, Design, Step, Steps};
 use crate::project::{Project, Who};
+use crate::quiet_stack;
 use crate::record;
 
+/// Calls and bytes of one invocation of each kind, as a table.
+pub(crate) async fn measure() -> String {
+    eprintln!("Calls of each function in a session.");
+    let stack = quiet_stack().start().await;
+    let steps = Box::pin(steps(&stack)).await;
+    calls::table("Calls of one invocation in a session", &steps)
+}
+
 /// Three in a session, who signal, and whom a moderator ends.
-pub(crate) async fn steps(stack: &Stack) -> Vec<Step> {
+async fn steps(stack: &Stack) -> Vec<Step> {
     let project = Project::create(stack).await;
     warm_up(&project).await;
     record::forget(stack).await;

@@ -8,11 +8,13 @@ import { until } from "./until.js";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
+const programs = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug");
+
 /** The local gateway, as `make gateway` builds it. */
-export const gatewayProgram = join(
-  process.env.CARGO_TARGET_DIR ?? join(root, "target"),
-  "debug/arbiter-local",
-);
+export const gatewayProgram = join(programs, "arbiter-local");
+
+/** What makes projects. */
+export const projectProgram = join(programs, "arbiter-project");
 
 /** A local gateway of this test file's own. Its tasks are SFUs that the test plays. */
 export class Gateway {
@@ -20,7 +22,8 @@ export class Gateway {
   readonly signalUrl: string;
   readonly #adminUrl: string;
   readonly #process: ChildProcess;
-  readonly #folder: string;
+  /** Where its `urls.json` is. */
+  readonly folder: string;
 
   private constructor(process: ChildProcess, folder: string) {
     const urls = JSON.parse(readFileSync(join(folder, "urls.json"), "utf8"));
@@ -28,14 +31,15 @@ export class Gateway {
     this.signalUrl = urls.signalUrl;
     this.#adminUrl = urls.adminUrl;
     this.#process = process;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
-  /** Starts one; `parameters` are the template's. */
-  static async start(parameters = ""): Promise<Gateway> {
+  /** Starts one; `parameters` are the template's. The template's throttles are off unless they are asked for. */
+  static async start(parameters = "", throttled = false): Promise<Gateway> {
     const folder = mkdtempSync(join(tmpdir(), "arbiter-client-"));
     const task = fileURLToPath(new URL("task.mjs", import.meta.url));
-    const options = ["run", "--port", "0", "--in-memory", "--no-throttle", "--quiet", "--local-dir", folder];
+    const options = ["run", "--port", "0", "--in-memory", "--quiet", "--local-dir", folder];
+    if (!throttled) options.push("--no-throttle");
     const process_ = spawn(gatewayProgram, [...options, "--parameters", parameters], {
       cwd: root,
       env: { ...process.env, SFU_COMMAND: `${process.execPath} ${task} ${folder}` },
@@ -50,11 +54,9 @@ export class Gateway {
 
   /** Plays the SFU of the next room that is started. */
   async sfu(features?: string[]): Promise<Sfu> {
-    const task = await until("a task", () =>
-      readdirSync(this.#folder).find((name) => name.endsWith(".task")),
-    );
-    const url = readFileSync(join(this.#folder, task), "utf8");
-    renameSync(join(this.#folder, task), join(this.#folder, `${task}.taken`));
+    const task = await until("a task", () => readdirSync(this.folder).find((name) => name.endsWith(".task")));
+    const url = readFileSync(join(this.folder, task), "utf8");
+    renameSync(join(this.folder, task), join(this.folder, `${task}.taken`));
     return Sfu.start(url, task.replace(".task", ""), features);
   }
 
@@ -88,6 +90,6 @@ export class Gateway {
     const ended = new Promise((resolve) => this.#process.once("exit", resolve));
     this.#process.kill("SIGTERM");
     await ended;
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

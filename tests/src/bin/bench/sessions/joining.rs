@@ -14,9 +14,9 @@ use crate::project::{Project, Who};
 use crate::statistics::{Sample, grouped};
 
 /// Connections of a session in which nobody hears who comes and goes …
-const MANY: usize = 1_000;
+const MANY: usize = if cfg!(debug_assertions) { 100 } else { 1_000 };
 /// … and of one in which everybody does.
-const SOME: usize = 100;
+const SOME: usize = if cfg!(debug_assertions) { 20 } else { 100 };
 
 /// Somebody who has joined.
 struct Member {
@@ -26,10 +26,11 @@ struct Member {
     took: Duration,
 }
 
-/// Times and rates of joining, as a table, and everybody in the large session.
-pub(crate) async fn measure(project: &Project<'_>) -> (String, Vec<Socket>) {
+/// Times and rates of joining, as a table; everybody in the large session, and everybody else.
+pub(super) async fn measure(project: &Project<'_>) -> (String, Vec<Socket>, Vec<Socket>) {
     // So that no process is started meanwhile.
-    fill(project, &project.session().await, AT_ONCE, true).await;
+    let first = fill(project, &project.session().await, AT_ONCE, true).await;
+    let mut others: Vec<Socket> = first.into_iter().map(|member| member.socket).collect();
     eprintln!("A session of {SOME}, in which each hears of each.");
     let session = project.session().await;
     let start = Instant::now();
@@ -40,7 +41,9 @@ pub(crate) async fn measure(project: &Project<'_>) -> (String, Vec<Socket>) {
     let known = futures::future::join_all(some).await;
     let settled = known.iter().map(|(_, known)| known.at).max().unwrap_or_default();
     let pinging = known.into_iter().map(|(socket, known)| whatever_else(socket, known));
-    let known: Vec<Known> = futures::stream::iter(pinging).buffer_unordered(AT_ONCE).collect().await;
+    let (sockets, known): (Vec<Socket>, Vec<Known>) =
+        futures::stream::iter(pinging).buffer_unordered(AT_ONCE).unzip().await;
+    others.extend(sockets);
     let missing: usize = known.iter().map(|known| (SOME - 1).saturating_sub(known.others.len())).sum();
     let twice: usize =
         known.iter().map(|known| known.came.values().filter(|count| **count > 1).count()).sum();
@@ -84,7 +87,7 @@ pub(crate) async fn measure(project: &Project<'_>) -> (String, Vec<Socket>) {
         none(twice),
     )
     .expect(WRITES);
-    (text, many.into_iter().map(|member| member.socket).collect())
+    (text, many.into_iter().map(|member| member.socket).collect(), others)
 }
 
 /// Lets so many join, as fast as they are let in.
@@ -137,11 +140,11 @@ async fn everybody_else(member: Member, start: Instant) -> (Socket, Known) {
 }
 
 /// What was sent before has come when a ping is answered.
-async fn whatever_else(mut socket: Socket, mut known: Known) -> Known {
+async fn whatever_else(mut socket: Socket, mut known: Known) -> (Socket, Known) {
     for message in socket.heard().await {
         known.hear(&message);
     }
-    known
+    (socket, known)
 }
 
 /// Who is in a message's list of connections.

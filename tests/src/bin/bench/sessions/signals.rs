@@ -17,9 +17,9 @@ use crate::record;
 use crate::statistics::{Sample, grouped};
 
 /// Signals to everybody, one after the other.
-const SIGNALS: u64 = 30;
+const SIGNALS: u64 = if cfg!(debug_assertions) { 5 } else { 30 };
 /// Signals to the other one of two, one after the other, and before that.
-const ONE_BY_ONE: usize = 1_000;
+const ONE_BY_ONE: usize = if cfg!(debug_assertions) { 100 } else { 1_000 };
 const WARM_UP: usize = 50;
 /// A line of chat.
 const TEXT: &str =
@@ -32,13 +32,13 @@ struct Heard {
     at: Instant,
 }
 
-/// One of the members signals to all; the times until they have heard, as a table.
-pub(super) async fn fan_out(members: Vec<Socket>) -> String {
+/// One of the members signals to all; the times until they have heard, as a table, and the members.
+pub(super) async fn fan_out(members: Vec<Socket>) -> (String, Vec<Socket>) {
     let count = members.len();
     eprintln!("Signals to {}.", grouped(count));
     let pings = Arc::new(Semaphore::new(AT_ONCE));
     let (tells, mut told) = mpsc::unbounded_channel();
-    let (members, mut says): (Vec<JoinHandle<()>>, Vec<mpsc::UnboundedSender<String>>) = members
+    let (members, mut says): (Vec<JoinHandle<Socket>>, Vec<mpsc::UnboundedSender<String>>) = members
         .into_iter()
         .enumerate()
         .map(|(by, socket)| {
@@ -72,13 +72,14 @@ pub(super) async fn fan_out(members: Vec<Socket>) -> String {
     while let Some(one) = told.recv().await {
         *deliveries.entry((one.by, one.seq)).or_default() += 1;
     }
+    let mut sockets = Vec::with_capacity(count);
     for member in members {
-        member.await.expect("a member that listens to the end");
+        sockets.push(member.await.expect("a member that listens to the end"));
     }
     let wanted = (0..count).flat_map(|by| (1..=SIGNALS).map(move |seq| (by, seq)));
     let lost = wanted.filter(|one| !deliveries.contains_key(one)).count();
     let twice = deliveries.values().filter(|times| **times > 1).count();
-    table(count, &rounds, lost, twice)
+    (table(count, &rounds, lost, twice), sockets)
 }
 
 fn table(count: usize, rounds: &[Sample], lost: usize, twice: usize) -> String {
@@ -111,7 +112,7 @@ async fn listen(
     mut say: mpsc::UnboundedReceiver<String>,
     tells: mpsc::UnboundedSender<Heard>,
     pings: Arc<Semaphore>,
-) {
+) -> Socket {
     let tell = |message: &Value, at: Instant| {
         if let Some(seq) = message.pointer("/signal/seq").and_then(Value::as_u64) {
             // Nobody listens only when the measurement has failed.
@@ -135,6 +136,7 @@ async fn listen(
     for message in socket.heard().await {
         tell(&message, Instant::now());
     }
+    socket
 }
 
 /// Two members, one of whom signals to the other or to both, one signal after the other, as a table.

@@ -12,8 +12,8 @@ const SAME_ROOM_MS = 1_000;
 /** So many times the same room, and its SFU is taken for present: the gateway's grace is over by far. */
 const SAME_ROOM_TRIES = 10;
 
-/** What a session needs to know. */
-export interface SessionOptions {
+/** What a visit needs to know. */
+export interface VisitOptions {
   httpUrl: string;
   signalUrl: string;
   path: string;
@@ -25,8 +25,8 @@ export interface SessionOptions {
   call: Omit<CallOptions, "signaling">;
 }
 
-/** What a session tells, beside what its calls tell. */
-export interface SessionHooks
+/** What a visit tells, beside what its calls tell. */
+export interface VisitHooks
   extends Omit<CallHooks, "connected" | "interrupted" | "roomLost" | "roomBack" | "failed"> {
   state(state: RoomState): void;
   /** The call moves to another room: nothing of the old one's is of use any more. */
@@ -35,10 +35,10 @@ export interface SessionHooks
   failed(error: RoomError): void;
 }
 
-/** A stay in a call, in one room after the other if need be: finds a room, enters it, and finds another when it is lost. */
-export class Session {
-  readonly #options: SessionOptions;
-  readonly #hooks: SessionHooks;
+/** A visit to a path's call, in one room after the other if need be: finds a room, enters it, and finds another when it is lost. */
+export class Visit {
+  readonly #options: VisitOptions;
+  readonly #hooks: VisitHooks;
   readonly #api: RoomsApi;
   readonly #ended = new AbortController();
   #call: Call | undefined;
@@ -46,7 +46,7 @@ export class Session {
   #wasJoined = false;
   #restoring: AbortController | undefined;
 
-  constructor(options: SessionOptions, hooks: SessionHooks) {
+  constructor(options: VisitOptions, hooks: VisitHooks) {
     this.#options = options;
     this.#hooks = hooks;
     this.#api = new RoomsApi(options.httpUrl, options.token);

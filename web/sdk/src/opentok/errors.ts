@@ -1,0 +1,52 @@
+import type { RoomError } from "../errors.js";
+import type { Otc } from "../types.js";
+
+/** What went wrong in a session. `message` may be shown; `code` and `otc` are for programs. */
+export class SessionError extends Error {
+  override readonly name = "SessionError";
+  /** A code of docs/PROTOCOL.md, or `unreachable` (no answer), `dropped` (the connection broke before one), `left`. */
+  readonly code: string;
+  /** HTTP's meaning: the gateway's, or what it would have said. */
+  readonly status?: number;
+  /** The number and the name that the OpenTok model has for it, if it has. */
+  readonly otc?: Otc;
+
+  constructor(init: { code: string; message: string; status?: number; otc?: Otc }, cause?: unknown) {
+    super(init.message, cause === undefined ? undefined : { cause });
+    this.code = init.code;
+    if (init.status !== undefined) this.status = init.status;
+    if (init.otc !== undefined) this.otc = init.otc;
+  }
+}
+
+/** The errors that this client makes itself, each as the gateway would say it where it would. */
+const OWN = {
+  /** There is no session to do this in, or not at the moment. */
+  notConnected: [400, "connection_not_found", 1010, "NOT_CONNECTED"],
+  illegalState: [409, "already_identified", 1015, "ILLEGAL_STATE"],
+  badParameter: [400, "bad_message", 1011, "NULL_OR_INVALID_PARAMETER"],
+  dropped: [503, "dropped", 1022, "CONNECTION_DROPPED"],
+  signalData: [413, "too_large", 1413, "SIGNAL_DATA_TOO_LONG"],
+  signalTypeLength: [413, "too_large", 1414, "SIGNAL_TYPE_TOO_LONG"],
+  signalType: [400, "bad_message", 1461, "INVALID_SIGNAL_TYPE"],
+  encryptionSecret: [400, "bad_message", 6004, "INVALID_ENCRYPTION_SECRET"],
+} as const;
+
+/** One of {@link OWN}. */
+export function sessionError(kind: keyof typeof OWN, message: string): SessionError {
+  const [status, code, number, name] = OWN[kind];
+  return new SessionError({ status, code, message, otc: { number, name: `OTC_SESSION_${name}` } });
+}
+
+/** What a request or a connect failed with, as an error of a session. */
+export function fromRoomError(error: RoomError): SessionError {
+  const { code, message, status, otc = OTHERWISE[code] } = error;
+  const init = { code, message, ...(status !== undefined && { status }), ...(otc && { otc }) };
+  return new SessionError(init, error.cause);
+}
+
+/** Numbers for what the gateway does not say. */
+const OTHERWISE: Record<string, Otc> = {
+  unreachable: { number: 1021, name: "OTC_SESSION_CONNECTION_TIMED_OUT" },
+  internal_error: { number: 2000, name: "OTC_SESSION_INTERNAL_ERROR" },
+};

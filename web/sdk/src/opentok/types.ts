@@ -1,0 +1,101 @@
+import type { SessionError } from "./errors.js";
+
+/** A client in a session. */
+export interface Connection {
+  /** Stays through reconnects. */
+  readonly connectionId: string;
+  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. A lost socket ends a stay. */
+  readonly creationTime: number;
+  /** What the maker of the token wrote into it; `""` when that was nothing. */
+  readonly data: string;
+}
+
+/**
+ * Who sent a signal. Only the id is there of a connection that this client has not heard of: with `connectionEventsSuppressed`, or when
+ * the signal is faster than `connectionCreated`.
+ */
+export type Sender = Pick<Connection, "connectionId"> & Partial<Connection>;
+
+/** What the role of the token allows: 1, or 0. */
+export interface Capabilities {
+  readonly publish: 0 | 1;
+  readonly subscribe: 0 | 1;
+  readonly signal: 0 | 1;
+  readonly forceDisconnect: 0 | 1;
+  readonly forceUnpublish: 0 | 1;
+  readonly forceMute: 0 | 1;
+}
+
+/** Why somebody's connection ended. */
+export type DestroyReason = "clientDisconnected" | "networkDisconnected" | "forceDisconnected";
+
+/** Why one's own ended; `replaced`: another socket has taken its place. */
+export type DisconnectReason = DestroyReason | "replaced";
+
+/** Which STUN and TURN servers media may use. */
+export interface IceConfig {
+  /** `all` (default): the gateway's and `customServers`. `custom`: these alone. */
+  includeServers?: "all" | "custom";
+  /** `relay`: media goes through TURN servers only. Default `all`. */
+  transportPolicy?: "all" | "relay";
+  customServers?: RTCIceServer[];
+}
+
+/** What a session is made with. */
+export interface SessionOptions {
+  /** The WebSocket API: `signalUrl` of the local gateway, or the stack's output. */
+  url: string;
+  apiKey: string;
+  sessionId: string;
+  /** Nobody's coming and going is told, and `connections` stays empty: for large sessions. */
+  connectionEventsSuppressed?: boolean;
+  iceConfig?: IceConfig;
+  /** For a session that is encrypted end to end: 8 to 256 characters that its clients share. Stays in this client. */
+  encryptionSecret?: string;
+}
+
+/** A token, or what gets one. It is asked again at each reconnect, for tokens that do not last as long as a session does. */
+export type TokenSource = string | (() => string | Promise<string>);
+
+/** A signal to send. */
+export interface SignalOptions {
+  /** What receivers filter by: at most 128 of `A-Z a-z 0-9 - _ ~`. Default `""`. */
+  type?: string;
+  /** At most 8,192 bytes of UTF-8. Default `""`. */
+  data?: string;
+  /** The one that shall get it. Default: everybody, this client too. */
+  to?: Pick<Connection, "connectionId"> | string;
+  /**
+   * Whether it waits for a reconnect while there is no connection (default), or fails at once. A signal that was under way when the
+   * connection broke is sent again, too: nothing says whether it had got through, so that **it may be heard twice**. With `false` it is
+   * heard once or not at all, and the promise is rejected without telling which.
+   */
+  retryAfterReconnect?: boolean;
+}
+
+/** A signal that came. */
+export interface SignalEvent {
+  type: string;
+  data: string;
+  /** `null`: a server sent it, by REST. */
+  from: Sender | null;
+}
+
+/** The events of a session. */
+export type SessionEvents = {
+  /** It is connected: before the `connectionCreated` of those who are there. */
+  sessionConnected: { connection: Connection };
+  /** It is over. `error` says why, unless somebody wanted it so. `connections` is empty from here on. */
+  sessionDisconnected: { reason: DisconnectReason; error?: SessionError };
+  /** The network is gone, and another connection is being tried. */
+  sessionReconnecting: undefined;
+  sessionReconnected: undefined;
+  /** Somebody else is there, or came. */
+  connectionCreated: { connection: Connection };
+  connectionDestroyed: { connection: Connection; reason: DestroyReason };
+  /** Any signal. */
+  signal: SignalEvent;
+} & {
+  /** Signals of one type. */
+  [type: `signal:${string}`]: SignalEvent;
+};
