@@ -14,13 +14,15 @@ use std::process::Stdio;
 use arbiter_tests::stack::{binaries, binary, repository};
 use futures::StreamExt as _;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// The longest first: `default` is no prefix of another, but that may change.
-const FUNCTIONS: [&str; 11] = [
+const FUNCTIONS: [&str; 14] = [
+    "force-disconnect",
     "get-ice-servers",
+    "report-issue",
     "get-room-id",
     "session-api",
     "create-room",
@@ -30,6 +32,7 @@ const FUNCTIONS: [&str; 11] = [
     "identify",
     "connect",
     "default",
+    "signal",
     "leave",
 ];
 
@@ -143,13 +146,22 @@ fn fits(line: &str, span: &str, sample: &Sample, readme: &Readme) -> bool {
     if what == "data" {
         return posted == data(&sample.event);
     }
-    let expected = match what.split_once(' ') {
-        Some((status, code)) if status.parse::<u16>().is_ok() => {
-            serde_json::json!({ "type": "error", "status": status.parse::<u16>().unwrap(), "code": code })
-        }
-        _ => serde_json::from_str(what).unwrap(),
+    let posted: Value = serde_json::from_str(posted).unwrap();
+    match what.split_once(' ').map(|(status, code)| (status.parse::<u16>(), code)) {
+        Some((Ok(status), code)) => is_error(&posted, status, code),
+        _ => contains(&posted, &serde_json::from_str(what).unwrap()),
+    }
+}
+
+/// Whether a message is an error of this status and code. The code may be followed by the number that a session's clients
+/// are told; else they are told none.
+fn is_error(posted: &Value, status: u16, code: &str) -> bool {
+    let (code, number) = match code.split_once(' ') {
+        Some((code, number)) => (code, Some(number.parse::<u16>().unwrap())),
+        None => (code, None),
     };
-    contains(&serde_json::from_str(posted).unwrap(), &expected)
+    contains(posted, &json!({ "type": "error", "status": status, "code": code }))
+        && posted.get("otc").map(|otc| &otc["number"]) == number.map(Value::from).as_ref()
 }
 
 /// Whether a line is the answer that a code span says: to API Gateway a status, and a body for the HTTP API; to a

@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use futures::stream;
 use model::id::{PeerId, RoomId};
-use model::item::Identity;
+use model::item::{Identity, Member};
 use model::life::Life;
 use model::notice::{Departure, Notice};
 use model::outcome::Departed;
@@ -16,6 +16,8 @@ use crate::store::{Occupants, Pauses};
 
 /// How many posts of a fan-out are under way at once.
 const FAN_OUT: usize = 64;
+/// How many places of receivers that are gone are freed at once: in a session they all meet at its count.
+pub(crate) const FREEING: usize = 4;
 
 /// Somebody in a room who can be posted to.
 #[derive(Debug)]
@@ -113,25 +115,37 @@ impl Departures {
     /// receiver that is slow, throttled or gone neither fails nor delays the others.
     ///
     /// Race: a receiver may turn out to be gone. If it has come back on another socket since it was looked up, it is told
-    /// there; else it is removed, and announced in turn to those who are left. Each round has fewer receivers than the one
-    /// before.
+    /// there; else it is removed, and announced in turn. Who has come since the receivers were looked up may have found it in
+    /// its list: they are looked up again, so that whoever could have seen it hears that it is gone.
     pub(crate) async fn tell_all(
         &self,
         room: &RoomId,
         mut occupants: Vec<Occupant>,
         announcements: Vec<Announcement>,
     ) {
-        let mut announcements = std::collections::VecDeque::from(announcements);
-        while let Some(announcement) = announcements.pop_front() {
-            for (life, gone) in self.tell_each(room, &occupants, &announcement).await {
-                occupants.retain(|occupant| occupant.life != life);
-                announcements.push_back(gone);
+        let mut announcements = announcements;
+        loop {
+            let mut freed = Vec::new();
+            for announcement in &announcements {
+                for (life, gone) in self.tell_each(room, &occupants, announcement).await {
+                    occupants.retain(|occupant| occupant.life != life);
+                    freed.push(gone);
+                }
+            }
+            if freed.is_empty() {
+                return;
+            }
+            announcements = freed;
+            match self.store.occupants(room, self.clock.now()).await {
+                Ok(found) => occupants = list(room, found),
+                Err(failure) => tracing::error!(room.id = %room, %failure, "Newcomers not told"),
             }
         }
     }
 
     /// Posts one announcement; answers with the receivers that are gone and whose places this has freed, and what is to be
-    /// said of each.
+    /// said of each. First everybody is posted to, and only then is seen to those who are gone: their places take
+    /// transactions, for which nobody who is there should have to wait.
     async fn tell_each(
         &self,
         room: &RoomId,
@@ -144,21 +158,33 @@ impl Departures {
         let posts = occupants.iter().filter_map(|occupant| {
             let text = announcement.text_for(occupant, members, sfu)?;
             Some(async move {
-                match self.reach(room, occupant, text).await {
-                    Ok(Reached::Delivered | Reached::Replaced) => None,
-                    Ok(Reached::Freed(gone)) => Some((occupant.life.clone(), *gone)),
-                    Ok(Reached::Busy) => {
-                        tracing::warn!(connection.id = %occupant.life.connection_id, "Notice not delivered: busy");
+                match self.post_patiently(&occupant.life, text).await {
+                    Ok(Posted::Delivered) => None,
+                    Ok(Posted::Gone) => Some((occupant, text)),
+                    Ok(posted @ (Posted::Busy | Posted::TooLarge)) => {
+                        tracing::warn!(connection.id = %occupant.life.connection_id, ?posted, "Notice not delivered");
                         None
                     }
                     Err(failure) => {
-                        tracing::error!(connection.id = %occupant.life.connection_id, %failure, "Notice not delivered");
+                        undelivered(occupant, &failure);
                         None
                     }
                 }
             })
         });
-        stream::iter(posts).buffer_unordered(FAN_OUT).filter_map(async |gone| gone).collect().await
+        let gone: Vec<_> =
+            stream::iter(posts).buffer_unordered(FAN_OUT).filter_map(async |gone| gone).collect().await;
+        let freed = gone.into_iter().map(|(occupant, text)| async move {
+            match self.follow(room, occupant, text).await {
+                Ok(Reached::Freed(gone)) => Some((occupant.life.clone(), *gone)),
+                Ok(Reached::Delivered | Reached::Replaced | Reached::Busy) => None,
+                Err(failure) => {
+                    undelivered(occupant, &failure);
+                    None
+                }
+            }
+        });
+        stream::iter(freed).buffer_unordered(FREEING).filter_map(async |freed| freed).collect().await
     }
 
     /// Posts to one, where it is by now. A socket that takes no more is tried again for a while.
@@ -171,15 +197,32 @@ impl Departures {
         occupant: &Occupant,
         text: &str,
     ) -> Result<Reached, Failure> {
-        let (mut life, mut identity) = (occupant.life.clone(), occupant.identity.clone());
+        match self.post_patiently(&occupant.life, text).await? {
+            Posted::Delivered => Ok(Reached::Delivered),
+            Posted::Busy | Posted::TooLarge => Ok(Reached::Busy),
+            Posted::Gone => self.follow(room, occupant, text).await,
+        }
+    }
+
+    async fn post_patiently(&self, to: &Life, text: &str) -> Result<Posted, Failure> {
         let mut pauses = Pauses::new();
         loop {
-            match self.sockets.post(&life.connection_id, text).await? {
-                Posted::Delivered => return Ok(Reached::Delivered),
-                Posted::Busy if pauses.pause().await => continue,
-                Posted::Busy | Posted::TooLarge => return Ok(Reached::Busy),
-                Posted::Gone => {}
+            match self.sockets.post(&to.connection_id, text).await? {
+                Posted::Busy if pauses.pause().await => {}
+                posted @ (Posted::Delivered | Posted::Gone | Posted::Busy | Posted::TooLarge) => {
+                    return Ok(posted);
+                }
             }
+        }
+    }
+
+    /// A receiver was found gone: its place is freed, or it is posted to on the socket that it has come back on.
+    ///
+    /// Race: a member of a session may have gone and come again. That is another stay, whose list is newer than what is told
+    /// here, and which might never hear the end of it.
+    async fn follow(&self, room: &RoomId, occupant: &Occupant, text: &str) -> Result<Reached, Failure> {
+        let (mut life, mut identity) = (occupant.life.clone(), occupant.identity.clone());
+        loop {
             let now = self.clock.now();
             match self.store.depart(&life, identity.clone(), now).await? {
                 Departed::Gone(identity) => {
@@ -189,13 +232,30 @@ impl Departures {
             }
             let Identity::Client { peer_id, .. } = &identity else { return Ok(Reached::Replaced) };
             match self.store.member(room, peer_id, now).await? {
-                Some(member) if member.life > life => {
+                Some(member) if member.life > life && same_stay(&identity, &member) => {
                     identity = member.identity(peer_id, room);
                     life = member.life;
                 }
                 Some(_) | None => return Ok(Reached::Replaced),
             }
+            match self.post_patiently(&life, text).await? {
+                Posted::Delivered => return Ok(Reached::Delivered),
+                Posted::Busy | Posted::TooLarge => return Ok(Reached::Busy),
+                Posted::Gone => {}
+            }
         }
+    }
+}
+
+fn undelivered(occupant: &Occupant, failure: &Failure) {
+    tracing::error!(connection.id = %occupant.life.connection_id, %failure, "Notice not delivered");
+}
+
+/// Whether a member of a session is still in the stay that it was looked up with. Rooms know no stays.
+fn same_stay(known: &Identity, member: &Member) -> bool {
+    match known {
+        Identity::Client { session: Some(session), .. } => session.since == member.joined_at,
+        Identity::Client { session: None, .. } | Identity::Sfu { .. } => true,
     }
 }
 

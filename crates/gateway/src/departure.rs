@@ -135,8 +135,16 @@ impl Departures {
     }
 
     pub(crate) async fn tell(&self, room: &RoomId, announcement: Announcement) -> Result<(), Failure> {
+        self.tell_of_all(room, vec![announcement]).await
+    }
+
+    pub(crate) async fn tell_of_all(
+        &self,
+        room: &RoomId,
+        announcements: Vec<Announcement>,
+    ) -> Result<(), Failure> {
         let occupants = self.store.occupants(room, self.clock.now()).await?;
-        self.tell_all(room, list(room, occupants), vec![announcement]).await;
+        self.tell_all(room, list(room, occupants), announcements).await;
         Ok(())
     }
 }

@@ -1,17 +1,22 @@
 //! What happens in a session, whoever asks for it: a client on its socket, or the project's server by REST.
 
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream;
 use model::id::{PeerId, RoomId};
 use model::item::{Member, Session};
 use model::life::Life;
 use model::notice::{Departure, GoAway, Notice};
 use model::outcome::{Before, Departed, Expelled};
 use model::session::notice::{Delivery, SessionConnection};
+use model::time::EpochMillis;
 
-use crate::announce::{Announcement, Occupant, Reached, list};
+use crate::announce::{Announcement, FREEING, Occupant, Reached, list};
 use crate::departure::Departures;
 use crate::failure::Failure;
 use crate::store::Occupants;
+
+/// How many places whose leases have ended are freed by one newcomer.
+const SWEPT: usize = 20;
 
 /// A session as a newcomer finds it.
 #[derive(Debug)]
@@ -22,6 +27,9 @@ pub struct Scene {
     pub features: Vec<String>,
     /// The others.
     pub connections: Vec<SessionConnection>,
+    /// The stay that the newcomer's place was found with, if it was still there.
+    newcomer: Option<EpochMillis>,
+    expired: Vec<(PeerId, Member)>,
     occupants: Vec<Occupant>,
 }
 
@@ -39,25 +47,32 @@ pub enum Told {
 
 impl Departures {
     /// Who is in a session, once a newcomer's own place is written: of two that come at the same moment at least one then
-    /// finds the other. Places whose leases have ended are freed, and their ends announced.
+    /// finds the other.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn scene(&self, id: &RoomId, newcomer: &PeerId) -> Result<Scene, Failure> {
         let mut found = self.store.occupants(id, self.clock.now()).await?;
-        self.sweep(id, &mut found).await;
         let others = found.members.iter().filter(|(peer, _)| peer != newcomer);
+        let own = found.members.iter().find(|(peer, _)| peer == newcomer);
         Ok(Scene {
+            newcomer: own.map(|(_, member)| member.joined_at),
             connections: others.filter_map(|(peer, member)| member.in_session(peer)).collect(),
             features: found.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
             session: found.session.take(),
+            expired: std::mem::take(&mut found.expired),
             occupants: list(id, found),
         })
     }
 
-    /// Tells a session who has come, and of the stay that ended unnoticed in the same place.
+    /// Tells a session who has come, and of the stay that ended unnoticed in the same place. Some of the places whose leases
+    /// have ended are freed on the way.
+    ///
+    /// Race: the newcomer's stay may have ended before the session was read, and who has come since was not told of that end:
+    /// nobody is told of its beginning then.
     pub async fn arrived(&self, id: &RoomId, peer: &PeerId, member: &Member, before: &Before, scene: Scene) {
-        let created = member.in_session(peer).map(Announcement::created);
+        let created = member.in_session(peer).filter(|_| scene.newcomer == Some(member.joined_at));
+        let created = created.map(Announcement::created);
         let announcements = match before {
             Before::Itself | Before::Older(_) => return,
             Before::Nobody => created.into_iter().collect(),
@@ -68,23 +83,23 @@ impl Departures {
             }
         };
         self.tell_all(id, scene.occupants, announcements).await;
+        self.sweep(id, scene.expired).await;
     }
 
-    /// Frees the places of a session whose leases have ended: API Gateway dropped their `$disconnect`, and nobody has
-    /// posted to them since. Answers how many.
+    /// Frees places of a session whose leases have ended, at most [`SWEPT`]: API Gateway dropped their `$disconnect`, and nobody
+    /// has posted to them since. Answers how many.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn sweep_session(&self, id: &RoomId) -> Result<usize, Failure> {
-        let mut found = self.store.occupants(id, self.clock.now()).await?;
-        Ok(self.sweep(id, &mut found).await)
+        let found = self.store.occupants(id, self.clock.now()).await?;
+        Ok(self.sweep(id, found.expired).await)
     }
 
-    async fn sweep(&self, id: &RoomId, found: &mut Occupants) -> usize {
-        let freed = std::mem::take(&mut found.expired).into_iter().map(|(peer, member)| async move {
-            let departed =
-                self.store.depart(&member.life, member.identity(&peer, id), self.clock.now()).await;
-            match departed {
+    async fn sweep(&self, id: &RoomId, expired: Vec<(PeerId, Member)>) -> usize {
+        let freed = expired.into_iter().take(SWEPT).map(|(peer, member)| async move {
+            let identity = member.identity(&peer, id);
+            match self.store.depart(&member.life, identity, self.clock.now()).await {
                 Ok(Departed::Gone(identity)) => Some(self.gone(&member.life, &identity, Departure::Lost)),
                 Ok(Departed::Nothing) => None,
                 Err(failure) => {
@@ -93,10 +108,14 @@ impl Departures {
                 }
             }
         });
-        let ended: Vec<_> = join_all(freed).await.into_iter().flatten().collect();
+        let ended: Vec<_> =
+            stream::iter(freed).buffer_unordered(FREEING).filter_map(async |ended| ended).collect().await;
         let count = ended.len();
-        if count > 0 {
-            self.tell_all(id, list(id, found.clone()), ended).await;
+        if count > 0
+            // Looked up again: who has come since may have found them in its list.
+            && let Err(failure) = self.tell_of_all(id, ended).await
+        {
+            tracing::error!(room.id = %id, %failure, "Room not told");
         }
         count
     }
@@ -132,10 +151,11 @@ impl Departures {
     }
 
     /// Ends somebody's connection to a session: its place is freed, it hears why, its socket is closed and the others are
-    /// told. Once the place is free it has gone, whether or not the rest succeeds.
+    /// told.
     ///
     /// # Errors
-    /// When DynamoDB fails before that.
+    /// When DynamoDB fails: before the place is freed, or when it is free and the room cannot be read to be told. Its media may
+    /// then go on until the SFU hears of it in another way.
     pub async fn force_disconnect(&self, id: &RoomId, peer: &PeerId) -> Result<Told, Failure> {
         let (life, identity) = match self.store.expel(id, peer, self.clock.now()).await? {
             Expelled::NotThere => return Ok(Told::NotThere),
@@ -144,9 +164,7 @@ impl Departures {
         let gone = self.gone(&life, &identity, Departure::Forced);
         let ((), told) =
             futures::join!(self.send_away(&life, GoAway::ForceDisconnected), self.tell(id, gone));
-        if let Err(failure) = told {
-            tracing::error!(room.id = %id, %failure, "Room not told");
-        }
+        told?;
         Ok(Told::Delivered)
     }
 

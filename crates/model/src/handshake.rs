@@ -149,16 +149,16 @@ fn check_description(raw: &RawValue) -> Result<bool, Error> {
 }
 
 /// Whether an SDP (RFC 8866 §5.14, §6.7) has audio or video that its author would send. A section without a direction has that
-/// of the session, which is `sendrecv` unless it says otherwise; one with several is taken to send if any of them does, so that
-/// no other reader can find more in it.
+/// of the session, which is `sendrecv` unless it says otherwise; one with several is taken to send if any of them does. Its port
+/// is not looked at, for a section with port 0 may be a bundled one that sends (RFC 8843 §6), and readers differ about what
+/// stands around the number. So no other reader can find more in it.
 fn sends_media(sdp: &str) -> bool {
     let mut sections = sdp.split("\nm=");
     let session = directions(sections.next().unwrap_or_default());
     sections.filter(|section| section.starts_with("audio ") || section.starts_with("video ")).any(|section| {
-        let stopped = section.split_ascii_whitespace().nth(1) == Some("0");
         let (sends, rests) = directions(section);
         let (sends, rests) = if sends || rests { (sends, rests) } else { session };
-        !stopped && (sends || !rests)
+        sends || !rests
     })
 }
 
@@ -211,7 +211,8 @@ mod tests {
         assert!(!sends_media(&sdp("", &[&with(audio, "recvonly"), &with(video, "inactive"), data])));
         assert!(!sends_media(&sdp("a=recvonly\r\n", &[audio])));
         assert!(sends_media(&sdp("a=recvonly\r\n", &[&with(audio, "sendrecv")])));
-        assert!(!sends_media(&sdp("", &["video 0 UDP/TLS/RTP/SAVPF 96"])));
+        assert!(sends_media(&sdp("", &["audio 0\t UDP/TLS/RTP/SAVPF 111\r\na=sendonly"])));
+        assert!(!sends_media(&sdp("", &["video 0 UDP/TLS/RTP/SAVPF 96\r\na=inactive"])));
         assert!(sends_media(&sdp("", &[&with(&with(audio, "recvonly"), "sendrecv")])));
         assert!(!sends_media(""));
     }

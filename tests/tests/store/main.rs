@@ -1,6 +1,12 @@
 //! The store's contract on the embedded DynamoDB: leases and fences, at times of the test's choosing.
 
-#![expect(clippy::indexing_slicing, clippy::large_futures, clippy::unwrap_used, reason = "this is a test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is a test"
+)]
 
 mod claims;
 mod leases;

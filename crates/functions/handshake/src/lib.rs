@@ -49,6 +49,7 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
     let (sender, receiver) = look_up(departures, call.life, &handshake).await?;
     check(&sender, receiver.as_ref(), &handshake)?;
     let room = handshake.direction.room();
+    let mut claimed = false;
     let (to, identity) = match (receiver, &handshake.direction) {
         (Some(Receiver::Sfu(sfu)), _) => (sfu.life.clone(), sfu.identity(room)),
         (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
@@ -57,7 +58,8 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
         (_, Direction::ToSfu(_)) => match &sender {
             Identity::Client { session: Some(_), .. } => {
-                let sfu = sessions::sfu(deps, room, handshake.sends_media).await?;
+                let (sfu, by_this) = sessions::sfu(deps, room, handshake.sends_media).await?;
+                claimed = by_this;
                 (sfu.life.clone(), sfu.identity(room))
             }
             Identity::Client { session: None, .. } | Identity::Sfu { .. } => {
@@ -69,7 +71,12 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
         Identity::Sfu { .. } => Error::SfuUnavailable,
         Identity::Client { .. } => Error::PeerNotFound,
     };
-    match departures.post(&to, identity, handshake.text).await? {
+    let posted = departures.post(&to, identity, handshake.text).await;
+    if claimed {
+        // The offer goes first: nobody's call should wait until a thousand others have been told.
+        departures.sfu_connected(room).await;
+    }
+    match posted? {
         Posted::Delivered => Ok(Reply::Ack),
         Posted::Gone => Err(absent),
         Posted::Busy => Err(Error::TooManyRequests),

@@ -13,20 +13,19 @@ use crate::Deps;
 /// channels are on it, but sends no media.
 pub(crate) fn check_role(role: Role, handshake: &Handshake<'_>) -> Result<(), Error> {
     let may = role.capabilities(false);
-    match handshake.kind {
-        Kind::Producer if handshake.sends_media && may.publish == 0 => {
-            Err(Error::Forbidden("The token's role does not allow to publish"))
-        }
-        Kind::Consumer if may.subscribe == 0 => {
-            Err(Error::Forbidden("The token's role does not allow to subscribe"))
-        }
-        Kind::Producer | Kind::Consumer => Ok(()),
+    if handshake.sends_media && may.publish == 0 {
+        return Err(Error::Forbidden("The token's role does not allow to publish"));
     }
+    if handshake.kind == Kind::Consumer && may.subscribe == 0 {
+        return Err(Error::Forbidden("The token's role does not allow to subscribe"));
+    }
+    Ok(())
 }
 
 /// The SFU of a session that relays found none for. Who sends media gets one out of the pool; who does not has nobody to
 /// receive from yet, and hears `sfuConnect` when that changes.
-pub(crate) async fn sfu(deps: &Deps, session: &RoomId, sends_media: bool) -> Result<Sfu, Error> {
+/// Answers also whether this has claimed it, of which the members are to be told.
+pub(crate) async fn sfu(deps: &Deps, session: &RoomId, sends_media: bool) -> Result<(Sfu, bool), Error> {
     let departures = &deps.departures;
     if !sends_media {
         return Err(Error::SfuUnavailable);
@@ -37,11 +36,8 @@ pub(crate) async fn sfu(deps: &Deps, session: &RoomId, sends_media: bool) -> Res
         deps.refill.ask_if_short(warm_left).await;
     }
     match claim.routed {
-        Routed::Claimed(sfu) => {
-            departures.sfu_connected(session).await;
-            Ok(sfu)
-        }
-        Routed::Sfu(sfu) => Ok(sfu),
+        Routed::Claimed(sfu) => Ok((sfu, true)),
+        Routed::Sfu(sfu) => Ok((sfu, false)),
         Routed::Away | Routed::NoRoom => Err(Error::SfuUnavailable),
         Routed::Relayed => Err(Error::Forbidden("The session is relayed: it has no SFU")),
         Routed::NoSession => Err(Error::RoomNotFound),

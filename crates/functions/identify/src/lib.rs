@@ -16,6 +16,7 @@ use model::notice::{GoAway, Identified, Notice};
 use model::outcome::{Joined, Served};
 use model::path::UrlPath;
 use model::room::RECONNECT_AFTER;
+use model::session::Rate;
 use serde_json::value::RawValue;
 
 mod session;
@@ -35,6 +36,8 @@ pub struct Deps {
     pub session_connections: u32,
     /// `SubscribersMaySignal`.
     pub subscribers_may_signal: bool,
+    /// `SignalsPerSecond` and `SignalBurst`: who identifies again is counted too.
+    pub rate: Rate,
 }
 
 impl Deps {
@@ -49,6 +52,7 @@ impl Deps {
             auth: Auth::from_env(&aws).await?,
             projects: Projects::from_env(&aws)?,
             session_connections: config::number("SESSION_CONNECTIONS")?,
+            rate: config::signal_rate()?,
             subscribers_may_signal: config::flag("SUBSCRIBERS_MAY_SIGNAL")?,
             departures: Departures::from_env(&aws).await?,
         })

@@ -1,19 +1,20 @@
 //! A client enters a session, by a token of its project.
 
 use gateway::auth::Denied;
+use gateway::departure::Departures;
 use gateway::edge::{Call, Reply};
 use gateway::sockets::Posted;
-use gateway::store::Enter;
+use gateway::store::{Enter, Raise};
 use model::error::Error;
 use model::id::PeerId;
 use model::identify::SessionIdentify;
 use model::item::{Member, SessionMember};
 use model::life::Life;
 use model::notice::{Departure, GoAway, Identified, Notice};
-use model::outcome::{Before, Entered};
+use model::outcome::{Before, Counted, Entered};
 use model::room::RECONNECT_AFTER;
-use model::session::MediaMode;
 use model::session::notice::{InSession, SessionConnection};
+use model::session::{MediaMode, Role};
 
 use crate::Deps;
 
@@ -31,10 +32,16 @@ pub(crate) async fn identify(deps: &Deps, call: Call<'_>, client: SessionIdentif
 
 async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<Reply, Error> {
     let enter = admitted(deps, call.life, client).await?;
-    let (member, before) = entered(deps, &enter).await?;
-    let Enter { session, peer, .. } = enter;
     let departures = &deps.departures;
-    let mut scene = departures.scene(&session, &peer).await?;
+    let placed = async {
+        let (member, before) = entered(deps, &enter).await?;
+        Ok::<_, Error>((member, before, departures.scene(&enter.session, &enter.peer).await?))
+    };
+    let (member, before, mut scene) = match placed.await {
+        Ok(placed) => placed,
+        Err(error) => return Err(undone(deps, call.life, error).await),
+    };
+    let Enter { session, peer, .. } = enter;
     let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
     let others = if suppressed { Vec::new() } else { std::mem::take(&mut scene.connections) };
     let mut lists = chunks(others);
@@ -64,6 +71,18 @@ async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<R
     );
     answered?;
     Ok(Reply::Told)
+}
+
+/// Our side failed, maybe after the place was written, and nobody was told of it. The place is given back, so that the next
+/// try is announced as the first should have been.
+async fn undone(deps: &Deps, life: &Life, error: Error) -> Error {
+    if error.failure().is_some()
+        && let Err(failure) = deps.departures.left(life).await
+        && failure.failure().is_some()
+    {
+        tracing::error!(%failure, "Place not given back");
+    }
+    error
 }
 
 /// Checks the token before anything is said about the session.
@@ -99,6 +118,9 @@ async fn entered(deps: &Deps, enter: &Enter) -> Result<(Member, Before), Error> 
     let mut swept = false;
     loop {
         match departures.store.enter(enter, departures.clock.now()).await? {
+            Entered::Member { member, before: Before::Itself } => {
+                return asked_again(deps, enter).await.map(|()| (member, Before::Itself));
+            }
             Entered::Member { member, before } => return Ok((member, before)),
             // Places whose holders are long gone count until somebody frees them.
             Entered::LimitExceeded if !swept => {
@@ -114,6 +136,18 @@ async fn entered(deps: &Deps, enter: &Enter) -> Result<(Member, Before), Error> 
             Entered::SecretMissing => return Err(Error::EncryptionSecretMissing),
             Entered::PeerInUse => return Err(Error::PeerInUse),
             Entered::Superseded => return Err(Error::Superseded),
+        }
+    }
+}
+
+/// Who asks again is answered with a long list: that counts as a signal does.
+async fn asked_again(deps: &Deps, enter: &Enter) -> Result<(), Error> {
+    let Departures { store, clock, .. } = &deps.departures;
+    match store.count(&enter.life, Raise::Nothing, &Role::ALL, deps.rate, clock.now()).await? {
+        Counted::Signal { .. } => Ok(()),
+        Counted::TooMany => Err(Error::TooManyRequests),
+        Counted::ConnectionGone | Counted::NotIdentified | Counted::NotInSession | Counted::RoleForbids => {
+            Err(Error::ConnectionNotFound)
         }
     }
 }

@@ -18,8 +18,6 @@ use model::session::{Otc, Rate, Role, moderation};
 
 /// How long an issue is kept.
 const KEPT: Duration = Duration::from_hours(30 * 24);
-/// Everybody may report.
-const ROLES: [Role; 4] = [Role::Subscriber, Role::Publisher, Role::PublisherOnly, Role::Moderator];
 
 /// What the function needs.
 #[derive(Debug)]
@@ -67,7 +65,7 @@ async fn reporter(deps: &Deps, life: &Life) -> Result<(RoomId, PeerId), Error> {
     loop {
         let Deps { departures, rate } = deps;
         let now = departures.clock.now();
-        return match departures.store.count(life, Raise::Nothing, &ROLES, *rate, now).await? {
+        return match departures.store.count(life, Raise::Nothing, &Role::ALL, *rate, now).await? {
             Counted::Signal { session, peer, .. } => Ok((session, peer)),
             Counted::NotIdentified if overtaking.wait().await => continue,
             Counted::NotIdentified | Counted::ConnectionGone => Err(Error::ConnectionNotFound),

@@ -33,8 +33,7 @@ impl Deps {
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
         let subscribers = config::flag("SUBSCRIBERS_MAY_SIGNAL")?;
-        let mut roles = vec![Role::Subscriber, Role::Publisher, Role::PublisherOnly, Role::Moderator];
-        roles.retain(|role| role.capabilities(subscribers).signal == 1);
+        let roles = Role::ALL.into_iter().filter(|role| role.capabilities(subscribers).signal == 1).collect();
         Ok(Self {
             rate: config::signal_rate()?,
             roles,

@@ -7,6 +7,7 @@ use model::outcome::{Departed, Expelled, Left};
 use model::room::{PENDING_LEASE, Status};
 use model::time::EpochMillis;
 
+use super::retry::Pauses;
 use super::write::{Transacted, Write, Written, connection_key, room_key};
 use super::{ROUNDS, Store};
 use crate::failure::Failure;
@@ -152,9 +153,11 @@ impl Store {
     ) -> Result<Ended, Failure> {
         let writes = match identity {
             Identity::Client { peer_id, room_id, session } => {
-                let mut writes = self.end_member(life, room_id, peer_id, ending);
+                let stay = session.as_ref().map(|session| session.since);
+                let mut writes = self.end_member(life, room_id, peer_id, stay, ending);
                 if session.is_some() {
                     writes.push(self.count_down(room_id));
+                    return Ok(ended(self.transact_with(writes, Pauses::in_a_crowd()).await?));
                 }
                 writes
             }
@@ -165,20 +168,38 @@ impl Store {
         Ok(ended(self.transact(writes).await?))
     }
 
-    fn end_member(&self, life: &Life, room: &RoomId, peer: &PeerId, ending: Ending) -> Vec<Write> {
+    /// Race: one socket may have had several stays in a session, by `leave` and `identify`. Only the one that is known here is
+    /// ended, since its end is what the others are told of.
+    fn end_member(
+        &self,
+        life: &Life,
+        room: &RoomId,
+        peer: &PeerId,
+        stay: Option<EpochMillis>,
+        ending: Ending,
+    ) -> Vec<Write> {
+        let mut member = "#kind = :client AND #peerId = :peer AND #roomId = :room".to_owned();
+        if stay.is_some() {
+            member.push_str(" AND #session.#since = :since");
+        }
         let connection = match ending {
-            Ending::Closed => Write::delete(&self.connections, connection_key(&life.connection_id)).when(
-                "attribute_not_exists(#connectionId) OR (#kind = :client AND #peerId = :peer AND #roomId = :room)",
-            ),
+            Ending::Closed => Write::delete(&self.connections, connection_key(&life.connection_id))
+                .when(format!("attribute_not_exists(#connectionId) OR ({member})")),
             Ending::Stays => Write::update(
                 &self.connections,
                 connection_key(&life.connection_id),
-                "REMOVE #kind, #peerId, #roomId, #session",
+                "REMOVE #kind, #peerId, #roomId, #session, #seq",
             )
-            .when("#kind = :client AND #peerId = :peer AND #roomId = :room"),
+            .when(member),
         };
         let connection = connection.bind(":client", "client").bind(":peer", peer).bind(":room", room);
-        vec![connection, self.free_place(Key::member(room, peer), life)]
+        let place = self.free_place(Key::member(room, peer), life);
+        match stay {
+            None => vec![connection, place],
+            Some(since) => {
+                vec![connection.bind(":since", since), place.and("#joinedAt = :since").bind(":since", since)]
+            }
+        }
     }
 
     /// A session has one member less.

@@ -73,19 +73,7 @@ impl Store {
     }
 
     fn join_writes(&self, join: &Join, seen: Option<&Member>, now: EpochMillis) -> Vec<Write> {
-        let connection = Write::update(
-            &self.connections,
-            connection_key(&join.life.connection_id),
-            "SET #kind = :client, #peerId = :peer, #roomId = :room",
-        )
-        .when(
-            "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
-             OR (#kind = :client AND #peerId = :peer AND #roomId = :room))",
-        )
-        .bind(":client", "client")
-        .bind(":peer", &join.peer)
-        .bind(":room", &join.room)
-        .bind(":connectedAt", join.life.connected_at);
+        let connection = self.identity_write(&join.life, &join.peer, &join.room, "");
 
         // A room that serves a session is entered through that.
         let claimed = "#status = :claimed AND #expiresAt > :now AND attribute_not_exists(#sessionId)";
@@ -102,6 +90,20 @@ impl Store {
             writes.push(Write::delete(&self.connections, connection_key(&older.life.connection_id)));
         }
         writes
+    }
+
+    /// The connection becomes this peer: it is there, and nobody else. `more` is set beside.
+    pub(super) fn identity_write(&self, life: &Life, peer: &PeerId, room: &RoomId, more: &str) -> Write {
+        let set = format!("SET #kind = :client, #peerId = :peer, #roomId = :room{more}");
+        Write::update(&self.connections, connection_key(&life.connection_id), set)
+            .when(
+                "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
+                 OR (#kind = :client AND #peerId = :peer AND #roomId = :room))",
+            )
+            .bind(":client", "client")
+            .bind(":peer", peer)
+            .bind(":room", room)
+            .bind(":connectedAt", life.connected_at)
     }
 
     /// The member's place: free or its own, or exactly as it was seen.

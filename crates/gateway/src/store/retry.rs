@@ -7,26 +7,38 @@ use tokio::time::{Instant, sleep};
 
 /// How long a write is tried again when it meets another one.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the writes of a session's members are, which all meet at its count: a thousand may go at the same moment, and nobody
+/// tries again for a `$disconnect` that gave up. A function has 29 s.
+const CROWD_PATIENCE: Duration = Duration::from_secs(20);
 /// The first pause at the most; each further one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Pauses with full jitter, within [`PATIENCE`] in all.
+/// No pause in a crowd is longer.
+const LONGEST_PAUSE_IN_A_CROWD: Duration = Duration::from_secs(2);
+
+/// Pauses with full jitter, within a patience in all.
 pub(crate) struct Pauses {
     until: Instant,
     next: Duration,
+    longest: Duration,
 }
 
 impl Pauses {
     pub(crate) fn new() -> Self {
-        Self { until: Instant::now() + PATIENCE, next: FIRST_PAUSE }
+        Self { until: Instant::now() + PATIENCE, next: FIRST_PAUSE, longest: LONGEST_PAUSE }
+    }
+
+    /// For a write that may have to wait for a crowd of others.
+    pub(crate) fn in_a_crowd() -> Self {
+        Self { until: Instant::now() + CROWD_PATIENCE, next: FIRST_PAUSE, longest: LONGEST_PAUSE_IN_A_CROWD }
     }
 
     /// Waits a random while; `false`, without waiting, when the patience is used up.
     pub(crate) async fn pause(&mut self) -> bool {
         let pause = self.next.mul_f64(rand::rng().random_range(0.1..=1.0));
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        self.next = (self.next * 2).min(self.longest);
         let in_time = Instant::now() + pause < self.until;
         if in_time {
             sleep(pause).await;

@@ -15,7 +15,7 @@ use super::{ROUNDS, Store};
 use crate::failure::Failure;
 
 // The position of the write in the transaction whose refusal means something of its own.
-const SESSION: usize = 0;
+const ENTRY: usize = 4;
 
 impl Store {
     /// Gives a session an SFU of the pool, if it is a routed one that has none: the room of the pool becomes the session's,
@@ -68,9 +68,10 @@ impl Store {
             match self.transact(writes).await? {
                 Transacted::Done => return Ok(SfuClaim { routed: Routed::Claimed(sfu), warm_left }),
                 Transacted::Refused(refusals) => {
-                    if refusals.refused(SESSION) {
-                        candidates.push(candidate);
-                    }
+                    // Its SFU has identified again and renewed the lease; or only the session is not as it was seen.
+                    let renewed: Option<PoolEntry> = refusals.held(ENTRY)?;
+                    let same = (!refusals.refused(ENTRY)).then_some(candidate);
+                    candidates.extend(renewed.or(same));
                 }
             }
         }

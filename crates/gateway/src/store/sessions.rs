@@ -9,6 +9,7 @@ use model::secret::SecretHash;
 use model::session::ApiKey;
 use model::time::EpochMillis;
 
+use super::retry::Pauses;
 use super::write::{Refusals, Transacted, Write, Written, connection_key, room_key};
 use super::{ROUNDS, Store};
 use crate::failure::Failure;
@@ -109,18 +110,18 @@ impl Store {
         let mut seen = Seen::default();
         for _ in 0..ROUNDS {
             let member = seen.next(enter, now);
-            let refusals =
-                match self.transact(self.enter_writes(enter, &member, seen.holder.as_ref())).await? {
-                    Transacted::Done => {
-                        let before = match seen.holder {
-                            None => Before::Nobody,
-                            Some(holder) if seen.expired => Before::Expired(holder.life, holder.joined_at),
-                            Some(holder) => Before::Older(holder.life),
-                        };
-                        return Ok(Entered::Member { member, before });
-                    }
-                    Transacted::Refused(refusals) => refusals,
-                };
+            let writes = self.enter_writes(enter, &member, seen.holder.as_ref());
+            let refusals = match self.transact_with(writes, Pauses::in_a_crowd()).await? {
+                Transacted::Done => {
+                    let before = match seen.holder {
+                        None => Before::Nobody,
+                        Some(holder) if seen.expired => Before::Expired(holder.life, holder.joined_at),
+                        Some(holder) => Before::Older(holder.life),
+                    };
+                    return Ok(Entered::Member { member, before });
+                }
+                Transacted::Refused(refusals) => refusals,
+            };
             if refusals.refused(CONNECTION) {
                 let row: Option<Connection> = refusals.held(CONNECTION)?;
                 let there = row.is_some_and(|row| row.life == enter.life);
@@ -146,20 +147,9 @@ impl Store {
 
     fn enter_writes(&self, enter: &Enter, member: &Member, seen: Option<&Member>) -> Vec<Write> {
         let in_session = InSession { role: enter.member.role, since: member.joined_at };
-        let connection = Write::update(
-            &self.connections,
-            connection_key(&enter.life.connection_id),
-            "SET #kind = :client, #peerId = :peer, #roomId = :room, #session = :session",
-        )
-        .when(
-            "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
-             OR (#kind = :client AND #peerId = :peer AND #roomId = :room))",
-        )
-        .bind(":client", "client")
-        .bind(":peer", &enter.peer)
-        .bind(":room", &enter.session)
-        .bind(":session", in_session)
-        .bind(":connectedAt", enter.life.connected_at);
+        let connection = self
+            .identity_write(&enter.life, &enter.peer, &enter.session, ", #session = :session")
+            .bind(":session", in_session);
 
         let key = room_key(Key::session(&enter.session));
         let mut condition = "#apiKey = :key".to_owned();

@@ -63,7 +63,11 @@ impl Store {
                 Some(session) => self.sfu(session).await?,
                 None => found.take_sk(&self.rooms, "SFU").map(read_item).transpose()?,
             };
-            if older.as_ref().is_some_and(|older: &Sfu| older.life > serve.life) {
+            // Another SFU serves the session by now: this one was given up.
+            if older.as_ref().is_some_and(|older: &Sfu| older.peer_id != serve.room.sfu_peer()) {
+                return Ok(Served::RoomClosed);
+            }
+            if older.as_ref().is_some_and(|older| older.life > serve.life) {
                 return Ok(Served::Superseded);
             }
             match self.transact(self.serve_writes(serve, &room, older.as_ref(), now)).await? {

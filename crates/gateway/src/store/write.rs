@@ -164,6 +164,15 @@ impl Write {
         self
     }
 
+    /// The condition, and this one.
+    pub(super) fn and(mut self, condition: &str) -> Self {
+        self.condition = Some(match self.condition {
+            Some(first) => format!("({first}) AND {condition}"),
+            None => condition.to_owned(),
+        });
+        self
+    }
+
     /// Binds `:name` to a value.
     pub(super) fn bind(mut self, name: &str, value: impl Serialize) -> Self {
         match to_attribute_value(value) {
@@ -223,12 +232,20 @@ impl Write {
 
 impl Store {
     /// Writes all of `writes` or nothing. A conflict with another write is tried again, with jitter, for 2 s.
-    pub(super) async fn transact(&self, mut writes: Vec<Write>) -> Result<Transacted, Failure> {
+    pub(super) async fn transact(&self, writes: Vec<Write>) -> Result<Transacted, Failure> {
+        self.transact_with(writes, Pauses::new()).await
+    }
+
+    /// As [`Store::transact`], with other pauses.
+    pub(super) async fn transact_with(
+        &self,
+        mut writes: Vec<Write>,
+        mut pauses: Pauses,
+    ) -> Result<Transacted, Failure> {
         if let Some(failure) = writes.iter_mut().find_map(|write| write.unbound.take()) {
             return Err(failure);
         }
         let mut included: Vec<usize> = (0..writes.len()).collect();
-        let mut pauses = Pauses::new();
         loop {
             let items: Result<Vec<_>, _> =
                 included.iter().filter_map(|i| writes.get(*i)).map(Write::to_transact_item).collect();

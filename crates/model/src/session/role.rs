@@ -36,6 +36,9 @@ pub struct Capabilities {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Subscriber, Self::Publisher, Self::PublisherOnly, Self::Moderator];
+
     /// What the role allows. The model's documents let subscribers only subscribe; a stack's setting may let them signal
     /// as well.
     #[must_use]

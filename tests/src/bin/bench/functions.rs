@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use arbiter_tests::stack::binary;
-use arbiter_tests::{Room, Stack};
+use arbiter_tests::{Project, Room, Stack};
 use serde_json::json;
 
-use crate::project::{Project, Who};
 use crate::record::{self, FUNCTIONS, OF_SESSIONS, Record};
 use crate::statistics::Sample;
 use crate::{WRITES, quiet_stack};
@@ -46,15 +45,15 @@ async fn call(stack: &Stack, path: &str, handshakes: usize) {
 
 /// A small session, in which every function is invoked that only sessions need.
 async fn session(project: &Project<'_>, signals: usize) {
-    let session = project.session().await;
-    let (mut ada, _) = project.join(&session, Who { id: "ada", role: "moderator", suppressed: false }).await;
-    let (bob, _) = project.join(&session, Who::publisher("bob")).await;
+    let session = project.routed().await;
+    let (mut ada, _) = project.join_named(&session, "moderator", "ada", false).await;
+    let (bob, _) = project.join_named(&session, "publisher", "bob", false).await;
     for _ in 0..signals {
         ada.request("signal", json!({ "type": "chat", "data": "hello" })).await;
     }
     let text = json!({ "data": "hello" });
-    let status = project.rest(reqwest::Method::POST, &session, "/signal", Some(text)).await;
-    assert_eq!(status, reqwest::StatusCode::NO_CONTENT, "a signal by REST");
+    let (status, _) = project.rest(reqwest::Method::POST, &session, "/signal", Some(text)).await;
+    assert_eq!(status, 204, "a signal by REST");
     ada.request("reportIssue", json!({ "text": "I hear nobody." })).await;
     ada.request("forceDisconnect", json!({ "connectionId": "bob" })).await;
     drop(bob);

@@ -8,7 +8,6 @@
 mod calls;
 mod fan_out;
 mod functions;
-mod project;
 mod record;
 mod relay;
 mod report;

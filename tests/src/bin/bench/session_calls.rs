@@ -1,11 +1,10 @@
 //! What each function asks of AWS in a session, once.
 
-use arbiter_tests::{Room, Socket, Stack};
-use reqwest::{Method, StatusCode};
+use arbiter_tests::{Project, Room, Socket, Stack};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::calls::{self, Design, Step, Steps};
-use crate::project::{Project, Who};
 use crate::quiet_stack;
 use crate::record;
 
@@ -23,11 +22,11 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     warm_up(&project).await;
     record::forget(stack).await;
     let mut steps = Steps::new(stack);
-    let session = project.session().await;
+    let session = project.routed().await;
     steps.took("create a session, REST", "session-api", &[("PutItem", 1)]).await;
 
     let join = async |id: &str, role: &str| {
-        let (socket, _) = project.join(&session, Who { id, role, suppressed: false }).await;
+        let (socket, _) = project.join_named(&session, role, id, false).await;
         socket
     };
     let mut ada = join("ada", "moderator").await;
@@ -64,7 +63,7 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     let dora = join("dora", "publisher").await;
     record::forget(stack).await;
     let path = "/connection/dora";
-    assert_eq!(project.rest(Method::DELETE, &session, path, None).await, StatusCode::NO_CONTENT);
+    assert_eq!(project.rest(Method::DELETE, &session, path, None).await.0, 204);
     let ends: Design = &[
         ("DeleteConnection", 1),
         ("GetItem", 2),
@@ -81,24 +80,24 @@ async fn steps(stack: &Stack) -> Vec<Step> {
 
 /// Functions read a project when they first meet it, and keep it: here they all have.
 async fn warm_up(project: &Project<'_>) {
-    let session = project.session().await;
+    let session = project.routed().await;
     for id in ["a", "b", "c", "d"] {
-        project.join(&session, Who { id, role: "publisher", suppressed: false }).await;
+        project.join_named(&session, "publisher", id, false).await;
     }
 }
 
 /// Two are in the session.
 async fn rest(steps: &mut Steps<'_>, project: &Project<'_>, session: &str, said: &Value) {
     let call = async |method: Method, path: &str, body: Option<&Value>| {
-        project.rest(method, session, path, body.cloned()).await
+        project.rest(method, session, path, body.cloned()).await.0
     };
-    assert_eq!(call(Method::POST, "/signal", Some(said)).await, StatusCode::NO_CONTENT);
+    assert_eq!(call(Method::POST, "/signal", Some(said)).await, 204);
     let to_all: Design = &[("PostToConnection", 2), ("Query", 1)];
     steps.took("signal to both, REST", "session-api", to_all).await;
-    assert_eq!(call(Method::POST, "/connection/ada/signal", Some(said)).await, StatusCode::NO_CONTENT);
+    assert_eq!(call(Method::POST, "/connection/ada/signal", Some(said)).await, 204);
     let to_one: Design = &[("BatchGetItem", 1), ("PostToConnection", 1)];
     steps.took("signal to one, REST", "session-api", to_one).await;
-    assert_eq!(call(Method::GET, "/connection", None).await, StatusCode::OK);
+    assert_eq!(call(Method::GET, "/connection", None).await, 200);
     steps.took("list of connections, REST", "session-api", &[("Query", 1)]).await;
 }
 

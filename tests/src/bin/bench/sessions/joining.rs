@@ -4,13 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use arbiter_tests::Socket;
+use arbiter_tests::{Project, Socket};
 use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::{AT_ONCE, PATIENCE};
 use crate::WRITES;
-use crate::project::{Project, Who};
 use crate::statistics::{Sample, grouped};
 
 /// Connections of a session in which nobody hears who comes and goes …
@@ -29,10 +28,10 @@ struct Member {
 /// Times and rates of joining, as a table; everybody in the large session, and everybody else.
 pub(super) async fn measure(project: &Project<'_>) -> (String, Vec<Socket>, Vec<Socket>) {
     // So that no process is started meanwhile.
-    let first = fill(project, &project.session().await, AT_ONCE, true).await;
+    let first = fill(project, &project.routed().await, AT_ONCE, true).await;
     let mut others: Vec<Socket> = first.into_iter().map(|member| member.socket).collect();
     eprintln!("A session of {SOME}, in which each hears of each.");
-    let session = project.session().await;
+    let session = project.routed().await;
     let start = Instant::now();
     let some = fill(project, &session, SOME, false).await;
     let joined = start.elapsed();
@@ -49,7 +48,7 @@ pub(super) async fn measure(project: &Project<'_>) -> (String, Vec<Socket>, Vec<
         known.iter().map(|known| known.came.values().filter(|count| **count > 1).count()).sum();
 
     eprintln!("A session of {}.", grouped(MANY));
-    let session = project.session().await;
+    let session = project.routed().await;
     let start = Instant::now();
     let many = fill(project, &session, MANY, true).await;
     let mut text = format!(
@@ -95,8 +94,7 @@ async fn fill(project: &Project<'_>, session: &str, count: usize, suppressed: bo
     let joining = (0..count).map(|number| async move {
         let id = format!("member-{number}");
         let start = Instant::now();
-        let who = Who { id: &id, role: "publisher", suppressed };
-        let (socket, identified) = project.join(session, who).await;
+        let (socket, identified) = project.join_named(session, "publisher", &id, suppressed).await;
         Member { socket, identified, took: start.elapsed() }
     });
     futures::stream::iter(joining).buffered(AT_ONCE).collect().await

@@ -4,7 +4,8 @@
 mod joining;
 mod signals;
 
-use crate::project::Project;
+use arbiter_tests::Project;
+
 use crate::quiet_stack;
 
 /// Connections that ask for something at once: each request that is under way has a process of its own.

@@ -5,14 +5,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arbiter_tests::{Socket, Stack};
+use arbiter_tests::{Project, Socket, Stack};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::{AT_ONCE, PATIENCE};
 use crate::WRITES;
-use crate::project::{Project, Who};
 use crate::record;
 use crate::statistics::{Sample, grouped};
 
@@ -142,9 +141,9 @@ async fn listen(
 /// Two members, one of whom signals to the other or to both, one signal after the other, as a table.
 pub(super) async fn one_by_one(stack: &Stack, project: &Project<'_>) -> String {
     eprintln!("Signals one by one.");
-    let session = project.session().await;
-    let (mut ada, _) = project.join(&session, Who::publisher("ada")).await;
-    let (mut bob, _) = project.join(&session, Who::publisher("bob")).await;
+    let session = project.routed().await;
+    let (mut ada, _) = project.join_named(&session, "publisher", "ada", false).await;
+    let (mut bob, _) = project.join_named(&session, "publisher", "bob", false).await;
     let all = json!({ "type": "chat", "data": TEXT });
     let one = json!({ "type": "chat", "data": TEXT, "to": "bob" });
     let mut text = String::from(
