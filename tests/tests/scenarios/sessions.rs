@@ -1,6 +1,6 @@
 //! Sessions: who is let in, as what, and what the others hear of it.
 
-use arbiter_tests::{Project, Room, Socket, Stack};
+use arbiter_tests::{Project, Room, Socket, Stack, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -296,4 +296,55 @@ async fn the_room_behind_a_session_is_no_way_around_its_token() {
     let mut eve = stack.connect().await;
     let plain = json!({ "type": "client", "id": "eve", "roomId": room.id });
     assert_eq!(eve.request("identify", plain).await["code"], "room_not_found");
+}
+
+/// Somebody is found gone by a signal. Who has come since the signal's receivers were looked up has them in its list.
+#[tokio::test]
+async fn who_came_while_somebody_was_found_gone_hears_of_it() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let quiet = json!({ "id": "ghost", "connectionEventsSuppressed": true });
+    let (ghost, there) = project.join(&session, "publisher", &quiet).await;
+    let dropped = stack.fault(json!({ "fault": "disconnect", "mode": "drop" })).await;
+    ghost.cut();
+    until("the drop", async || {
+        let faults = stack.admin("/faults").await;
+        (faults[0]["id"] == dropped && faults[0]["fired"] == 1).then_some(())
+    })
+    .await;
+    let hold = stack.hold("signal", "TransactWriteItems").await;
+    ann.send(r#"{"action":"signal","requestId":"s","data":{}}"#).await;
+    stack.held(&hold).await;
+    let (mut zoe, said) = project.join(&session, "publisher", &json!({ "id": "zoe" })).await;
+    assert_eq!(said["connections"].as_array().unwrap().len(), 2, "the ghost is in the list");
+    stack.no_fault(&hold).await;
+    ann.next_of("ack").await;
+    let told = zoe.next_of("connectionDestroyed").await;
+    assert_eq!(stay(&told["connection"]), stay(&there["connection"]));
+}
+
+/// A stay ends while its own identify has not yet read whom to tell.
+#[tokio::test]
+async fn nobody_is_told_of_the_beginning_of_a_stay_that_is_over() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut ann, _) = project.join(&session, "moderator", &json!({ "id": "ann" })).await;
+    let mut short = stack.connect().await;
+    let hold = stack.hold("identify", "Query").await;
+    let token = project.token(&session, &json!({}));
+    let identify = json!({
+        "action": "identify", "requestId": "i", "data": project.identity(&session, &token, &json!({ "id": "short" })),
+    });
+    short.send(&identify.to_string()).await;
+    stack.held(&hold).await;
+    assert_eq!(ann.request("forceDisconnect", json!({ "connectionId": "short" })).await["type"], "ack");
+    ann.next_of("connectionDestroyed").await;
+    let (mut zoe, said) = project.join(&session, "publisher", &json!({ "id": "zoe" })).await;
+    assert_eq!(said["connections"].as_array().unwrap().len(), 1, "only Ann is there");
+    stack.no_fault(&hold).await;
+    stack.invoked("identify", 3).await;
+    assert_eq!(zoe.heard().await, Vec::<Value>::new());
 }

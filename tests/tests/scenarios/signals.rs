@@ -147,6 +147,28 @@ async fn a_receiver_that_has_just_come_back_hears_it_there() {
     assert!(new.heard().await.is_empty(), "and only once");
 }
 
+/// A receiver leaves and begins another stay while a signal is on its way to the first.
+#[tokio::test]
+async fn a_signal_does_not_follow_a_receiver_into_another_stay() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let bob = json!({ "id": "bob" });
+    let (old, _) = project.join(&session, "publisher", &bob).await;
+    let hold = stack
+        .fault(json!({ "fault": "management", "function": "signal", "delayMs": 60_000, "times": 2 }))
+        .await;
+    ann.send(r#"{"action":"signal","requestId":"s","data":{"data":"x"}}"#).await;
+    stack.held(&hold).await;
+    old.close(1000).await;
+    ann.next_of("connectionDestroyed").await;
+    let (mut new, _) = project.join(&session, "publisher", &bob).await;
+    stack.no_fault(&hold).await;
+    ann.next_of("ack").await;
+    assert_eq!(new.heard().await, Vec::<Value>::new());
+}
+
 #[tokio::test]
 async fn a_signal_waits_for_the_identify_that_it_has_overtaken() {
     let stack = Stack::start().await;

@@ -108,6 +108,20 @@ async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
     assert_eq!(tables.count_of("s").await, 0);
 }
 
+/// Somebody leaves and comes again on the same socket; a post to the first stay is answered late.
+#[tokio::test]
+async fn what_is_known_of_one_stay_does_not_end_the_next_on_the_same_socket() {
+    let tables = Tables::new().await;
+    tables.session("s").await;
+    let (life, first) = tables.entered("a", "p", START).await;
+    assert!(matches!(tables.sign_off(&life).await, Left::Gone(_)));
+    let again = tables.enter(&life, "p", "s", minutes(1)).await;
+    assert!(matches!(again, Entered::Member { before: Before::Nobody, .. }));
+    let known = first.identity(&peer("p"), &room("s"));
+    assert_eq!(tables.store.depart(&life, known, minutes(1)).await.unwrap(), Departed::Nothing);
+    assert_eq!(tables.count_of("s").await, 1);
+}
+
 #[tokio::test]
 async fn a_stay_goes_on_on_another_socket_with_its_beginning_and_its_data() {
     let tables = Tables::new().await;

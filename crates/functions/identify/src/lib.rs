@@ -65,8 +65,7 @@ impl Deps {
 /// Those of DESIGN §4: a bad message, a room that is not there, a place that is somebody else's, no proof.
 pub async fn identify(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
     let identified = match Identify::parse(&call.request.data()?)? {
-        // Boxed: what a session needs is not carried along by every identify.
-        Identify::Session(client) => return Box::pin(session::identify(deps, call, *client)).await,
+        Identify::Session(client) => return session::identify(deps, call, *client).await,
         Identify::Client(client) => identify_client(deps, call.life, client).await?,
         Identify::Sfu(sfu) => identify_sfu(deps, call.life, sfu).await?,
     };

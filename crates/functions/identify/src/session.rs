@@ -27,7 +27,8 @@ const MAX_LIST_BYTES: usize = 96 * 1024;
 /// # Errors
 /// The errors of DESIGN §4, each with the number that the model's clients know.
 pub(crate) async fn identify(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<Reply, Error> {
-    enter(deps, call, client).await.map_err(Error::in_session)
+    // Boxed: what a session needs is not carried along by every identify.
+    Box::pin(enter(deps, call, client)).await.map_err(Error::in_session)
 }
 
 async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<Reply, Error> {

@@ -213,13 +213,13 @@ fn receive(gateway: &Arc<Gateway>, api: &WebSocketApi, connection: &Arc<Connecti
     let (gateway, connection, function) = (Arc::clone(gateway), Arc::clone(connection), function.to_owned());
     let piece = gateway.under_way.begin();
     tokio::spawn(async move {
-        let _piece = piece;
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
         if gateway.lambda.invoke(&function, invocation).await.is_err() {
             refuse(&connection, "Internal server error", &request_id);
         }
+        drop(piece);
     });
 }
 

@@ -99,8 +99,12 @@ describe("a socket", () => {
     const ann = await member(sessionId);
     const bob = await member(sessionId);
     await until("Bob", () => ann.told.splice(0).length === 1);
+    // The gateway hears of the break before Bob is back: else nobody would notice.
+    const letGo = await gateway.fault({ fault: "dynamodb", function: "identify", delayMs: 60_000, times: 1 });
     await gateway.cut(bob.id);
     await until("the break", () => bob.told.includes("reconnecting"));
+    await until("Bob's end", () => ann.told.some((word) => word.startsWith(`-${bob.id}`)));
+    await letGo();
     await bob.session.signal({ data: "waited" });
     await until("Bob's signal", () => ann.told.includes(`${bob.id}:  waited`));
     await until("Bob again", () => ann.told.includes(`+${bob.id}`));

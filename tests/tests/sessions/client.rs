@@ -1,0 +1,143 @@
+//! Somebody's sockets.
+
+use std::time::Duration;
+
+use arbiter_tests::{DEADLINE, Project, Stack};
+use futures::stream::SplitSink;
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::heard::{Heard, Moments, Note};
+use crate::plan::Person;
+
+type Sink = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
+
+/// A socket that this side has not given up.
+struct Open {
+    sink: Sink,
+    reader: JoinHandle<()>,
+}
+
+/// A person with its sockets.
+pub(crate) struct Client {
+    pub(crate) person: Person,
+    pub(crate) heard: Heard,
+    /// By number; `None`: given up.
+    sockets: Vec<Option<Open>>,
+    requests: usize,
+    /// How often it has left, and kept its socket.
+    pub(crate) left: usize,
+    /// How long it waits for an answer, where one may be lost.
+    patience: Option<Duration>,
+}
+
+impl Client {
+    pub(crate) fn new(person: Person, moments: Moments, patience: Option<Duration>) -> Self {
+        Self { person, heard: Heard::new(moments), sockets: vec![], requests: 0, left: 0, patience }
+    }
+
+    /// Opens a socket; answers with its number.
+    pub(crate) async fn open(&mut self, stack: &Stack) -> Option<usize> {
+        // A `$connect` that is killed refuses the upgrade.
+        let (stream, _) = connect_async(&stack.urls.signal_url).await.ok()?;
+        let (sink, mut stream) = stream.split();
+        let (socket, heard) = (self.sockets.len(), self.heard.clone());
+        let reader = tokio::spawn(async move {
+            while let Some(Ok(message)) = stream.next().await {
+                if let Message::Text(text) = message {
+                    heard.note(socket, Note::Hears(serde_json::from_str(&text).unwrap()));
+                }
+            }
+            heard.note(socket, Note::Ends);
+        });
+        self.sockets.push(Some(Open { sink, reader }));
+        Some(socket)
+    }
+
+    /// The newest socket, if it is open on both sides.
+    pub(crate) fn socket(&self) -> Option<usize> {
+        let newest = self.sockets.len().checked_sub(1)?;
+        (self.sockets[newest].is_some() && !self.heard.ended(newest)).then_some(newest)
+    }
+
+    /// The sockets that are open on both sides.
+    pub(crate) fn open_sockets(&self) -> Vec<usize> {
+        (0..self.sockets.len())
+            .filter(|socket| self.sockets[*socket].is_some() && !self.heard.ended(*socket))
+            .collect()
+    }
+
+    /// Sends a request; answers with its name. That it cannot be sent is seen by the answer that does not come.
+    pub(crate) async fn send(&mut self, socket: usize, action: &str, data: &Value) -> String {
+        self.requests += 1;
+        let id = format!("request-{}", self.requests);
+        if action == "identify" {
+            self.heard.note(socket, Note::Asks);
+        }
+        let text = json!({ "action": action, "requestId": id, "data": data }).to_string();
+        if let Some(open) = &mut self.sockets[socket] {
+            let _ = open.sink.send(Message::text(text)).await;
+        }
+        id
+    }
+
+    /// The answer to a request; `None`: there will be none.
+    pub(crate) async fn answer(&self, socket: usize, request: &str) -> Option<Value> {
+        let answer = self.heard.answer(socket, request);
+        match (tokio::time::timeout(self.patience.unwrap_or(DEADLINE), answer).await, self.patience) {
+            (Ok(answer), _) => answer,
+            (Err(_), Some(_)) => None,
+            (Err(_), None) => panic!("no answer to {request} on socket {socket} within {DEADLINE:?}"),
+        }
+    }
+
+    pub(crate) async fn request(&mut self, socket: usize, action: &str, data: &Value) -> Option<Value> {
+        let request = self.send(socket, action, data).await;
+        self.answer(socket, &request).await
+    }
+
+    /// What it identifies with.
+    pub(crate) fn identity(&self, project: &Project<'_>, session: &str) -> Value {
+        let token = project.token(session, &json!({ "role": self.person.role }));
+        let mut more = json!({ "connectionEventsSuppressed": self.person.suppressed });
+        if let Some(id) = &self.person.id {
+            more["id"] = json!(id);
+        }
+        if let Some(resume_token) = &self.person.resume_token {
+            more["resumeToken"] = json!(resume_token);
+        }
+        project.identity(session, &token, &more)
+    }
+
+    /// Leaves, and keeps the socket.
+    pub(crate) async fn leave(&mut self, socket: usize) -> Option<Value> {
+        self.heard.note(socket, Note::Goes);
+        self.left += 1;
+        self.request(socket, "leave", &json!({})).await
+    }
+
+    /// All sockets break.
+    pub(crate) fn cut(&mut self) {
+        for socket in 0..self.sockets.len() {
+            if let Some(open) = self.sockets[socket].take() {
+                self.heard.note(socket, Note::Goes);
+                open.reader.abort();
+            }
+        }
+    }
+
+    /// Closes with 1000, and waits for the end of the newest socket.
+    pub(crate) async fn close(&mut self, socket: usize) {
+        self.heard.note(socket, Note::Goes);
+        if let Some(mut open) = self.sockets[socket].take() {
+            let frame = CloseFrame { code: 1000.into(), reason: "".into() };
+            let _ = open.sink.send(Message::Close(Some(frame))).await;
+            tokio::time::timeout(DEADLINE, open.reader).await.unwrap().unwrap();
+        }
+    }
+}

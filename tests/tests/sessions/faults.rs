@@ -1,0 +1,107 @@
+//! What goes wrong while a wave of runs is played.
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+/// The functions that sessions are made of.
+const FUNCTIONS: [&str; 6] = ["identify", "disconnect", "leave", "signal", "force-disconnect", "session-api"];
+/// The SDK tries a call four times: a fault that strikes three times is always survived.
+const SURVIVED: u64 = 3;
+
+/// The faults of a wave.
+#[derive(Clone, Debug)]
+pub(crate) struct Faults {
+    pub(crate) list: Vec<Value>,
+    /// A function is killed, or a socket that is open is called gone: somebody may not be told of something.
+    pub(crate) lossy: bool,
+    /// `$disconnect` may not come: a socket that is gone is found by the next post to it.
+    pub(crate) dropping: bool,
+}
+
+impl Faults {
+    /// Drawn by the seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let mut list = vec![];
+        let lossy = rng.random_bool(0.2);
+        if lossy {
+            losses(rng, &mut list);
+        }
+        let dropping = rng.random_bool(0.35);
+        if dropping {
+            list.push(json!({ "fault": "disconnect", "mode": "drop", "probability": 0.4 }));
+        }
+        if rng.random_bool(0.4) {
+            list.push(json!({ "fault": "disconnect", "mode": "repeat", "delayMs": 5, "probability": 0.3 }));
+            list.push(json!({ "fault": "disconnect", "mode": "delay", "delayMs": 60, "probability": 0.4 }));
+        }
+        if rng.random_bool(0.4) {
+            conflicts(rng, &mut list);
+        }
+        if rng.random_bool(0.4) {
+            refused_posts(&mut list);
+        }
+        if rng.random_bool(0.7) {
+            // Windows between two calls of a function become wide.
+            for operation in ["Query", "GetItem", "TransactWriteItems", "UpdateItem"] {
+                let delay = rng.random_range(5..=150);
+                let probability = rng.random_range(0.05..0.4);
+                list.push(json!({
+                    "fault": "dynamodb", "delayMs": delay, "operation": operation, "probability": probability,
+                }));
+            }
+        }
+        if rng.random_bool(0.7) {
+            let delay = rng.random_range(5..=150);
+            list.push(json!({ "fault": "management", "delayMs": delay, "probability": 0.3 }));
+        }
+        if rng.random_bool(0.5) {
+            // A message overtakes another one of the same connection.
+            list.push(json!({ "fault": "delay", "route": "*", "jitterMs": 40, "probability": 0.4 }));
+        }
+        Self { list, lossy, dropping }
+    }
+}
+
+fn losses(rng: &mut StdRng, list: &mut Vec<Value>) {
+    for function in FUNCTIONS {
+        for after_calls in 0..=4 {
+            if rng.random_bool(0.4) {
+                list.push(json!({
+                    "fault": "kill", "function": function, "afterCalls": after_calls, "times": 2, "probability": 0.2,
+                }));
+            }
+        }
+    }
+    if rng.random_bool(0.5) {
+        list.push(json!({ "fault": "management", "error": 410, "times": 6, "probability": 0.05 }));
+    }
+}
+
+/// Two writes meet, and DynamoDB takes no more for now. Conflicts are tried again for two seconds, all else by the SDK.
+fn conflicts(rng: &mut StdRng, list: &mut Vec<Value>) {
+    let errors = [("conflict-cancelled", 0.15), ("conflict", 0.1)];
+    for (error, probability) in errors {
+        list.push(json!({
+            "fault": "dynamodb", "error": error, "operation": "TransactWriteItems", "probability": probability,
+        }));
+    }
+    for function in FUNCTIONS {
+        let error = if rng.random_bool(0.5) { "throttle" } else { "internal" };
+        let operation = if rng.random_bool(0.5) { "Query" } else { "GetItem" };
+        list.push(json!({
+            "fault": "dynamodb", "error": error, "operation": operation, "function": function, "times": SURVIVED,
+            "probability": 0.3,
+        }));
+    }
+}
+
+fn refused_posts(list: &mut Vec<Value>) {
+    for (n, function) in FUNCTIONS.iter().enumerate() {
+        let error = if n % 2 == 0 { 500 } else { 429 };
+        list.push(json!({
+            "fault": "management", "error": error, "function": function, "times": SURVIVED, "probability": 0.3,
+        }));
+    }
+}

@@ -1,0 +1,69 @@
+//! What a run has done, for the checks and for whoever looks at one that failed.
+
+use std::sync::Mutex;
+
+use crate::heard::Moment;
+
+/// From whom a signal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Sender {
+    pub(crate) client: usize,
+    pub(crate) socket: usize,
+    /// How often it had left on this socket: what it counts begins again.
+    pub(crate) left: usize,
+}
+
+/// A signal that somebody sent. Its text is its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Signal {
+    pub(crate) text: String,
+    /// `None`: by REST.
+    pub(crate) from: Option<Sender>,
+    pub(crate) to: Option<String>,
+    pub(crate) asked: Moment,
+    pub(crate) answered: Moment,
+    pub(crate) acknowledged: bool,
+}
+
+/// Somebody was made to go, or may have been.
+#[derive(Clone, Debug)]
+pub(crate) struct Forced {
+    pub(crate) peer: String,
+    pub(crate) asked: Moment,
+    pub(crate) answered: Moment,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    signals: Mutex<Vec<Signal>>,
+    forced: Mutex<Vec<Forced>>,
+    /// Answers that nothing in the run explains.
+    surprises: Mutex<Vec<String>>,
+}
+
+impl History {
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.signals.lock().unwrap().push(signal);
+    }
+
+    pub(crate) fn forced(&self, forced: Forced) {
+        self.forced.lock().unwrap().push(forced);
+    }
+
+    pub(crate) fn surprise(&self, surprise: String) {
+        self.surprises.lock().unwrap().push(surprise);
+    }
+
+    pub(crate) fn signals(&self) -> Vec<Signal> {
+        self.signals.lock().unwrap().clone()
+    }
+
+    pub(crate) fn all_forced(&self) -> Vec<Forced> {
+        self.forced.lock().unwrap().clone()
+    }
+
+    pub(crate) fn surprises(&self) -> Vec<String> {
+        self.surprises.lock().unwrap().clone()
+    }
+}
