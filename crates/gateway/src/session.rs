@@ -3,10 +3,11 @@
 use futures::StreamExt as _;
 use futures::stream;
 use model::id::{PeerId, RoomId};
-use model::item::{Member, Session};
+use model::item::Member;
 use model::life::Life;
 use model::notice::{Departure, GoAway, Notice};
 use model::outcome::{Before, Departed, Expelled};
+use model::session::item::Session;
 use model::session::notice::{Delivery, SessionConnection};
 use model::time::EpochMillis;
 

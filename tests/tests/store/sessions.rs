@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::item::{Member, Session, SessionMember};
+use model::item::Member;
 use model::outcome::{Before, Counted, Entered, Expelled, Routed};
+use model::session::item::{Session, SessionMember};
 use model::session::{ApiKey, MediaMode, Rate, Role};
 use serde_json::json;
 

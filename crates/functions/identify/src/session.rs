@@ -8,11 +8,12 @@ use gateway::store::{Enter, Raise};
 use model::error::Error;
 use model::id::PeerId;
 use model::identify::SessionIdentify;
-use model::item::{Member, SessionMember};
+use model::item::Member;
 use model::life::Life;
 use model::notice::{Departure, GoAway, Identified, Notice};
 use model::outcome::{Before, Counted, Entered};
 use model::room::RECONNECT_AFTER;
+use model::session::item::SessionMember;
 use model::session::notice::{InSession, SessionConnection};
 use model::session::{MediaMode, Role};
 
@@ -157,7 +158,7 @@ fn in_session(
     deps: &Deps,
     peer: &PeerId,
     member: &Member,
-    session: Option<&model::item::Session>,
+    session: Option<&model::session::item::Session>,
     connections: Vec<SessionConnection>,
 ) -> Result<InSession, Error> {
     let connection = member.in_session(peer).ok_or(Error::RoomNotFound)?;

@@ -10,10 +10,10 @@ use gateway::overtaking::Overtaking;
 use gateway::store::Raise;
 use model::error::Error;
 use model::id::{PeerId, RoomId};
-use model::item::Issue;
 use model::life::Life;
 use model::notice::Notice;
 use model::outcome::Counted;
+use model::session::item::Issue;
 use model::session::{Otc, Rate, Role, moderation};
 
 /// How long an issue is kept.

@@ -6,7 +6,7 @@ use gateway::failure::Failure;
 use gateway::projects::Projects;
 use gateway::session::Told;
 use model::id::{PeerId, RoomId};
-use model::item::Session;
+use model::session::item::Session;
 use model::session::notice::Delivery;
 use model::session::rest::{
     self, Action, Answer, Connected, Created, Endpoint, NewSession, RestError, project_of,

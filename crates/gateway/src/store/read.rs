@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use model::id::{ConnectionId, PeerId, RoomId};
-use model::item::{ClaimedPath, Connection, Key, Member, Room, Session, Sfu};
+use model::item::{ClaimedPath, Connection, Key, Member, Room, Sfu};
 use model::path::UrlPath;
+use model::session::item::Session;
 use model::time::EpochMillis;
 use serde::de::DeserializeOwned;
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use model::id::RoomId;
-use model::item::{Key, PoolEntry, Room, Session, Sfu};
+use model::item::{Key, PoolEntry, Room, Sfu};
 use model::outcome::{Routed, SfuClaim};
 use model::room::Standing;
 use model::session::MediaMode;
+use model::session::item::Session;
 use model::time::EpochMillis;
 use rand::seq::SliceRandom as _;
 

@@ -1,12 +1,13 @@
 //! A client enters a session.
 
 use model::id::{PeerId, RoomId};
-use model::item::{Connection, InSession, Issue, Key, Member, Session, SessionMember};
+use model::item::{Connection, Key, Member};
 use model::life::Life;
 use model::outcome::{Admission, Before, Entered};
 use model::room::CONNECTION_LEASE;
 use model::secret::SecretHash;
 use model::session::ApiKey;
+use model::session::item::{InSession, Issue, Session, SessionMember};
 use model::time::EpochMillis;
 
 use super::retry::Pauses;

@@ -1,6 +1,7 @@
 //! Sessions to the OpenTok model: rooms that tokens admit to.
 
 pub mod id;
+pub mod item;
 pub mod moderation;
 pub mod notice;
 pub mod otc;
