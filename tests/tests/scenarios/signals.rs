@@ -133,10 +133,11 @@ async fn a_receiver_that_has_just_come_back_hears_it_there() {
     let session = project.routed().await;
     let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
     let resume = json!({ "id": "bob", "resumeToken": "0123456789abcdef" });
-    let (mut old, _) = project.join(&session, "publisher", &resume).await;
-    let hold = stack
-        .fault(json!({ "fault": "management", "function": "signal", "delayMs": 60_000, "times": 2 }))
-        .await;
+    let (mut old, there) = project.join(&session, "publisher", &resume).await;
+    let post = json!({
+        "fault": "management", "function": "signal", "connectionId": there["connectionId"], "delayMs": 60_000, "times": 1,
+    });
+    let hold = stack.fault(post).await;
     ann.send(r#"{"action":"signal","requestId":"s","data":{"data":"x"}}"#).await;
     stack.held(&hold).await;
     let (mut new, _) = project.join(&session, "publisher", &resume).await;
@@ -155,10 +156,11 @@ async fn a_signal_does_not_follow_a_receiver_into_another_stay() {
     let session = project.routed().await;
     let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
     let bob = json!({ "id": "bob" });
-    let (old, _) = project.join(&session, "publisher", &bob).await;
-    let hold = stack
-        .fault(json!({ "fault": "management", "function": "signal", "delayMs": 60_000, "times": 2 }))
-        .await;
+    let (old, there) = project.join(&session, "publisher", &bob).await;
+    let post = json!({
+        "fault": "management", "function": "signal", "connectionId": there["connectionId"], "delayMs": 60_000, "times": 1,
+    });
+    let hold = stack.fault(post).await;
     ann.send(r#"{"action":"signal","requestId":"s","data":{"data":"x"}}"#).await;
     stack.held(&hold).await;
     old.close(1000).await;
