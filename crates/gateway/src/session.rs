@@ -87,7 +87,7 @@ impl Departures {
         self.sweep(id, scene.expired).await;
     }
 
-    /// Frees places of a session whose leases have ended, at most [`SWEPT`]: API Gateway dropped their `$disconnect`, and nobody
+    /// Frees places of a session whose leases have ended, at most 20: API Gateway dropped their `$disconnect`, and nobody
     /// has posted to them since. Answers how many.
     ///
     /// # Errors
