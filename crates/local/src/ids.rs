@@ -15,10 +15,7 @@ pub(crate) fn request() -> String {
 
 /// A random UUID (version 4).
 pub(crate) fn uuid() -> String {
-    let bits = (rand::random::<u128>() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// 32 hexadecimal characters, an ECS task id.

@@ -13,10 +13,7 @@ pub(crate) fn number() -> Result<ApiKey, InvalidApiKey> {
 
 /// An API key as Vonage gives them: a random UUID (version 4, RFC 9562 §5.4).
 pub(crate) fn uuid() -> Result<ApiKey, InvalidApiKey> {
-    let bits = (rand::rng().random::<u128>() & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)).try_into()
+    uuid::Uuid::new_v4().to_string().try_into()
 }
 
 /// A secret: 160 bits as 40 lower-case hexadecimal digits, as the model's own are. (No point in it: PyPI's `opentok` would take

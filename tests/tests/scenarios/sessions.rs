@@ -348,3 +348,47 @@ async fn nobody_is_told_of_the_beginning_of_a_stay_that_is_over() {
     stack.invoked("identify", 3).await;
     assert_eq!(zoe.heard().await, Vec::<Value>::new());
 }
+
+/// Reads fail after the place is written: nobody could be told. The next try is announced.
+#[tokio::test]
+async fn an_identify_that_failed_half_way_is_announced_when_it_is_tried_again() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let mut bob = stack.connect().await;
+    let token = project.token(&session, &json!({}));
+    let identity = project.identity(&session, &token, &json!({ "id": "bob" }));
+    let broken =
+        json!({ "fault": "dynamodb", "function": "identify", "operation": "Query", "error": "internal" });
+    let fault = stack.fault(broken).await;
+    assert_eq!(otc(&bob.request("identify", identity.clone()).await), (500, "internal_error", 2000));
+    stack.no_fault(&fault).await;
+    ann.heard().await;
+    let again = bob.request("identify", identity).await;
+    assert_eq!(again["type"], "identified", "{again}");
+    assert_eq!(ann.next_of("connectionCreated").await["connection"], again["connection"]);
+    assert_eq!(stack.rooms("SESSION").await[0]["connections"], 2);
+}
+
+/// Who only asks for the list of now, and does not get it, is still there.
+#[tokio::test]
+async fn a_failed_look_at_the_list_ends_no_stay() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    ann.next_of("connectionCreated").await;
+    let token = project.token(&session, &json!({}));
+    let identity = project.identity(&session, &token, &json!({ "id": "bob" }));
+    let broken =
+        json!({ "fault": "dynamodb", "function": "identify", "operation": "Query", "error": "internal" });
+    let fault = stack.fault(broken).await;
+    assert_eq!(otc(&bob.request("identify", identity).await), (500, "internal_error", 2000));
+    stack.no_fault(&fault).await;
+    assert_eq!(bob.request("signal", json!({ "data": "still here" })).await["type"], "ack");
+    let heard = ann.heard().await;
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert_eq!(heard[0]["signal"]["data"], "still here");
+}

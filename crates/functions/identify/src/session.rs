@@ -8,7 +8,7 @@ use gateway::store::{Enter, Raise};
 use model::error::Error;
 use model::id::PeerId;
 use model::identify::SessionIdentify;
-use model::item::Member;
+use model::item::{Identity, Member};
 use model::life::Life;
 use model::notice::{Departure, GoAway, Identified, Notice};
 use model::outcome::{Before, Counted, Entered};
@@ -16,6 +16,7 @@ use model::room::RECONNECT_AFTER;
 use model::session::item::SessionMember;
 use model::session::notice::{InSession, SessionConnection};
 use model::session::{MediaMode, Role};
+use model::time::EpochMillis;
 
 use crate::Deps;
 
@@ -35,13 +36,14 @@ pub(crate) async fn identify(deps: &Deps, call: Call<'_>, client: SessionIdentif
 async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<Reply, Error> {
     let enter = admitted(deps, call.life, client).await?;
     let departures = &deps.departures;
+    let started = departures.clock.now();
     let placed = async {
         let (member, before) = entered(deps, &enter).await?;
         Ok::<_, Error>((member, before, departures.scene(&enter.session, &enter.peer).await?))
     };
     let (member, before, mut scene) = match placed.await {
         Ok(placed) => placed,
-        Err(error) => return Err(undone(deps, call.life, error).await),
+        Err(error) => return Err(undone(deps, call.life, started, error).await),
     };
     let Enter { session, peer, .. } = enter;
     let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
@@ -75,16 +77,26 @@ async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<R
     Ok(Reply::Told)
 }
 
-/// Our side failed, maybe after the place was written, and nobody was told of it. The place is given back, so that the next
-/// try is announced as the first should have been.
-async fn undone(deps: &Deps, life: &Life, error: Error) -> Error {
+/// Our side failed, maybe after the place was written, and nobody was told of it. A stay that began with this call is given
+/// back, so that the next try is announced as the first should have been. One that was there before goes on: it was only
+/// asked about.
+async fn undone(deps: &Deps, life: &Life, started: EpochMillis, error: Error) -> Error {
     if error.failure().is_some()
-        && let Err(failure) = deps.departures.left(life).await
-        && failure.failure().is_some()
+        && let Err(failure) = give_back(deps, life, started).await
     {
         tracing::error!(%failure, "Place not given back");
     }
     error
+}
+
+async fn give_back(deps: &Deps, life: &Life, started: EpochMillis) -> Result<(), Error> {
+    let row = deps.departures.store.connection(&life.connection_id).await?;
+    match row.and_then(|row| row.identity) {
+        Some(Identity::Client { session: Some(session), .. }) if session.since >= started => {
+            deps.departures.left(life).await
+        }
+        Some(Identity::Client { .. } | Identity::Sfu { .. }) | None => Ok(()),
+    }
 }
 
 /// Checks the token before anything is said about the session.

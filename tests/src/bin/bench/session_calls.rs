@@ -64,13 +64,6 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     record::forget(stack).await;
     let path = "/connection/dora";
     assert_eq!(project.rest(Method::DELETE, &session, path, None).await.0, 204);
-    let ends: Design = &[
-        ("DeleteConnection", 1),
-        ("GetItem", 2),
-        ("PostToConnection", 3),
-        ("Query", 1),
-        ("TransactWriteItems", 1),
-    ];
     steps.took("force disconnect of one of three, REST", "session-api", ends).await;
     drop(dora);
 

@@ -137,7 +137,7 @@ impl Created {
             "messaging_server_url": null,
             "ice_server": null,
             "ice_servers": null,
-            "session_segment_id": uuid(self.segment),
+            "session_segment_id": uuid::Builder::from_random_bytes(self.segment.to_be_bytes()).into_uuid().to_string(),
             "ice_credential_expiration": 86_100,
         })
     }
@@ -151,14 +151,6 @@ impl Created {
             calendar(*at)
         )
     }
-}
-
-/// A random UUID (RFC 9562, version 4).
-fn uuid(random: u128) -> String {
-    let bits = random & !(0xf << 76) & !(0b11 << 62) | (0x4 << 76) | (0b10 << 62);
-    let digits = format!("{bits:032x}");
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
-    parts.join("-")
 }
 
 impl RestError {
