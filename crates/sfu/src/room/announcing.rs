@@ -19,7 +19,7 @@ impl Room {
     /// A peer is offered the media of everybody who sends: as soon as it comes, while its own connection is coming up.
     pub(super) fn welcome(&mut self, now: Instant, key: PeerKey) {
         for other in self.others(key) {
-            if self.peers.get(&other).is_some_and(Peer::is_up) {
+            if self.peers.get(&other).is_some_and(Peer::is_up) && self.hears_of(key, other) {
                 self.offer_anew(now, key, other);
             }
         }
@@ -42,13 +42,13 @@ impl Room {
 
     /// A producer that is up sends other tracks than before.
     pub(super) fn tracks_changed(&mut self, now: Instant, key: PeerKey) {
-        for other in self.others(key) {
+        for other in self.hearers(key) {
             self.offer_anew(now, other, key);
         }
     }
 
     /// Offers the source's tracks as they are now to the receiver, on a connection that is made if there is none.
-    fn offer_anew(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
+    pub(super) fn offer_anew(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
         let known = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source));
         match known {
             Some(consumer) => {
@@ -64,7 +64,7 @@ impl Room {
     fn build(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), failures: u32) {
         let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
         let Some(producer) = producer.filter(|producer| !producer.tracks.is_empty()) else { return };
-        let link = consumer::link(&self.settings, &producer.sent_codecs(), now);
+        let link = consumer::link(&self.settings, &producer.sent_codecs(), producer.h264, now);
         let link = self.links.insert(Role::Consumer(receiver, source), link);
         let consumer = Consumer::new(link, failures, now);
         match self.peers.get_mut(&receiver) {

@@ -3,21 +3,20 @@
 use str0m::format::{Codec, CodecConfig, PayloadParams};
 use str0m::rtp::{Extension, ExtensionMap, Vp8Descriptor};
 
-/// Constrained baseline, level 3.1 (RFC 6184 §8.1): what every browser can send and receive.
-const H264_PROFILE: u32 = 0x42_e0_1f;
+use super::sdp::H264;
 
-/// What a producer may choose from, in the order in which it should.
-pub(crate) fn all() -> CodecConfig {
+/// What a producer may choose from, in the order in which it should. It has one format of H264.
+pub(crate) fn all(h264: H264) -> CodecConfig {
     let mut codecs = CodecConfig::empty();
     codecs.enable_opus(true, false);
     codecs.enable_vp8(true);
-    codecs.add_h264(108.into(), Some(109.into()), true, H264_PROFILE);
+    codecs.add_h264(108.into(), Some(109.into()), h264.is_split(), h264.profile_level_id());
     codecs
 }
 
 /// Those of [`all`] that are `sent`.
-pub(crate) fn only(sent: &[Codec]) -> CodecConfig {
-    let all = all();
+pub(crate) fn only(sent: &[Codec], h264: H264) -> CodecConfig {
+    let all = all(h264);
     let kept = all.params().iter().filter(|params| sent.contains(&params.spec().codec)).copied();
     CodecConfig::new_from_payload_params(kept.collect())
 }
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn a_consumer_is_offered_what_its_producer_sends() {
         let codecs: Vec<_> =
-            only(&[Codec::Opus, Codec::H264]).params().iter().map(|p| p.spec().codec).collect();
+            only(&[Codec::Opus, Codec::H264], H264::COMMON).params().iter().map(|p| p.spec().codec).collect();
         assert_eq!(codecs, [Codec::Opus, Codec::H264]);
     }
 }

@@ -14,7 +14,7 @@ use super::link::{Failed, Link};
 use super::links::LinkId;
 use super::producer::{Producer, Track};
 use super::rewrite::Rewriter;
-use super::sdp;
+use super::sdp::{self, Description, H264, Places};
 use super::settings::Settings;
 
 /// What a new connection is taken to carry, until it is measured.
@@ -63,8 +63,6 @@ pub(crate) struct Section {
     pub(crate) track: Option<Mid>,
     /// The stream and track id that the receiver is told.
     ids: (String, String),
-    /// str0m tells others.
-    renamed: bool,
     /// The receiver has agreed to it.
     pub(crate) open: bool,
     /// The encoding that is to be sent, by its place.
@@ -75,12 +73,12 @@ pub(crate) struct Section {
 }
 
 /// The link of a new consumer connection.
-pub(crate) fn link(settings: &Settings, codecs: &[Codec], now: Instant) -> Link {
+pub(crate) fn link(settings: &Settings, codecs: &[Codec], h264: H264, now: Instant) -> Link {
     let mut config = RtcConfig::new()
         .set_extension_map(codecs::consumer_extensions())
         .enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)))
         .set_stats_interval(Some(super::STATISTICS));
-    *config.codec_config() = codecs::only(codecs);
+    *config.codec_config() = codecs::only(codecs, h264);
     Link::new(config, settings, now)
 }
 
@@ -120,10 +118,9 @@ impl Consumer {
             arrange(sections, &mut api, &producer.tracks);
             api.apply().map(|(offer, pending)| (offer.to_sdp_string(), pending))
         })??;
-        let renamed = self.sections.iter().filter(|section| section.renamed);
-        let sdp = renamed.fold(offer, |sdp, section| {
-            sdp::with_stream(&sdp, &section.mid.to_string(), &section.ids.0, &section.ids.1)
-        });
+        let tracks = self.sections.iter();
+        let tracks = tracks.map(|section| section.track.map(|_| (&*section.ids.0, &*section.ids.1)));
+        let sdp = sdp::with_tracks(&offer, tracks);
         self.number = number;
         self.first.get_or_insert(number);
         self.outstanding = Some(Outstanding { pending, sdp: sdp.clone(), since: now, repeats: 0 });
@@ -148,7 +145,9 @@ impl Consumer {
     /// Takes the answer to the outstanding offer. Answers whether there was one.
     pub(crate) fn answer(&mut self, link: &mut Link, sdp: &str) -> Result<bool, Failed> {
         let Some(outstanding) = self.outstanding.take() else { return Ok(false) };
-        link.accept_answer(outstanding.pending, sdp)?;
+        let places = Places::of_own(self.sections.iter().map(|section| (section.kind.into(), section.mid)));
+        let answer = Description::read(sdp).and_then(|answer| places.answer(&answer));
+        link.accept_answer(outstanding.pending, &answer.map_err(|_| Failed::Description)?)?;
         let sections = &mut self.sections;
         link.with(|rtc| {
             let params = rtc.codec_config().params().to_vec();
@@ -201,7 +200,6 @@ fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) 
         let ids = (track.stream.clone(), track.id.clone());
         match sections.iter_mut().find(|section| section.track.is_none() && section.kind == track.kind) {
             Some(section) => {
-                section.renamed = section.renamed || section.ids != ids;
                 (section.track, section.ids) = (Some(track.mid), ids);
                 api.set_direction(section.mid, Direction::SendOnly);
             }
@@ -223,7 +221,6 @@ fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section 
         kind: track.kind,
         track: Some(track.mid),
         ids,
-        renamed: false,
         open: false,
         layer: None,
         rewriter: Rewriter::default(),
@@ -242,14 +239,13 @@ mod tests {
         let settings =
             Settings::new("room".to_owned().try_into().unwrap(), vec!["127.0.0.1:9".parse().unwrap()]);
         let role = Role::Consumer(PeerKey(1), PeerKey(2));
-        let link = Links::default().insert(role, link(&settings, &[Codec::Opus], now));
+        let link = Links::default().insert(role, link(&settings, &[Codec::Opus], H264::COMMON, now));
         let mut consumer = Consumer::new(link, 0, now);
         consumer.sections.extend(tracks.iter().map(|track| Section {
             mid: Mid::from("0"),
             kind: MediaKind::Audio,
             track: *track,
             ids: (String::new(), String::new()),
-            renamed: false,
             open: true,
             layer: None,
             rewriter: Rewriter::default(),

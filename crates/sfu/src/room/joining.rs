@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use model::id::RoomId;
+use model::id::{PeerId, RoomId};
 
 use super::limits::MAX_PEERS;
 use super::outbox::About;
 use super::peer::{Peer, PeerKey};
 use super::producer::{self, Producer};
-use super::sdp::{self, Offer};
+use super::sdp::{Description, H264, Places, Refused};
 use super::signal::{self, DescriptionKind, Handshake};
 use super::{Role, Room};
 
@@ -28,23 +28,25 @@ impl Room {
         if stranger && !self.strangers.admit(now, &sender) {
             return;
         }
-        let offer = match sdp::read_offer(&description.sdp) {
-            Ok(offer) => offer,
-            Err(error) => {
-                self.bad(now, &error.to_string());
+        let entered = Description::read(&description.sdp).and_then(|offer| {
+            let key = self.enter(now, &sender, handshake.connection_id.as_ref())?;
+            Ok((key, offer))
+        });
+        let (key, offer) = match entered {
+            Ok(entered) => entered,
+            Err(why) => {
                 if stranger {
-                    self.strangers.fail(sender);
+                    self.strangers.fail(sender.clone());
                 }
-                return;
+                return self.refuse(now, &sender, number, why);
             }
         };
-        let Some(key) = self.enter(now, sender) else { return };
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if !peer.offers.take(now) || peer.has_left(&offer.fingerprint) {
+        if !peer.offers.take(now) || peer.has_left(&offer.transport.fingerprint) {
             return;
         }
         if let Some(producer) = peer.producer.as_ref()
-            && producer.fingerprint == offer.fingerprint
+            && producer.fingerprint == offer.transport.fingerprint
             && repeats(producer, number, &offer)
         {
             // One that was overtaken by a newer offer may have come over a socket that is no more.
@@ -54,25 +56,34 @@ impl Room {
             }
             return;
         }
-        if self.accept_offer(now, key, &handshake.room_id, number, &offer) {
-            self.heard_from(now, key, handshake.connection_id);
+        match self.accept_offer(now, key, &handshake.room_id, number, offer) {
+            Ok(()) => self.heard_from(now, key, handshake.connection_id),
+            Err(why) => self.refuse(now, &sender, number, why),
         }
     }
 
+    /// Tells a client that its offer is not taken, and why: it would wait for an answer otherwise.
+    fn refuse(&mut self, now: Instant, peer: &PeerId, number: Option<u64>, why: Refused) {
+        self.bad(now, peer, &why.to_string());
+        let names = &self.names;
+        self.outbox.push(now, About::Answer(peer.clone()), |request| {
+            signal::refusal(request, names, peer, number, why)
+        });
+    }
+
     /// The peer's place in the room, made if there is none and room for one.
-    fn enter(&mut self, now: Instant, id: model::id::PeerId) -> Option<PeerKey> {
-        if let Some(key) = self.keys.get(&id) {
-            return Some(*key);
+    fn enter(&mut self, now: Instant, id: &PeerId, connection: Option<&String>) -> Result<PeerKey, Refused> {
+        if let Some(key) = self.keys.get(id) {
+            return Ok(*key);
         }
         if self.peers.len() >= MAX_PEERS {
-            tracing::warn!("the room is full");
-            return None;
+            return Err(Refused::RoomFull);
         }
         self.last_key += 1;
         let key = PeerKey(self.last_key);
         self.keys.insert(id.clone(), key);
-        self.peers.insert(key, Peer::new(id, now));
-        Some(key)
+        self.peers.insert(key, Peer::new(id.clone(), connection.cloned(), now));
+        Ok(key)
     }
 
     /// An answer that was lost on its way is sent again to a client that can tell.
@@ -91,32 +102,30 @@ impl Room {
         key: PeerKey,
         room: &RoomId,
         number: Option<u64>,
-        offer: &Offer,
-    ) -> bool {
+        offer: Description,
+    ) -> Result<(), Refused> {
         let same = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()).is_some_and(|producer| {
-            producer.fingerprint == offer.fingerprint
+            producer.fingerprint == offer.transport.fingerprint
                 && self.links.get(producer.link).is_some_and(super::link::Link::lives)
         });
-        if !same && !self.replace_producer(now, key, offer) {
-            return false;
+        if !same {
+            self.replace_producer(now, key, &offer).ok_or(Refused::Inconsistent)?;
         }
-        let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else {
-            return false;
-        };
-        let Some(link) = self.links.touch(producer.link) else { return false };
-        let answer = match producer.accept(link, offer, now) {
+        let accepted = self.answer_offer(now, key, &offer);
+        let answer = match accepted {
             Ok(answer) => answer,
-            Err(error) => {
-                self.bad(now, &error.to_string());
+            Err(why) => {
                 if !same {
                     self.drop_producer(key);
                     self.forget_if_nobody(now, key);
                 }
-                return false;
+                return Err(why);
             }
         };
+        let peer = self.peers.get_mut(&key).ok_or(Refused::Inconsistent)?;
+        let producer = peer.producer.as_mut().ok_or(Refused::Inconsistent)?;
         producer.number = number;
-        producer.offer.clone_from(&offer.sdp);
+        producer.offer = Some(offer);
         producer.answer.clone_from(&answer);
         let up = producer.up;
         self.names.serve(room);
@@ -127,28 +136,38 @@ impl Room {
         if !same && self.peers.get(&key).is_some_and(Peer::is_new) {
             self.welcome(now, key);
         }
-        true
+        Ok(())
     }
 
-    fn replace_producer(&mut self, now: Instant, key: PeerKey, offer: &Offer) -> bool {
-        let Some((link, channels)) = producer::link(&self.settings, now) else { return false };
+    fn answer_offer(&mut self, now: Instant, key: PeerKey, offer: &Description) -> Result<String, Refused> {
+        let producer = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut());
+        let producer = producer.ok_or(Refused::Inconsistent)?;
+        let link = self.links.touch(producer.link).ok_or(Refused::Inconsistent)?;
+        producer.accept(link, offer, now)
+    }
+
+    fn replace_producer(&mut self, now: Instant, key: PeerKey, offer: &Description) -> Option<()> {
+        let h264 = offer.h264().unwrap_or(H264::COMMON);
+        let (link, channels) = producer::link(&self.settings, h264, now)?;
         self.drop_producer(key);
         let link = self.links.insert(Role::Producer(key), link);
-        let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let peer = self.peers.get_mut(&key)?;
         peer.born = now;
         peer.producer = Some(Producer {
             link,
-            fingerprint: offer.fingerprint.clone(),
+            fingerprint: offer.transport.fingerprint.clone(),
             number: None,
-            offer: String::new(),
+            offer: None,
             answer: String::new(),
+            places: Places::default(),
+            h264,
             up: false,
             tracks: vec![],
             streams: std::collections::HashMap::new(),
             codecs: vec![],
             channels,
         });
-        true
+        Some(())
     }
 
     /// Ends a peer's producer connection, and all on which it receives: a client that has a new one may have been
@@ -228,24 +247,25 @@ impl Room {
                 self.offer(now, receiver, source);
             }
             Err(error) => {
-                self.bad(now, &error.to_string());
+                let id = peer.id.clone();
+                self.bad(now, &id, &error.to_string());
                 self.rebuild_soon(now, receiver, source);
             }
         }
     }
 
-    pub(super) fn bad(&mut self, now: Instant, why: &str) {
+    pub(super) fn bad(&mut self, now: Instant, peer: &PeerId, why: &str) {
         self.counters.bad_descriptions += 1;
         if self.complaints.take(now) {
-            tracing::warn!(why, "a description was refused");
+            tracing::warn!(peer.id = peer.as_str(), why, "a description was refused");
         }
     }
 }
 
 /// Whether an offer on the present connection has been seen before.
-fn repeats(producer: &Producer, number: Option<u64>, offer: &Offer) -> bool {
+fn repeats(producer: &Producer, number: Option<u64>, offer: &Description) -> bool {
     match (number, producer.number) {
         (Some(number), Some(last)) => number <= last,
-        _ => producer.offer == offer.sdp,
+        _ => producer.offer.as_ref() == Some(offer),
     }
 }

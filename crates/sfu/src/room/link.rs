@@ -13,6 +13,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig}
 
 use str0m::net::{Protocol, TcpType, Transmit};
 
+use super::demux::Demux;
 use super::settings::Settings;
 
 /// A connection to one client.
@@ -29,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) connected: bool,
     /// ICE has been up since then.
     pub(crate) ice: bool,
+    /// Whose the packets are that str0m cannot tell.
+    pub(crate) demux: Demux,
 }
 
 /// What comes out of a connection.
@@ -62,7 +65,15 @@ impl Link {
             rtc
         };
         let rtc = catch_unwind(AssertUnwindSafe(make)).ok();
-        Self { rtc, deadline: Some(now), heard: now, born: now, connected: false, ice: false }
+        Self {
+            rtc,
+            deadline: Some(now),
+            heard: now,
+            born: now,
+            connected: false,
+            ice: false,
+            demux: Demux::default(),
+        }
     }
 
     /// Calls into the connection, if it lives.
@@ -95,8 +106,14 @@ impl Link {
         self.with(|rtc| rtc.accepts(input)).unwrap_or(false)
     }
 
-    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) {
+    /// Takes a packet, which is also handed in as its bytes.
+    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>, bytes: &[u8]) {
         self.heard = now;
+        let mut demux = std::mem::take(&mut self.demux);
+        if !demux.lanes.is_empty() {
+            self.with(|rtc| demux.look(now, rtc, bytes));
+        }
+        self.demux = demux;
         self.input(Input::Receive(now, packet));
     }
 

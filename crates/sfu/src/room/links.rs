@@ -97,8 +97,8 @@ impl Links {
         }
     }
 
-    /// Gives a packet to the connection that it belongs to, if there is one.
-    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>) -> Option<LinkId> {
+    /// Gives a packet, which is also handed in as its bytes, to the connection that it belongs to, if there is one.
+    pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>, bytes: &[u8]) -> Option<LinkId> {
         let route = (packet.proto, packet.source);
         let input = Input::Receive(now, packet);
         let known = self.routes.get(&route).copied().filter(|id| self.accepts(*id, &input));
@@ -113,7 +113,7 @@ impl Links {
         if let Input::Receive(now, packet) = input {
             self.mark(id);
             let entry = self.entries.get_mut(&id)?;
-            entry.link.receive(now, packet);
+            entry.link.receive(now, packet, bytes);
             entry.ticked = true;
         }
         Some(id)

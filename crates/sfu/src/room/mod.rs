@@ -6,6 +6,8 @@
 //! |---|---|
 //! | `joining` | offers and answers: who is there, and on which connection |
 //! | `announcing` | who is offered whose media, and again when that fails |
+//! | `sdp` | what descriptions say, in str0m's terms and in the clients' |
+//! | `demux` | whose a packet is, where str0m cannot tell |
 //! | `forwarding` | where a packet goes, and as what |
 //! | `talking` | the data channels: chat, features, presence |
 //! | `watching` | what time alone brings: silence, graces, repetitions |
@@ -16,6 +18,7 @@ mod announcing;
 mod bucket;
 mod codecs;
 mod consumer;
+mod demux;
 mod forwarding;
 mod joining;
 mod key_frames;
@@ -145,7 +148,7 @@ impl Room {
             Incoming::Producer(handshake) | Incoming::Consumer(handshake)
                 if !self.names.admit(&handshake.room_id) =>
             {
-                self.bad(now, "it is of another room");
+                self.bad(now, &handshake.sender, "it is of another room");
             }
             Incoming::Producer(handshake) => self.take_producer(now, handshake),
             Incoming::Consumer(handshake) => self.take_consumer(now, handshake),
@@ -178,7 +181,7 @@ impl Room {
         // A packet is anybody's: not even its reading may end the process.
         let read = || Receive::new(proto, source, destination, bytes).ok();
         let packet = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
-        let Some(link) = packet.and_then(|packet| self.links.receive(now, packet)) else {
+        let Some(link) = packet.and_then(|packet| self.links.receive(now, packet, bytes)) else {
             self.counters.strays += 1;
             return;
         };

@@ -45,11 +45,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, now: Instant) -> Self {
+    pub(crate) fn new(id: PeerId, connection_id: Option<String>, now: Instant) -> Self {
         Self {
             id,
             born: now,
-            connection_id: None,
+            connection_id,
             lost: None,
             producer: None,
             fingerprints: VecDeque::new(),

@@ -10,12 +10,13 @@ use str0m::rtp::Ssrc;
 use str0m::{Rtc, RtcConfig};
 
 use super::codecs;
+use super::demux::Lane;
 use super::key_frames::KeyFrames;
 use super::layers::Rate;
 use super::limits::{MAX_CHANNEL_MESSAGE, MAX_TRACKS};
-use super::link::{Failed, Link};
+use super::link::Link;
 use super::links::LinkId;
-use super::sdp::{Offer, Section};
+use super::sdp::{Description, H264, Places, Refused, Section};
 use super::settings::Settings;
 
 /// The stream number of the channel for chat messages.
@@ -30,8 +31,12 @@ pub(crate) struct Producer {
     /// The number of the last offer.
     pub(crate) number: Option<u64>,
     /// The last offer, to know its repetition when it has no number.
-    pub(crate) offer: String,
+    pub(crate) offer: Option<Description>,
     pub(crate) answer: String,
+    /// Which section of the offers is which of str0m's.
+    pub(crate) places: Places,
+    /// The one format of H264 that the connection knows.
+    pub(crate) h264: H264,
     /// The connection has been up, and its media has been announced.
     pub(crate) up: bool,
     pub(crate) tracks: Vec<Track>,
@@ -72,12 +77,12 @@ pub(crate) struct Layer {
 }
 
 /// The link of a new producer connection, with its channels: they have to be there before its first offer is read.
-pub(crate) fn link(settings: &Settings, now: Instant) -> Option<(Link, Channels)> {
+pub(crate) fn link(settings: &Settings, h264: H264, now: Instant) -> Option<(Link, Channels)> {
     let mut config = RtcConfig::new()
         .set_extension_map(codecs::producer_extensions())
         .set_sctp_max_message_size(u32::try_from(MAX_CHANNEL_MESSAGE).unwrap_or(u32::MAX))
         .set_stats_interval(Some(super::STATISTICS));
-    *config.codec_config() = codecs::all();
+    *config.codec_config() = codecs::all(h264);
     let mut link = Link::new(config, settings, now);
     let negotiated = |label: &str, stream| ChannelConfig {
         label: label.into(),
@@ -94,32 +99,58 @@ pub(crate) fn link(settings: &Settings, now: Instant) -> Option<(Link, Channels)
 
 impl Producer {
     /// Takes an offer on this connection, and answers it.
-    pub(crate) fn accept(&mut self, link: &mut Link, offer: &Offer, now: Instant) -> Result<String, Failed> {
-        let answer = link.accept_offer(&offer.sdp)?;
+    pub(crate) fn accept(
+        &mut self,
+        link: &mut Link,
+        offer: &Description,
+        now: Instant,
+    ) -> Result<String, Refused> {
+        let mut places = self.places.clone();
+        let answer = link.accept_offer(&places.offer(offer)).map_err(|_| Refused::Inconsistent)?;
+        let answer = places.restore(offer, &answer)?;
         let (codecs, negotiated) = link
             .with(|rtc| {
                 let codecs = rtc.codec_config().params().to_vec();
-                let negotiated: Vec<_> =
-                    offer.sections.iter().map(|section| negotiated(rtc, section, &codecs)).collect();
+                let sections = offer.sections.iter().enumerate();
+                let negotiated: Vec<_> = sections
+                    .map(|(line, section)| negotiated(rtc, section, places.mid(line)?, &codecs))
+                    .collect();
                 (codecs, negotiated)
             })
-            .ok_or(Failed::Ended)?;
+            .ok_or(Refused::Inconsistent)?;
+        let sent: Vec<(&Section, Negotiated)> = offer
+            .sections
+            .iter()
+            .zip(negotiated)
+            .filter_map(|(section, negotiated)| Some((section, negotiated?)))
+            .take(MAX_TRACKS)
+            .collect();
+        link.demux.ids = offer.extension_ids();
+        link.demux.lanes = sent.iter().map(|(section, negotiated)| lane(section, negotiated)).collect();
+        self.places = places;
         self.codecs = codecs;
-        let mut before = std::mem::take(&mut self.tracks);
         self.streams.clear();
-        let negotiated = offer.sections.iter().zip(negotiated);
-        let sent = negotiated.filter_map(|(section, negotiated)| Some((section, negotiated?)));
-        for (section, (mid, kind, codecs)) in sent.take(MAX_TRACKS) {
+        let mut before = std::mem::take(&mut self.tracks);
+        for (section, Negotiated { mid, kind, codecs, .. }) in sent {
             let known =
                 before.iter().position(|track| track.mid == mid).map(|place| before.swap_remove(place));
             let layers = match known {
-                Some(track) if track.layers.len() == section.rids.len().max(1) => track.layers,
+                Some(track) if track.layers.len() == section.layers().len().max(1) => track.layers,
                 Some(_) | None => layers(section, now),
             };
-            let (stream, id) = (section.stream.clone(), section.track.clone());
+            let (stream, id) = self.ids(section, mid);
             self.tracks.push(Track { mid, kind, stream, id, codecs, layers });
         }
         Ok(answer)
+    }
+
+    /// The stream and the id of a track. Receivers take an id for a track's own, so that one which is absent, or another
+    /// track's, is made up.
+    fn ids(&self, section: &Section, mid: Mid) -> (String, String) {
+        let taken = |id: &str| id.is_empty() || self.tracks.iter().any(|track| track.id == id);
+        let made_up = (0..).map(|number: u32| format!("{}-{mid}-{number}", section.track));
+        let id = std::iter::once(section.track.clone()).chain(made_up).find(|id| !taken(id));
+        (section.stream.clone(), id.unwrap_or_default())
     }
 
     /// The codecs that a consumer of this producer has to know: those of its tracks, and all that a track which is
@@ -129,7 +160,7 @@ impl Producer {
             self.tracks.iter().flat_map(|track| track.codecs.iter().copied()).collect();
         for kind in [MediaKind::Audio, MediaKind::Video] {
             if !sent.iter().any(|codec| codec.kind() == kind) {
-                let all = codecs::all();
+                let all = codecs::all(self.h264);
                 sent.extend(
                     all.params()
                         .iter()
@@ -157,25 +188,42 @@ impl Producer {
     }
 }
 
+/// What was agreed for a section.
+struct Negotiated {
+    mid: Mid,
+    kind: MediaKind,
+    codecs: Vec<Codec>,
+    /// Payload types, and whether each is one of retransmissions.
+    pts: Vec<(u8, bool)>,
+}
+
 /// What was agreed for a section, if media is to be received in it.
-fn negotiated(
-    rtc: &Rtc,
-    section: &Section,
-    params: &[PayloadParams],
-) -> Option<(Mid, MediaKind, Vec<Codec>)> {
-    let mid = Mid::from(section.mid.as_str());
+fn negotiated(rtc: &Rtc, section: &Section, mid: Mid, params: &[PayloadParams]) -> Option<Negotiated> {
     let media = rtc.media(mid)?;
     if !section.sends || media.disabled() || !media.direction().is_receiving() {
         return None;
     }
-    let codecs: Vec<Codec> = media.remote_pts().iter().filter_map(|pt| codecs::of(params, *pt)).collect();
-    (!codecs.is_empty()).then(|| (mid, media.kind(), codecs))
+    let params: Vec<&PayloadParams> =
+        params.iter().filter(|params| media.remote_pts().contains(&params.pt())).collect();
+    let codecs: Vec<Codec> = params.iter().map(|params| params.spec().codec).collect();
+    let main = params.iter().map(|params| (*params.pt(), false));
+    let repairs = params.iter().filter_map(|params| Some((*params.resend()?, true)));
+    let pts = main.chain(repairs).collect();
+    (!codecs.is_empty()).then(|| Negotiated { mid, kind: media.kind(), codecs, pts })
+}
+
+fn lane(section: &Section, negotiated: &Negotiated) -> Lane {
+    let rids = section.rids().zip(section.known_rids()).map(|(name, rid)| (name.to_owned(), rid));
+    Lane {
+        mid: negotiated.mid,
+        name: section.mid().map(str::to_owned),
+        pts: negotiated.pts.clone(),
+        rids: rids.collect(),
+    }
 }
 
 fn layers(section: &Section, now: Instant) -> Vec<Layer> {
     let layer = |rid| Layer { rid, rate: Rate::new(now), key_frames: KeyFrames::default() };
-    match section.rids.as_slice() {
-        [] => vec![layer(None)],
-        rids => rids.iter().map(|rid| layer(Some(Rid::from(rid.as_str())))).collect(),
-    }
+    let rids = section.layers();
+    if rids.is_empty() { vec![layer(None)] } else { rids.into_iter().map(|rid| layer(Some(rid))).collect() }
 }

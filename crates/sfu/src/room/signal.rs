@@ -4,6 +4,7 @@ use model::id::{PeerId, RoomId};
 use serde::{Deserialize, Serialize};
 
 use super::names::Names;
+use super::sdp::Refused;
 
 /// Anything that the gateway sends: its own messages, and handshakes as clients sent them.
 #[derive(Deserialize)]
@@ -102,6 +103,15 @@ struct Outgoing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     negotiation: Option<u64>,
     description: Description,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refusal>,
+}
+
+/// Why an offer was not taken.
+#[derive(Serialize)]
+struct Refusal {
+    code: &'static str,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -122,19 +132,32 @@ struct Leave {
 /// The answer to a client's offer.
 pub(crate) fn answer(id: &str, names: &Names, peer: &PeerId, number: Option<u64>, sdp: String) -> String {
     let description = Description { kind: DescriptionKind::Answer, sdp };
-    request(
-        id,
-        "handshake",
-        Outgoing {
-            r#type: "producer",
-            sender: names.sender(),
-            receiver: peer,
-            room_id: names.room(),
-            remote_peer_id: None,
-            negotiation: number,
-            description,
-        },
-    )
+    request(id, "handshake", to_producer(names, peer, number, description))
+}
+
+/// A client's offer is not taken: it is to roll it back.
+pub(crate) fn refusal(id: &str, names: &Names, peer: &PeerId, number: Option<u64>, why: Refused) -> String {
+    let description = Description { kind: DescriptionKind::Rollback, sdp: String::new() };
+    let refused = Some(Refusal { code: why.code(), message: why.to_string() });
+    request(id, "handshake", Outgoing { refused, ..to_producer(names, peer, number, description) })
+}
+
+fn to_producer<'a>(
+    names: &'a Names,
+    peer: &'a PeerId,
+    number: Option<u64>,
+    description: Description,
+) -> Outgoing<'a> {
+    Outgoing {
+        r#type: "producer",
+        sender: names.sender(),
+        receiver: peer,
+        room_id: names.room(),
+        remote_peer_id: None,
+        negotiation: number,
+        description,
+        refused: None,
+    }
 }
 
 /// An offer of another peer's media.
@@ -157,6 +180,7 @@ pub(crate) fn offer(
             remote_peer_id: Some(remote),
             negotiation: Some(number),
             description,
+            refused: None,
         },
     )
 }

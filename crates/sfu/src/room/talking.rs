@@ -27,14 +27,11 @@ impl Room {
         let Some(producer) = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut()) else { return };
         if producer.channels.features == channel {
             producer.channels.open = true;
-            let others: Vec<String> = self
-                .peers
-                .iter()
-                .filter(|(other, _)| **other != key)
-                .filter_map(|(_, peer)| state(peer))
-                .collect();
-            for text in others {
-                self.tell(key, Channel::Features, text);
+            for other in self.others(key) {
+                let peer = self.peers.get(&other).filter(|_| self.hears_of(key, other));
+                if let Some(message) = peer.and_then(described) {
+                    self.tell(key, Channel::Features, Value::Object(message).to_string());
+                }
             }
         }
         self.flush(key);
@@ -61,7 +58,10 @@ impl Room {
         let Some(peer) = self.peers.get(&key) else { return };
         message.insert("from".into(), peer.id.as_str().into());
         self.counters.chats += 1;
-        self.tell_others(key, Channel::Chat, &Value::Object(message).to_string());
+        let text = Value::Object(message).to_string();
+        for other in self.others(key) {
+            self.tell(other, Channel::Chat, text.clone());
+        }
     }
 
     /// Keeps what a peer says of itself, and passes it on; a little later if it says too much.
@@ -85,14 +85,15 @@ impl Room {
         peer.untold = false;
         let Some(mut message) = described(peer) else { return };
         message.extend(greeting.map(|greeting| ("initialConnect".to_owned(), greeting)));
-        self.tell_others(key, Channel::Features, &Value::Object(message).to_string());
+        self.tell_of(key, &Value::Object(message).to_string());
     }
 
-    /// Tells a peer that it is heard to speak, or no longer. Clients of the original, which name no connection, do not
-    /// expect to hear of themselves.
+    /// Tells a peer that it is heard to speak, or no longer. Clients of the original do not expect to hear of themselves.
     pub(super) fn tell_own_voice(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get(&key).filter(|peer| peer.connection_id.is_some()) else { return };
-        if let Some(message) = described(peer) {
+        if !self.knows_presence(key) {
+            return;
+        }
+        if let Some(message) = self.peers.get(&key).and_then(described) {
             self.tell(key, Channel::Features, Value::Object(message).to_string());
         }
     }
@@ -112,17 +113,36 @@ impl Room {
         message.insert("presence".into(), word.into());
         let text = Value::Object(message).to_string();
         if presence != Presence::Gone {
-            return self.tell_others(key, Channel::Features, &text);
+            return self.tell_of(key, &text);
         }
         // A newcomer may have been offered its media already, and nothing else will say that it is gone.
         for other in self.others(key) {
-            self.put(other, Channel::Features, text.clone());
+            if self.knows_presence(other) {
+                self.put(other, Channel::Features, text.clone());
+            }
         }
     }
 
-    fn tell_others(&mut self, key: PeerKey, channel: Channel, text: &str) {
-        for other in self.others(key) {
-            self.tell(other, channel, text.to_owned());
+    /// Whether a peer is one of our clients, which name their socket. One of the original takes whatever is said of
+    /// somebody for a sign that they are there.
+    pub(super) fn knows_presence(&self, key: PeerKey) -> bool {
+        self.peers.get(&key).is_some_and(|peer| peer.connection_id.is_some())
+    }
+
+    /// Whether a peer is told of another, and offered its media. The gateway has told everybody that a lost one has gone.
+    pub(super) fn hears_of(&self, key: PeerKey, other: PeerKey) -> bool {
+        self.knows_presence(key) || self.peers.get(&other).is_some_and(|peer| peer.lost.is_none())
+    }
+
+    /// Who is told of a peer.
+    pub(super) fn hearers(&self, key: PeerKey) -> Vec<PeerKey> {
+        self.others(key).into_iter().filter(|other| self.hears_of(*other, key)).collect()
+    }
+
+    /// Tells the others something of a peer.
+    fn tell_of(&mut self, key: PeerKey, text: &str) {
+        for other in self.hearers(key) {
+            self.tell(other, Channel::Features, text.to_owned());
         }
     }
 
@@ -180,21 +200,16 @@ fn drain(channels: &mut Channels, link: &mut Link) {
     }
 }
 
-/// A peer's last features, with what the room knows of it.
+/// A peer's last features, with what the room knows of it. That it is lost is said each time: what is not said is taken
+/// back.
 fn described(peer: &Peer) -> Option<Map<String, Value>> {
     let mut message = peer.features.clone()?;
     let features = message.entry("features").or_insert_with(|| json!({}));
     if let Some(features) = features.as_object_mut() {
         features.insert("speaking".into(), peer.voice.speaks().into());
     }
-    Some(message)
-}
-
-/// What a newcomer is told of a peer.
-fn state(peer: &Peer) -> Option<String> {
-    let mut message = described(peer)?;
     if peer.lost.is_some() {
         message.insert("presence".into(), "lost".into());
     }
-    Some(Value::Object(message).to_string())
+    Some(message)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Room;
-use super::peer::PeerKey;
+use super::peer::{Peer, PeerKey};
 use super::talking::Presence;
 
 /// A producer connection on which nothing came for so long is dead: longer than a change of network takes.
@@ -98,10 +98,16 @@ impl Room {
 
     /// A peer's signaling is gone. Its media is kept for a while.
     pub(super) fn lose(&mut self, now: Instant, key: PeerKey) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.lost.is_none() {
-            peer.lost = Some(now);
-            self.tell_presence(key, Presence::Lost);
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.lost.is_none()) else { return };
+        peer.lost = Some(now);
+        self.tell_presence(key, Presence::Lost);
+        // Whoever is not to hear of it any more has closed the connection on which it was received.
+        for other in self.others(key) {
+            let deaf = !self.hears_of(other, key);
+            let peer = self.peers.get_mut(&other).filter(|_| deaf);
+            if let Some(consumer) = peer.and_then(|peer| peer.consumers.remove(&key)) {
+                self.links.remove(consumer.link);
+            }
         }
     }
 
@@ -120,6 +126,13 @@ impl Room {
         if back {
             peer.lost = None;
             self.tell_presence(key, Presence::Here);
+            if self.peers.get(&key).is_some_and(Peer::is_up) {
+                for other in self.others(key) {
+                    if !self.knows_presence(other) {
+                        self.offer_anew(now, other, key);
+                    }
+                }
+            }
         }
         self.life.used(now);
     }

@@ -107,6 +107,12 @@ pub(crate) struct Client {
     pub(crate) packets: Vec<(SocketAddr, Vec<u8>)>,
     pub(crate) signals: Vec<Value>,
     pub(crate) answers: usize,
+    /// Why its offers were not taken.
+    pub(crate) refusals: Vec<Value>,
+    /// What becomes of its offers before they are sent.
+    pub(crate) edit: Option<fn(&str) -> String>,
+    /// What becomes of its answers.
+    pub(crate) edit_answers: Option<fn(&str) -> String>,
     /// Consumer offers are not answered.
     pub(crate) deaf: bool,
     pub(crate) without_channels: bool,
@@ -117,6 +123,10 @@ pub(crate) struct Client {
     restart: bool,
     pending: Option<SdpPendingOffer>,
     queue: VecDeque<(ChannelId, String)>,
+}
+
+fn edited(sdp: String, edit: Option<fn(&str) -> String>) -> String {
+    edit.map_or_else(|| sdp.clone(), |edit| edit(&sdp))
 }
 
 /// A fresh address for each connection, as browsers have.
@@ -187,6 +197,9 @@ impl Client {
             packets: vec![],
             signals: vec![],
             answers: 0,
+            refusals: vec![],
+            edit: None,
+            edit_answers: None,
             deaf: false,
             without_channels: false,
             number: 0,
@@ -317,7 +330,7 @@ impl Client {
         self.number += 1;
         let mut data = json!({
             "type": "producer", "sender": self.id, "roomId": self.room,
-            "description": { "type": "offer", "sdp": offer.to_sdp_string() },
+            "description": { "type": "offer", "sdp": edited(offer.to_sdp_string(), self.edit) },
         });
         if !self.original {
             data["negotiation"] = self.number.into();
@@ -347,6 +360,9 @@ impl Client {
                 return;
             }
             let Some(pending) = self.pending.take() else { return };
+            if message["description"]["type"] == "rollback" {
+                return self.refusals.push(message["refused"].clone());
+            }
             self.answers += 1;
             let answer = SdpAnswer::from_sdp_string(sdp).unwrap();
             self.producer.rtc.sdp_api().accept_answer(pending, answer).unwrap();
@@ -377,7 +393,7 @@ impl Client {
         let answer = receiver.connection.rtc.sdp_api().accept_offer(offer).unwrap();
         let mut data = json!({
             "type": "consumer", "sender": self.id, "roomId": self.room, "remotePeerId": remote,
-            "description": { "type": "answer", "sdp": answer.to_sdp_string() },
+            "description": { "type": "answer", "sdp": edited(answer.to_sdp_string(), self.edit_answers) },
         });
         if !self.original {
             data["negotiation"] = number.into();

@@ -164,6 +164,9 @@ fn a_full_room_takes_nobody_more() {
         let client = Client::new(&format!("peer{n}"), world.now);
         world.enter(client);
     }
-    world.pass(Duration::from_millis(20));
+    world.pass(Duration::from_millis(40));
     assert_eq!(world.room.census().peers, 64);
+    let refused: Vec<_> = world.clients.values().flat_map(|client| &client.refusals).collect();
+    assert_eq!(refused.len(), 6);
+    assert!(refused.iter().all(|why| why["code"] == "room_full"), "and says so: {refused:?}");
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod joining;
 mod leaving;
 mod media;
+mod offers;
 mod recorded;
 mod renegotiating;
 mod sessions;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::joining::{all_meet, call};
+use super::joining::{all_meet, call, receives};
 use super::world::World;
 
 /// What somebody last heard of another.
@@ -190,4 +190,91 @@ fn a_client_without_channels_gets_media_all_the_same() {
     ben.camera(&[None]);
     world.enter(ben);
     all_meet(&mut world, &["anna", "ben"]);
+}
+
+/// A client of the original, which takes whatever is said of somebody for a sign that they are there.
+fn original(world: &mut World, id: &str) {
+    let mut client = Client::new(id, world.now);
+    client.original = true;
+    client.microphone();
+    client.camera(&[None]);
+    world.enter(client);
+}
+
+/// What somebody has heard of another on the features channel, and how many connections it was offered.
+fn heard(world: &mut World, who: &str, of: &str) -> (usize, usize) {
+    let features = world.client(who).features.iter().filter(|said| said["id"] == of).count();
+    (
+        features,
+        world
+            .said
+            .iter()
+            .filter(|said| said["data"]["receiver"] == who && said["data"]["remotePeerId"] == of)
+            .count(),
+    )
+}
+
+#[test]
+fn a_client_that_knows_no_presence_is_told_nothing_of_who_is_lost_or_gone() {
+    let mut world = call(&["anna", "ben"]);
+    original(&mut world, "old");
+    all_meet(&mut world, &["anna", "ben", "old"]);
+    open(&mut world, &["anna", "ben", "old"]);
+    for id in ["anna", "ben"] {
+        world
+            .client(id)
+            .tell(&json!({ "id": id, "features": { "audio": true }, "connectionId": format!("{id}-1") }));
+    }
+    world.until("all hear", 2, |world| {
+        last(world, "old", "anna") != Value::Null && last(world, "old", "ben") != Value::Null
+    });
+
+    world.disconnect("anna", "anna-1", "lost");
+    let before = heard(&mut world, "old", "anna");
+    world.client("anna").sources[0].loudness = -10;
+    world.until("ben hears that anna speaks", 5, |world| {
+        last(world, "ben", "anna")["features"]["speaking"] == true
+    });
+    assert_eq!(
+        last(&mut world, "ben", "anna")["presence"],
+        "lost",
+        "a word that is not repeated is taken back"
+    );
+    original(&mut world, "older");
+    world.until("it sees ben", 5, |world| receives(world, "older", "ben"));
+    open(&mut world, &["older"]);
+    world.pass(Duration::from_millis(500));
+    assert_eq!(heard(&mut world, "old", "anna"), before);
+    assert_eq!(heard(&mut world, "older", "anna"), (0, 0), "nor is a newcomer offered its media");
+
+    // It is back, under another socket: both see it anew, on connections of their own.
+    world
+        .client("anna")
+        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
+    for id in ["old", "older"] {
+        world.until("anna is seen again", 5, |world| receives(world, id, "anna"));
+    }
+    assert_ne!(last(&mut world, "ben", "anna")["presence"], "lost");
+
+    for (who, reason) in [("anna", "left"), ("ben", "left")] {
+        let before = [heard(&mut world, "old", who).0, heard(&mut world, "older", who).0];
+        world.disconnect(who, &format!("{who}-{}", if who == "anna" { 2 } else { 1 }), reason);
+        world.seconds(1);
+        assert_eq!([heard(&mut world, "old", who).0, heard(&mut world, "older", who).0], before);
+    }
+}
+
+#[test]
+fn a_newcomer_that_knows_no_presence_hears_nothing_of_who_went_while_it_came() {
+    let mut world = call(&["anna", "ben"]);
+    open(&mut world, &["anna", "ben"]);
+    world
+        .client("anna")
+        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-1" }));
+    world.pass(Duration::from_millis(200));
+    original(&mut world, "old");
+    world.disconnect("anna", "anna-1", "left");
+    open(&mut world, &["old"]);
+    world.seconds(1);
+    assert_eq!(last(&mut world, "old", "anna"), Value::Null);
 }

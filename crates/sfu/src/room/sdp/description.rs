@@ -1,0 +1,381 @@
+//! What a client's offer or answer says.
+
+use str0m::media::{MediaKind, Rid};
+
+use super::Refused;
+use super::codecs::{self, Codec, H264, Payload};
+use super::lines::{Attributes, Lines, MediaLines};
+use crate::room::demux::ExtensionIds;
+use crate::room::limits::{MAX_LAYERS, MAX_SDP_BYTES, MAX_SECTIONS};
+
+/// The profiles of RTP that a section may name (RFC 8829 §5.1.2). All mean DTLS-SRTP there.
+const RTP: [&str; 8] = [
+    "UDP/TLS/RTP/SAVPF",
+    "UDP/TLS/RTP/SAVP",
+    "TCP/DTLS/RTP/SAVPF",
+    "TCP/DTLS/RTP/SAVP",
+    "RTP/SAVPF",
+    "RTP/SAVP",
+    "RTP/AVPF",
+    "RTP/AVP",
+];
+/// Those of data channels (RFC 8841 §4, and what stood in its drafts).
+const SCTP: [&str; 3] = ["UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP"];
+/// The header extensions that the SFU can use, or passes on.
+const EXTENSIONS: [&str; 6] = [
+    "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    "urn:3gpp:video-orientation",
+    MID,
+    RID,
+    REPAIRED_RID,
+];
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+/// The ids that a one-byte header extension can have (RFC 8285 §4.2).
+const EXTENSION_IDS: std::ops::RangeInclusive<u8> = 1..=14;
+
+/// A client's offer or answer. Two that say the same are equal, whatever their candidates.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) transport: Transport,
+    /// All media sections, in their order.
+    pub(crate) sections: Vec<Section>,
+    /// The sections that are taken are in a BUNDLE group.
+    pub(super) bundled: bool,
+}
+
+/// The one transport that all sections share which are taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Transport {
+    /// Whose certificate it is: another one is another connection. `sha-256 <hex>`, in small letters.
+    pub(crate) fingerprint: String,
+    pub(super) ufrag: String,
+    pub(super) password: String,
+    pub(super) setup: &'static str,
+}
+
+/// What a media section is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Audio,
+    Video,
+    Data,
+    /// Nothing that the SFU knows.
+    Other,
+}
+
+impl From<MediaKind> for Kind {
+    fn from(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Audio => Self::Audio,
+            MediaKind::Video => Self::Video,
+        }
+    }
+}
+
+/// A media section.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(super) kind: Kind,
+    pub(super) media: String,
+    pub(super) proto: String,
+    pub(super) formats: Vec<String>,
+    pub(super) mid: Option<String>,
+    /// It is of use to the SFU, and not rejected by its author.
+    pub(super) taken: bool,
+    /// Whether media is sent in it …
+    pub(crate) sends: bool,
+    /// … and received.
+    pub(super) receives: bool,
+    /// The stream that the track belongs to (`a=msid`): keeps a camera and a screen apart. `-` is none.
+    pub(crate) stream: String,
+    /// The track's own id; empty if it has none.
+    pub(crate) track: String,
+    /// Simulcast encodings (RFC 8853), in the client's order.
+    pub(super) rids: Vec<String>,
+    pub(super) payloads: Vec<Payload>,
+    pub(super) extensions: Vec<(u8, &'static str)>,
+    /// SSRCs that it announces, each with that of its retransmissions.
+    pub(super) sources: Vec<(u32, Option<u32>)>,
+    pub(super) max_message_size: Option<u32>,
+}
+
+impl Description {
+    /// Reads an offer or an answer.
+    ///
+    /// Of several transports the first is taken: the sections that share it (RFC 9143 §7.3), and no others. Candidates
+    /// are not read: an ICE-lite agent needs none.
+    pub(crate) fn read(sdp: &str) -> Result<Self, Refused> {
+        if sdp.len() > MAX_SDP_BYTES {
+            return Err(Refused::TooLong);
+        }
+        let lines = Lines::read(sdp)?;
+        if lines.sections.len() > MAX_SECTIONS {
+            return Err(Refused::TooManySections);
+        }
+        if lines.session.has("ice-lite") {
+            return Err(Refused::IceLite);
+        }
+        let mut sections: Vec<Section> =
+            lines.sections.iter().map(|section| Section::read(section, &lines.session)).collect();
+        if alike(&sections, &lines) {
+            return Err(Refused::MidTwice);
+        }
+        let bundled = take(&mut sections, &lines);
+        let taken = lines.sections.iter().zip(&sections).filter(|(_, section)| section.taken);
+        let taken: Vec<&Attributes<'_>> = taken.map(|(lines, _)| &lines.attributes).collect();
+        if taken.is_empty() {
+            return Err(Refused::NothingToTake);
+        }
+        Ok(Self { transport: Transport::read(&taken, &lines.session)?, sections, bundled })
+    }
+
+    /// The one of the H264 formats in it which most receivers can decode.
+    pub(crate) fn h264(&self) -> Option<H264> {
+        let payloads =
+            self.sections.iter().filter(|section| section.taken).flat_map(|section| &section.payloads);
+        let formats = payloads.filter_map(|payload| match payload.codec {
+            Codec::H264(format) => Some(format),
+            Codec::Opus | Codec::Vp8 | Codec::Rtx(_) => None,
+        });
+        formats.min_by_key(H264::rank)
+    }
+
+    /// The ids of the header extensions that say whose a packet is.
+    pub(crate) fn extension_ids(&self) -> ExtensionIds {
+        let taken = self.sections.iter().filter(|section| section.taken);
+        let extensions: Vec<_> = taken.flat_map(|section| &section.extensions).collect();
+        let id = |uri: &str| extensions.iter().find(|(_, known)| *known == uri).map(|(id, _)| *id);
+        ExtensionIds { mid: id(MID), rid: id(RID), repaired_rid: id(REPAIRED_RID) }
+    }
+}
+
+/// Whether two sections that are not rejected have the same `mid`.
+fn alike(sections: &[Section], lines: &Lines<'_>) -> bool {
+    let open = sections.iter().zip(&lines.sections).filter(|(_, lines)| lines.port != 0);
+    let mids: Vec<&String> = open.filter_map(|(section, _)| section.mid.as_ref()).collect();
+    mids.iter().enumerate().any(|(place, mid)| mids.iter().skip(place + 1).any(|other| other == mid))
+}
+
+/// Chooses the sections that are taken: the first that can be, and those which are bundled with it. Answers whether
+/// there is a group.
+///
+/// A section with port 0 is rejected by its author (RFC 8829 §5.3.1), unless it is in a group, whose port it shares.
+fn take(sections: &mut [Section], lines: &Lines<'_>) -> bool {
+    let groups: Vec<Vec<&str>> = lines.session.all("group").filter_map(bundle).collect();
+    let in_group = |group: &[&str], mid: &Option<String>| {
+        mid.as_ref().is_some_and(|mid| group.iter().any(|member| member == mid))
+    };
+    let open = |(section, lines): (&Section, &MediaLines<'_>)| {
+        let usable = match section.kind {
+            Kind::Audio | Kind::Video => !section.payloads.is_empty(),
+            Kind::Data => true,
+            Kind::Other => false,
+        };
+        usable && (lines.port != 0 || groups.iter().any(|group| in_group(group, &section.mid)))
+    };
+    let opens: Vec<bool> = sections.iter().zip(&lines.sections).map(open).collect();
+    let Some(first) = opens.iter().position(|open| *open) else { return false };
+    let Some(tag) = sections.get(first).map(|section| section.mid.clone()) else { return false };
+    let group = groups.iter().find(|group| in_group(group, &tag));
+    for (place, (section, open)) in sections.iter_mut().zip(opens).enumerate() {
+        section.taken = open && (place == first || group.is_some_and(|group| in_group(group, &section.mid)));
+    }
+    group.is_some()
+}
+
+fn bundle(group: &str) -> Option<Vec<&str>> {
+    let mut words = group.split_whitespace();
+    (words.next() == Some("BUNDLE")).then(|| words.collect())
+}
+
+impl Transport {
+    /// Bundled sections need not repeat it, and the session may say it for all.
+    fn read(taken: &[&Attributes<'_>], session: &Attributes<'_>) -> Result<Self, Refused> {
+        let find =
+            |name| taken.iter().find_map(|section| section.first(name)).or_else(|| session.first(name));
+        let (Some(ufrag), Some(password)) = (find("ice-ufrag"), find("ice-pwd")) else {
+            return Err(Refused::NoIce);
+        };
+        let fingerprint = |section: &Attributes<'_>| {
+            section.all("fingerprint").map(str::to_ascii_lowercase).find(|value| is_sha_256(value))
+        };
+        let fingerprint = taken.iter().find_map(|section| fingerprint(section));
+        let fingerprint = fingerprint.or_else(|| {
+            session.all("fingerprint").map(str::to_ascii_lowercase).find(|value| is_sha_256(value))
+        });
+        let setup = match find("setup") {
+            Some("active") => "active",
+            Some("passive") => "passive",
+            _ => "actpass",
+        };
+        Ok(Self {
+            fingerprint: fingerprint.ok_or(Refused::NoFingerprint)?,
+            ufrag: ufrag.to_owned(),
+            password: password.to_owned(),
+            setup,
+        })
+    }
+}
+
+/// Whether it is `sha-256` and 32 bytes. Weaker ones are not to be used (RFC 8827 §6.5), and stronger ones are not known
+/// to str0m.
+fn is_sha_256(fingerprint: &str) -> bool {
+    let is_byte = |byte: &str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
+    fingerprint.strip_prefix("sha-256 ").is_some_and(|bytes| {
+        let mut bytes = bytes.split(':');
+        bytes.by_ref().take(32).filter(|byte| is_byte(byte)).count() == 32 && bytes.next().is_none()
+    })
+}
+
+impl Section {
+    fn read(lines: &MediaLines<'_>, session: &Attributes<'_>) -> Self {
+        let attributes = &lines.attributes;
+        let kind = match lines.media {
+            "audio" if RTP.contains(&lines.proto) => Kind::Audio,
+            "video" if RTP.contains(&lines.proto) => Kind::Video,
+            "application" if SCTP.contains(&lines.proto) && lines.formats == ["webrtc-datachannel"] => {
+                Kind::Data
+            }
+            _ => Kind::Other,
+        };
+        let media = matches!(kind, Kind::Audio | Kind::Video);
+        let (sends, receives) = direction(attributes).or_else(|| direction(session)).unwrap_or((true, true));
+        let (stream, track) = track(attributes);
+        Self {
+            kind,
+            media: lines.media.to_owned(),
+            proto: lines.proto.to_owned(),
+            formats: lines.formats.iter().map(|format| (*format).to_owned()).collect(),
+            mid: attributes.first("mid").map(str::to_owned),
+            taken: false,
+            sends: media && sends,
+            receives: media && receives,
+            stream,
+            track,
+            rids: attributes.first("simulcast").map(sent_rids).unwrap_or_default(),
+            payloads: if media { codecs::read(lines) } else { vec![] },
+            extensions: if media { extensions(attributes, session) } else { vec![] },
+            sources: if media { sources(attributes) } else { vec![] },
+            max_message_size: attributes
+                .first("max-message-size")
+                .map(|size| size.parse().unwrap_or(u32::MAX)),
+        }
+    }
+
+    pub(crate) fn mid(&self) -> Option<&str> {
+        self.mid.as_deref()
+    }
+
+    /// Its simulcast encodings, in the client's order.
+    pub(crate) fn rids(&self) -> impl Iterator<Item = &str> {
+        self.rids.iter().map(String::as_str)
+    }
+
+    /// What str0m calls its simulcast encodings, in the client's order: as the client does where it can, which is up to
+    /// eight letters and digits.
+    pub(crate) fn known_rids(&self) -> Vec<Rid> {
+        let mut known: Vec<Rid> = vec![];
+        for rid in &self.rids {
+            let plain = rid.len() <= 8 && rid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let wanted = plain.then(|| Rid::from(rid.as_str())).into_iter();
+            let others = (0..=self.rids.len()).map(|number| Rid::from(format!("x{number}").as_str()));
+            known.extend(wanted.chain(others).find(|rid| !known.contains(rid)));
+        }
+        known
+    }
+
+    /// Its simulcast encodings from the smallest. Our clients list them so, as `docs/MEDIA.md` says; others may not, but
+    /// use the same letters.
+    pub(crate) fn layers(&self) -> Vec<Rid> {
+        let rank = |rid: &String| ["l", "m", "h"].iter().position(|known| known == rid);
+        let mut rids: Vec<(Option<usize>, Rid)> = self.rids.iter().map(rank).zip(self.known_rids()).collect();
+        if rids.iter().all(|(rank, _)| rank.is_some()) {
+            rids.sort_by_key(|(rank, _)| *rank);
+        }
+        rids.into_iter().map(|(_, rid)| rid).collect()
+    }
+}
+
+/// Whether media is sent, and received. Without a word of its own a section has the session's direction, and without
+/// that it does both (RFC 8866 §6.7).
+fn direction(attributes: &Attributes<'_>) -> Option<(bool, bool)> {
+    let directions = attributes.iter().filter_map(|line| match line {
+        "sendrecv" => Some((true, true)),
+        "sendonly" => Some((true, false)),
+        "recvonly" => Some((false, true)),
+        "inactive" => Some((false, false)),
+        _ => None,
+    });
+    directions.last()
+}
+
+/// The stream and the track's own id, from `a=msid` (RFC 8830) or, as older clients have it, from `a=ssrc`.
+fn track(attributes: &Attributes<'_>) -> (String, String) {
+    let source = |value: &'_ str| value.split_once(" msid:").map(|(_, ids)| ids.to_owned());
+    let ids = attributes.first("msid").map(str::to_owned).or_else(|| attributes.all("ssrc").find_map(source));
+    let ids = ids.unwrap_or_default();
+    let mut words = ids.split_whitespace().map(token).filter(|id| !id.is_empty());
+    (words.next().unwrap_or_else(|| "-".to_owned()), words.next().unwrap_or_default())
+}
+
+/// An id as RFC 8830 §2 has it.
+fn token(id: &str) -> String {
+    id.chars().filter(char::is_ascii_graphic).take(64).collect()
+}
+
+/// The encodings of `send h;m;l recv …` (RFC 8853 §5.1), an alternative's first choice and a paused one included.
+fn sent_rids(simulcast: &str) -> Vec<String> {
+    let mut words = simulcast.split_whitespace();
+    let Some(list) = words.by_ref().find(|word| *word == "send").and_then(|_| words.next()) else {
+        return vec![];
+    };
+    let mut rids: Vec<String> = vec![];
+    for rid in list.split(';').filter_map(|streams| streams.split(',').next()) {
+        let rid = rid.trim_start_matches('~');
+        if !rid.is_empty() && !rids.iter().any(|known| known == rid) {
+            rids.push(rid.to_owned());
+        }
+    }
+    rids.truncate(MAX_LAYERS);
+    rids
+}
+
+/// The header extensions of a section that are of use: the session's are everybody's (RFC 8285 §5).
+fn extensions(attributes: &Attributes<'_>, session: &Attributes<'_>) -> Vec<(u8, &'static str)> {
+    let mut found: Vec<(u8, &'static str)> = vec![];
+    for value in attributes.all("extmap").chain(session.all("extmap")) {
+        let mut words = value.split_whitespace();
+        let id = words.next().and_then(|id| id.split('/').next()?.parse::<u8>().ok());
+        let uri = words.next().and_then(|uri| EXTENSIONS.iter().find(|known| **known == uri));
+        if let (Some(id), Some(uri)) = (id.filter(|id| EXTENSION_IDS.contains(id)), uri)
+            && !found.iter().any(|(known, other)| *known == id || other == uri)
+        {
+            found.push((id, uri));
+        }
+    }
+    found
+}
+
+/// The SSRCs that a section announces, with those of their retransmissions (RFC 5576).
+fn sources(attributes: &Attributes<'_>) -> Vec<(u32, Option<u32>)> {
+    let number = |word: &str| word.parse::<u32>().ok().filter(|ssrc| *ssrc != 0);
+    let pairs: Vec<(u32, u32)> = attributes
+        .all("ssrc-group")
+        .filter_map(|group| {
+            let mut words = group.split_whitespace();
+            let pair = (words.next() == Some("FID")).then(|| (words.next(), words.next()))?;
+            Some((number(pair.0?)?, number(pair.1?)?))
+        })
+        .collect();
+    let mut found: Vec<(u32, Option<u32>)> = vec![];
+    for ssrc in attributes.all("ssrc").filter_map(|value| number(value.split(' ').next()?)) {
+        let repairs = pairs.iter().any(|(_, repair)| *repair == ssrc);
+        if !repairs && !found.iter().any(|(known, _)| *known == ssrc) {
+            found.push((ssrc, pairs.iter().find(|(main, _)| *main == ssrc).map(|(_, repair)| *repair)));
+        }
+    }
+    found
+}
