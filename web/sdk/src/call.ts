@@ -37,6 +37,8 @@ export interface CallHooks {
   roomBack(): void;
   /** There is no use in going on. */
   failed(error: RoomError): void;
+  /** Something went wrong that the call survives. */
+  error(error: RoomError): void;
   /** This person's socket is another one: the SFU should know (docs/MEDIA.md, "features"). */
   announce(): void;
   message(channel: ChannelName, message: Record<string, unknown>): void;
@@ -196,6 +198,7 @@ export class Call {
       {
         send,
         answered: () => this.#signaling.settle("producer"),
+        refused: (why) => this.#offerRefused(why),
         connected: () => this.#connected(),
         interrupted: () => this.#hooks.interrupted(),
         broken: () => this.#replace(producer),
@@ -211,6 +214,16 @@ export class Call {
     this.#wasConnected = true;
     this.#hooks.connected();
     this.#consumers.producerConnected();
+  }
+
+  /** The SFU does not take what this person offers. A call that has never stood does not come about. */
+  #offerRefused({ code, message }: { code: string; message: string }): void {
+    this.#signaling.settle("producer");
+    const full = code === "room_full";
+    const text = full ? "The room is full." : `The SFU does not take this browser's media: ${message}.`;
+    const init = { code: full ? "room_full" : "offer_refused", message: text };
+    if (this.#wasConnected) this.#hooks.error(new RoomError({ ...init, fatal: false }));
+    else this.#failed(new RoomError({ ...init, fatal: true }));
   }
 
   /** A producer connection that will not come back gives way to a new one; too many in a row end the call. */

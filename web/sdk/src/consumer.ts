@@ -37,6 +37,8 @@ export class Consumer {
   readonly #hooks: ConsumerHooks;
   readonly #offers = new IncomingOffers();
   readonly #streams = new Map<string, MediaStream>();
+  /** What came in no stream: one person's picture and sound all the same. It is made anew when it changes. */
+  #loose: MediaStream | undefined;
   #box = new CandidateBox();
   #sender: CandidateSender;
   #connection: RTCPeerConnection | undefined;
@@ -164,8 +166,9 @@ export class Consumer {
       this.#hooks.state(connection.connectionState);
       this.#check();
     };
-    connection.ontrack = ({ track, streams }) =>
-      this.#received(track, streams[0] ?? new MediaStream([track]));
+    connection.ontrack = ({ track, streams }) => {
+      this.#received(track, streams[0] ?? this.#loosen([...(this.#loose?.getTracks() ?? []), track]));
+    };
     this.#hooks.offered();
   }
 
@@ -178,6 +181,7 @@ export class Consumer {
     this.#box = new CandidateBox();
     this.#answer = undefined;
     this.#streams.clear();
+    this.#loose = undefined;
     connection.onicecandidate = null;
     connection.onconnectionstatechange = null;
     connection.ontrack = null;
@@ -190,11 +194,27 @@ export class Consumer {
     this.#hooks.track(track, stream);
   }
 
-  /** Streams whose last track went with the last negotiation. */
+  /** The stream of these tracks, in place of the one before it. */
+  #loosen(tracks: MediaStreamTrack[]): MediaStream {
+    if (this.#loose) this.#streams.delete(this.#loose.id);
+    this.#loose = new MediaStream(tracks);
+    this.#streams.set(this.#loose.id, this.#loose);
+    return this.#loose;
+  }
+
+  /** Streams whose last track went with the last negotiation, and loose tracks that did: no stream loses those. */
   #prune(): void {
-    const before = this.#streams.size;
+    const before = [...this.#streams.values()];
+    const received = this.#connection?.getTransceivers().filter(({ currentDirection }) => {
+      return currentDirection === "recvonly" || currentDirection === "sendrecv";
+    });
+    const loose = this.#loose?.getTracks() ?? [];
+    const left = loose.filter((track) => received?.some(({ receiver }) => receiver.track === track));
+    if (left.length < loose.length) this.#loosen(left);
     for (const [id, stream] of this.#streams) if (stream.getTracks().length === 0) this.#streams.delete(id);
-    if (this.#streams.size !== before) this.#hooks.streams([...this.#streams.values()]);
+    const after = [...this.#streams.values()];
+    if (after.length !== before.length || after.some((stream, place) => stream !== before[place]))
+      this.#hooks.streams(after);
   }
 
   async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {

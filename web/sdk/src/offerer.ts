@@ -10,6 +10,8 @@ export interface OffererHooks {
   send(negotiation: number, offer: Description): void;
   /** Sets the answer as the remote description. */
   apply(answer: Description): Promise<void>;
+  /** Takes the offer back. */
+  rollBack(): Promise<void>;
   /** Whether the SFU hears what is sent; as long as not, the lack of an answer says nothing. */
   reachable(): boolean;
   /** Nobody answers, or the answer is of no use. */
@@ -47,13 +49,23 @@ export class Offerer {
 
   /** Takes an answer. An original SFU's has no number and is taken for that of the last offer. */
   async answered(negotiation: number | undefined, answer: Description): Promise<boolean> {
+    return this.#settle(negotiation, () => this.#hooks.apply(answer));
+  }
+
+  /** The SFU does not take the offer. */
+  async refused(negotiation: number | undefined): Promise<boolean> {
+    return this.#settle(negotiation, () => this.#hooks.rollBack());
+  }
+
+  /** Ends the offer under way, if it is the one that is meant. Says whether it was. */
+  async #settle(negotiation: number | undefined, apply: () => Promise<void>): Promise<boolean> {
     const outstanding = this.#outstanding;
     if (outstanding === undefined || this.#applying || (negotiation ?? outstanding) !== outstanding)
       return false;
     clearTimeout(this.#repeat);
     this.#applying = true;
     try {
-      await this.#hooks.apply(answer);
+      await apply();
     } catch {
       if (!this.#ended) this.#hooks.failed();
       return false;

@@ -30,6 +30,8 @@ interface Entry {
   connection: RTCPeerConnectionState | undefined;
   wasConnected: boolean;
   streams: readonly MediaStream[];
+  /** The tracks of several streams that are one person's picture and sound. */
+  gathered: MediaStream | undefined;
   /** Streams that were said to be a screen, the last ones: they never become the camera. */
   screens: Set<string>;
   arrived: WeakSet<MediaStreamTrack>;
@@ -173,6 +175,7 @@ export class People {
       connection,
       wasConnected: false,
       streams: [],
+      gathered: undefined,
       screens: new Set(),
       arrived: new WeakSet(),
       announced: new WeakMap(),
@@ -187,7 +190,7 @@ export class People {
     const before = entry.peer;
     const features = change.features ?? before.features;
     const screen = entry.streams.find((stream) => stream.id === features.screen);
-    const camera = entry.streams.find((stream) => !entry.screens.has(stream.id));
+    const camera = this.#camera(entry);
     const state = stateOf(entry, features);
     const same =
       state === before.state &&
@@ -200,6 +203,18 @@ export class People {
     this.#peers.set(before.id, entry.peer);
     this.#hooks.changed(entry.peer);
     this.#announceAll(entry);
+  }
+
+  /** A person's picture and sound: in one stream, or in several, as clients send it that are not ours. */
+  #camera(entry: Entry): MediaStream | undefined {
+    const streams = entry.streams.filter((stream) => !entry.screens.has(stream.id));
+    const [first] = streams;
+    if (!first || streams.length === 1 || (hasSound(first) && hasPicture(first))) return first;
+    const tracks = streams.flatMap((stream) => stream.getTracks());
+    const before = entry.gathered?.getTracks() ?? [];
+    const same = before.length === tracks.length && tracks.every((track) => before.includes(track));
+    if (!same) entry.gathered = new MediaStream(tracks);
+    return entry.gathered;
   }
 
   /** Tells of tracks that arrived while their peer was hidden, or as something else. */
@@ -218,6 +233,14 @@ export class People {
     entry.announced.set(track, source);
     this.#hooks.track(entry.peer, track, stream, source);
   }
+}
+
+function hasSound(stream: MediaStream): boolean {
+  return stream.getAudioTracks().length > 0;
+}
+
+function hasPicture(stream: MediaStream): boolean {
+  return stream.getVideoTracks().length > 0;
 }
 
 function stateOf(entry: Entry, features: Features): PeerState {

@@ -31,6 +31,8 @@ export interface ProducerHooks {
   send(content: Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">): void;
   /** The SFU took the last offer. */
   answered(): void;
+  /** The SFU did not take the last offer: what was sent before goes on. */
+  refused(why: { code: string; message: string }): void;
   connected(): void;
   /** Media does not flow; it is being seen to. */
   interrupted(): void;
@@ -64,6 +66,7 @@ export class Producer {
       make: () => this.#makeOffer(),
       send: (negotiation, description) => hooks.send({ negotiation, description }),
       apply: (answer) => this.#apply(answer),
+      rollBack: () => this.connection.setLocalDescription({ type: "rollback" }),
       reachable: options.reachable,
       failed: () => hooks.broken(),
     });
@@ -126,9 +129,14 @@ export class Producer {
   }
 
   /** Takes a handshake of type `producer`. */
-  async handle({ negotiation, description, candidate, candidates }: Handshake): Promise<void> {
+  async handle({ negotiation, description, candidate, candidates, refused }: Handshake): Promise<void> {
     if (description?.type === "answer") {
       if (await this.#offerer.answered(negotiation, description)) this.#hooks.answered();
+      return;
+    }
+    if (description?.type === "rollback") {
+      const why = { code: String(refused?.code), message: String(refused?.message) };
+      if (await this.#offerer.refused(negotiation)) this.#hooks.refused(why);
       return;
     }
     await this.#take(this.#box.add(candidates ?? (candidate ? [candidate] : [])));

@@ -135,6 +135,7 @@ export class Room extends Emitter<RoomEvents> {
         state: (state) => this.#become(state),
         moving: () => this.#people.suspend(),
         failed: (error) => this.#failed(error),
+        error: (error) => this.emit("error", error),
         announce: () => this.#announce(false),
         opened: (channel) => this.#opened(channel),
         message: (channel, message) => this.#message(channel, message),

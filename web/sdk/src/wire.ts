@@ -1,7 +1,10 @@
 import type { Capabilities, Connection, DestroyReason } from "./opentok/types.js";
 import type { Otc } from "./types.js";
 
-/** A description as it goes over the wire. An empty `rollback` gives a consumer connection back (docs/MEDIA.md). */
+/**
+ * A description as it goes over the wire. An empty `rollback` gives a consumer connection back, or refuses an offer of
+ * the producer connection (docs/MEDIA.md).
+ */
 export interface Description {
   type: "offer" | "answer" | "rollback";
   sdp: string;
@@ -21,6 +24,8 @@ export interface Handshake {
   description?: Description;
   candidate?: RTCIceCandidateInit;
   candidates?: RTCIceCandidateInit[];
+  /** With a rollback from the SFU: why it does not take the offer. */
+  refused?: { code: string; message: string };
 }
 
 /** The answer to an identify (docs/PROTOCOL.md). */

@@ -27,6 +27,40 @@ describe("a peer's media", () => {
     expect(room.peers.get("bob")?.camera).toBe(stream);
   });
 
+  test("that comes in no stream is one picture with its sound, and loses what the peer stops sending", async () => {
+    const { room, sfu } = await calling();
+    const offer = (negotiation: number) =>
+      sfu.send("ann", {
+        ...CONSUMER,
+        negotiation,
+        description: { type: "offer", sdp: sdp("bob", `u${negotiation}`) },
+      });
+    const answer = (number: number) =>
+      sfu.hears(
+        "the answer",
+        ({ type, negotiation, description }) =>
+          type === "consumer" && !!description && negotiation === number,
+      );
+    offer(1);
+    await answer(1);
+    const consumer = FakeConnection.all.at(-1);
+    const [sound, picture] = [new FakeTrack("audio"), new FakeTrack("video")];
+    consumer?.receives(sound);
+    consumer?.receives(picture);
+    const tracks = () => room.peers.get("bob")?.camera?.getTracks() as unknown;
+    expect(tracks()).toEqual([sound, picture]);
+    const before = room.peers.get("bob")?.camera;
+    consumer?.loses(picture);
+    offer(2);
+    await answer(2);
+    await until("the picture's going", () => room.peers.get("bob")?.camera !== before);
+    expect(tracks()).toEqual([sound]);
+    consumer?.loses(sound);
+    offer(3);
+    await answer(3);
+    await until("the sound's going", () => room.peers.get("bob")?.camera === undefined);
+  });
+
   test("survives messages that come late, twice and in another order", async () => {
     const { sfu } = await calling();
     const answers = () => sfu.heard.filter(({ type, description }) => type === "consumer" && description);

@@ -12,7 +12,14 @@ function offering() {
   let number = 0;
   let made = 0;
   const sent: [number, string][] = [];
-  const seen = { sent, applied: 0, failed: 0, reachable: true, applying: async () => undefined as unknown };
+  const seen = {
+    sent,
+    applied: 0,
+    rolledBack: 0,
+    failed: 0,
+    reachable: true,
+    applying: async () => undefined as unknown,
+  };
   const offerer = new Offerer(
     { next: () => ++number },
     {
@@ -21,6 +28,9 @@ function offering() {
       apply: async () => {
         await seen.applying();
         seen.applied += 1;
+      },
+      rollBack: async () => {
+        seen.rolledBack += 1;
       },
       reachable: () => seen.reachable,
       failed: () => {
@@ -53,6 +63,20 @@ describe("the side that offers", () => {
       [1, "offer 1"],
       [2, "offer 2"],
     ]);
+  });
+
+  test("takes back an offer that is refused, does not repeat it, and offers what is new", async () => {
+    const { offerer, seen } = offering();
+    offerer.want();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await offerer.refused(7)).toBe(false);
+    expect(await offerer.refused(1)).toBe(true);
+    expect(await offerer.refused(1)).toBe(false);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(seen).toMatchObject({ rolledBack: 1, failed: 0, sent: [[1, "offer 1"]] });
+    offerer.want();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen.sent).toHaveLength(2);
   });
 
   test("ignores an answer to an older offer, a repeated one, and one to nothing", async () => {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { People } from "../src/people.js";
-import { FakeStream, FakeTrack } from "./support/rtc.js";
+import { FakeStream, FakeTrack, installRtc } from "./support/rtc.js";
+
+installRtc();
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -70,6 +72,30 @@ describe("a peer", () => {
     people.told("ann", { features: ON, presence: "lost" });
     people.told("ann", { features: ON, presence: "here" });
     expect(heard()).toEqual(["changed ann reconnecting", "changed ann connected"]);
+  });
+
+  test("has a picture and sound in whatever streams they come, and not those of a screen", () => {
+    const { people } = room();
+    const [sound, picture, screen] = [
+      stream("s", "audio"),
+      stream("p", "video"),
+      stream("x", "video", "audio"),
+    ];
+    const camera = () => people.peers.get("ann")?.camera;
+    people.told("ann", { features: { ...ON, screen: "x" } });
+    people.offered("ann");
+    people.streams("ann", [sound.stream, screen.stream]);
+    expect(camera()).toBe(sound.stream);
+    people.streams("ann", [sound.stream, screen.stream, picture.stream]);
+    expect(camera()?.getTracks()).toEqual([...sound.tracks, ...picture.tracks]);
+    const before = camera();
+    people.told("ann", { features: { ...ON, screen: "x", name: "Ann" } });
+    expect(camera()).toBe(before);
+    people.streams("ann", [picture.stream, screen.stream]);
+    expect(camera()).toBe(picture.stream);
+    const whole = stream("w", "audio", "video");
+    people.streams("ann", [whole.stream, picture.stream]);
+    expect(camera()).toBe(whole.stream);
   });
 
   test("goes when the SFU says so: on purpose, or after it has been lost for a while; and may come again", () => {

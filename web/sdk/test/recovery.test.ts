@@ -69,6 +69,55 @@ describe("media that breaks", () => {
   });
 });
 
+describe("an offer that the SFU does not take", () => {
+  const refused = { code: "no_ice", message: "no a=ice-ufrag" };
+  const description = { type: "rollback", sdp: "" } as const;
+
+  test("ends the joining in words, at once", async () => {
+    const sfu = await gateway().room();
+    sfu.answers = false;
+    const { room, heard } = person({ path: "/refused", peerId: "ann" });
+    const joining = room.join();
+    joining.catch(() => undefined);
+    const { negotiation } = await sfu.hears("the offer", ({ description }) => description?.type === "offer");
+    sfu.send("ann", { type: "producer", ...(negotiation && { negotiation }), description, refused });
+    await expect(joining).rejects.toMatchObject({
+      code: "offer_refused",
+      message: expect.stringContaining("no a=ice-ufrag"),
+      fatal: true,
+    });
+    expect(heard().slice(-2)).toEqual(["failed", "fatal offer_refused"]);
+  });
+
+  test("because the room is full says so", async () => {
+    const sfu = await gateway().room();
+    sfu.answers = false;
+    const { room } = person({ path: "/full", peerId: "ann" });
+    const joining = room.join();
+    joining.catch(() => undefined);
+    await sfu.hears("the offer", ({ description }) => description?.type === "offer");
+    sfu.send("ann", {
+      type: "producer",
+      description,
+      refused: { code: "room_full", message: "the room is full" },
+    });
+    await expect(joining).rejects.toMatchObject({ code: "room_full", fatal: true });
+  });
+
+  test("in a call is told, and the call goes on as it was", async () => {
+    const { room, sfu, producer, heard } = await calling();
+    const connection = producer();
+    sfu.answers = false;
+    await room.setTrack("microphone", new FakeTrack("audio") as unknown as MediaStreamTrack);
+    const offer = await until("the offer", () => sfu.offers("ann")[1]);
+    const { negotiation } = offer;
+    sfu.send("ann", { type: "producer", ...(negotiation && { negotiation }), description, refused });
+    await until("the word", () => heard().includes("error offer_refused"));
+    expect([room.state, producer()]).toEqual(["joined", connection]);
+    expect(connection.signalingState).toBe("stable");
+  });
+});
+
 describe("an SFU that is gone", () => {
   test("and comes back in time is not missed", async () => {
     const { room, sfu, producer, heard } = await calling();

@@ -85,6 +85,11 @@ export class FakeStream {
   }
 }
 
+interface FakeReceiving {
+  currentDirection: RTCRtpTransceiverDirection;
+  receiver: { track: FakeTrack };
+}
+
 interface FakeTransceiver {
   direction: RTCRtpTransceiverDirection;
   mid: string;
@@ -110,6 +115,7 @@ export class FakeConnection {
   ontrack: ((event: unknown) => void) | null = null;
   readonly channels: Record<string, FakeChannel> = {};
   readonly transceivers: FakeTransceiver[] = [];
+  readonly received: FakeReceiving[] = [];
   readonly candidates: unknown[] = [];
   readonly remote: string[] = [];
   readonly #fingerprint = newId();
@@ -163,7 +169,15 @@ export class FakeConnection {
     this.configuration = configuration;
   }
 
-  async setLocalDescription(): Promise<void> {
+  getTransceivers(): FakeReceiving[] {
+    return this.received;
+  }
+
+  async setLocalDescription(description?: { type: "rollback" }): Promise<void> {
+    if (description) {
+      this.signalingState = "stable";
+      return;
+    }
     const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
     this.signalingState = type === "offer" ? "have-local-offer" : "stable";
     this.localDescription = {
@@ -209,10 +223,17 @@ export class FakeConnection {
     }
   }
 
-  /** The peer's track arrives. */
-  receives(track: FakeTrack, stream: FakeStream): void {
-    stream.addTrack(track);
-    this.ontrack?.({ track, streams: [stream] });
+  /** The peer's track arrives, in a stream or in none. */
+  receives(track: FakeTrack, stream?: FakeStream): void {
+    stream?.addTrack(track);
+    this.received.push({ currentDirection: "recvonly", receiver: { track } });
+    this.ontrack?.({ track, streams: stream ? [stream] : [] });
+  }
+
+  /** The peer does not send it any more, as the next description says. */
+  loses(track: FakeTrack): void {
+    for (const receiving of this.received)
+      if (receiving.receiver.track === track) receiving.currentDirection = "inactive";
   }
 
   #negotiated(): void {
