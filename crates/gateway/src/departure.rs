@@ -1,5 +1,5 @@
 //! A member is gone: its place is freed, and the room is told. Whoever notices it comes here: `$disconnect`,
-//! `leave`, and any function whose post is answered 410.
+//! `leave`, any function whose post is answered 410, and whoever wants a place and asks for the socket that has it.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use model::id::RoomId;
 use model::item::Identity;
 use model::life::Life;
 use model::notice::{Departure, Notice};
-use model::outcome::{Departed, Left};
+use model::outcome::{Departed, Holder, Left};
 
 use crate::announce::{Announcement, list};
 use crate::clock::Clock;
 use crate::config;
 use crate::failure::Failure;
-use crate::sockets::{Posted, Sockets};
+use crate::sockets::{Found, Posted, Sockets};
 use crate::store::Store;
 
 /// What a departure needs.
@@ -30,6 +30,25 @@ pub struct Departures {
     /// The time.
     pub clock: Clock,
 }
+
+/// What became of a place whose holder's socket was asked for.
+#[must_use]
+#[derive(Debug)]
+pub enum Place {
+    /// The holder is there.
+    Held,
+    /// API Gateway did not say whether the holder is there: it is asked too much.
+    Unknown,
+    /// The holder was gone, and its stay was ended by this: the room has yet to be told.
+    Freed(End),
+    /// The holder was gone, and somebody else has freed the place, or has it.
+    Changed,
+}
+
+/// Somebody's end, of which its room has yet to be told.
+#[must_use]
+#[derive(Debug)]
+pub struct End(pub(crate) Box<Announcement>);
 
 impl Departures {
     /// Reads the settings and opens the connections that every departure needs.
@@ -109,6 +128,39 @@ impl Departures {
             }
         }
         Ok(posted)
+    }
+
+    /// Asks for the socket of somebody whose place somebody else wants. If it is gone, its stay ends as `$disconnect` would
+    /// have ended it, but for the room, which the caller tells.
+    ///
+    /// Race: the holder may come back on another socket, leave, or be ended by `$disconnect` or by another newcomer. The
+    /// place is freed only as it was seen, and only whoever frees it tells the room: [`Place::Changed`] to all others.
+    ///
+    /// # Errors
+    /// When the question fails, so that nothing is known of the holder, or the departure does.
+    pub async fn ask_for(&self, holder: &Holder) -> Result<Place, Failure> {
+        let Holder { life, identity } = holder;
+        match self.sockets.find(&life.connection_id).await? {
+            Found::Open => Ok(Place::Held),
+            Found::Busy => Ok(Place::Unknown),
+            Found::Gone => match self.store.depart(life, identity.clone(), self.clock.now()).await? {
+                Departed::Nothing => Ok(Place::Changed),
+                Departed::Gone(identity) => {
+                    Ok(Place::Freed(End(Box::new(self.gone(life, &identity, Departure::Lost)))))
+                }
+            },
+        }
+    }
+
+    /// Tells a room of ends. That they have ended stands, whether or not it could be told.
+    pub async fn tell_of_ends(&self, room: &RoomId, ends: Vec<End>) {
+        if ends.is_empty() {
+            return;
+        }
+        let announcements = ends.into_iter().map(|End(announcement)| *announcement).collect();
+        if let Err(failure) = self.tell_of_all(room, announcements).await {
+            tracing::error!(room.id = %room, %failure, "Room not told");
+        }
     }
 
     /// Tells the members of a room that it has its SFU, again or for the first time. That it is there stands, whether or not

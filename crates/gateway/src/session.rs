@@ -10,13 +10,15 @@ use model::outcome::{Before, Departed, Expelled};
 use model::session::item::Session;
 use model::session::notice::{Delivery, SessionConnection};
 use model::time::EpochMillis;
+use rand::seq::SliceRandom as _;
 
 use crate::announce::{Announcement, FREEING, Occupant, Reached, list};
-use crate::departure::Departures;
+use crate::departure::{Departures, End};
 use crate::failure::Failure;
+use crate::sockets::Found;
 use crate::store::Occupants;
 
-/// How many places whose leases have ended are freed by one newcomer.
+/// How many places whose leases have ended are freed by one newcomer, and how many members of a full session it asks for.
 const SWEPT: usize = 20;
 
 /// A session as a newcomer finds it.
@@ -66,34 +68,60 @@ impl Departures {
         })
     }
 
-    /// Tells a session who has come, and of the stay that ended unnoticed in the same place. Some of the places whose leases
-    /// have ended are freed on the way.
+    /// Tells a session who has come, and before that of the stays that ended unnoticed in the same place. Some of the places
+    /// whose leases have ended are freed on the way.
     ///
     /// Race: the newcomer's stay may have ended before the session was read, and who has come since was not told of that end:
     /// nobody is told of its beginning then.
-    pub async fn arrived(&self, id: &RoomId, peer: &PeerId, member: &Member, before: &Before, scene: Scene) {
+    pub async fn arrived(
+        &self,
+        id: &RoomId,
+        peer: &PeerId,
+        member: &Member,
+        before: &Before,
+        ends: Vec<End>,
+        scene: Scene,
+    ) {
         let created = member.in_session(peer).filter(|_| scene.newcomer == Some(member.joined_at));
         let created = created.map(Announcement::created);
-        let announcements = match before {
-            Before::Itself | Before::Older(_) => return,
-            Before::Nobody => created.into_iter().collect(),
+        let mut announcements: Vec<_> = ends.into_iter().map(|End(announcement)| *announcement).collect();
+        match before {
+            Before::Itself | Before::Older(_) if announcements.is_empty() => return,
+            Before::Itself | Before::Older(_) => {}
+            Before::Nobody => announcements.extend(created),
             Before::Expired(life, since) => {
                 let ended = Member { life: life.clone(), joined_at: *since, ..member.clone() };
-                let ended = self.gone(life, &ended.identity(peer, id), Departure::Lost);
-                std::iter::once(ended).chain(created).collect()
+                announcements.push(self.gone(life, &ended.identity(peer, id), Departure::Lost));
+                announcements.extend(created);
             }
-        };
+        }
         self.tell_all(id, scene.occupants, announcements).await;
         self.sweep(id, scene.expired).await;
     }
 
-    /// Frees places of a session whose leases have ended, at most 20: API Gateway dropped their `$disconnect`, and nobody
-    /// has posted to them since. Answers how many.
+    /// Frees places of a session whose holders are gone: API Gateway dropped their `$disconnect`, and nobody has posted to
+    /// them since. Those are at most 20 whose leases have ended; if there are none, those among 20 members, taken at random,
+    /// whose sockets are not there when asked for. Answers how many.
     ///
     /// # Errors
     /// When DynamoDB fails.
     pub async fn sweep_session(&self, id: &RoomId) -> Result<usize, Failure> {
-        let found = self.store.occupants(id, self.clock.now()).await?;
+        let mut found = self.store.occupants(id, self.clock.now()).await?;
+        if found.expired.is_empty() {
+            found.members.shuffle(&mut rand::rng());
+            let asked = found.members.into_iter().take(SWEPT).map(|(peer, member)| async move {
+                match self.sockets.find(&member.life.connection_id).await {
+                    Ok(Found::Gone) => Some((peer, member)),
+                    Ok(Found::Open | Found::Busy) => None,
+                    Err(failure) => {
+                        tracing::warn!(connection.id = %member.life.connection_id, %failure, "Member not asked for");
+                        None
+                    }
+                }
+            });
+            let gone = stream::iter(asked).buffer_unordered(SWEPT).filter_map(async |gone| gone);
+            found.expired = gone.collect().await;
+        }
         Ok(self.sweep(id, found.expired).await)
     }
 

@@ -1,10 +1,12 @@
-//! Posting to connections and closing them: API Gateway's management API.
+//! Posting to connections, asking for them and closing them: API Gateway's management API.
 
 use aws_config::SdkConfig;
-use aws_sdk_apigatewaymanagement::Client;
-use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
-use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
+use aws_sdk_apigatewaymanagement::config::http::HttpResponse;
+use aws_sdk_apigatewaymanagement::config::interceptors::InterceptorContext;
+use aws_sdk_apigatewaymanagement::config::retry::{ClassifyRetry, RetryAction};
+use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
+use aws_sdk_apigatewaymanagement::{Client, config};
 use model::id::ConnectionId;
 
 use crate::aws;
@@ -31,11 +33,24 @@ pub enum Posted {
     TooLarge,
 }
 
+/// What API Gateway knows of a connection.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its socket is there.
+    Open,
+    /// It does not exist any more (410).
+    Gone,
+    /// Too much is asked (429), also after the SDK's retries: it may be either.
+    Busy,
+}
+
 impl Sockets {
     /// Takes the configuration; [`Sockets::warm_up`] opens the connection.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config) }
+        let config = config::Builder::from(config).retry_classifier(ThrottledByStatus).build();
+        Self { client: Client::from_conf(config) }
     }
 
     /// Opens the connection to the management API, in Init.
@@ -56,11 +71,26 @@ impl Sockets {
         let sent = self.client.post_to_connection().connection_id(to.as_str()).data(data).send().await;
         match sent {
             Ok(_) => Ok(Posted::Delivered),
-            Err(error) => match error.as_service_error() {
-                Some(PostToConnectionError::GoneException(_)) => Ok(Posted::Gone),
-                Some(PostToConnectionError::LimitExceededException(_)) => Ok(Posted::Busy),
-                Some(PostToConnectionError::PayloadTooLargeException(_)) => Ok(Posted::TooLarge),
-                Some(_) | None => Err(Failure::of_sdk("execute-api:PostToConnection", &error)),
+            Err(error) => match Refusal::of(&error) {
+                Some(Refusal::Gone) => Ok(Posted::Gone),
+                Some(Refusal::Busy) => Ok(Posted::Busy),
+                Some(Refusal::TooLarge) => Ok(Posted::TooLarge),
+                None => Err(Failure::of_sdk("execute-api:PostToConnection", &error)),
+            },
+        }
+    }
+
+    /// Asks whether a connection is still there. Its socket notices nothing.
+    ///
+    /// # Errors
+    /// When the management API fails after the SDK's retries: nothing is known then.
+    pub async fn find(&self, connection: &ConnectionId) -> Result<Found, Failure> {
+        match self.client.get_connection().connection_id(connection.as_str()).send().await {
+            Ok(_) => Ok(Found::Open),
+            Err(error) => match Refusal::of(&error) {
+                Some(Refusal::Gone) => Ok(Found::Gone),
+                Some(Refusal::Busy) => Ok(Found::Busy),
+                Some(Refusal::TooLarge) | None => Err(Failure::of_sdk("execute-api:GetConnection", &error)),
             },
         }
     }
@@ -72,10 +102,53 @@ impl Sockets {
     pub async fn close(&self, connection: &ConnectionId) -> Result<(), Failure> {
         match self.client.delete_connection().connection_id(connection.as_str()).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(DeleteConnectionError::is_gone_exception) => {
-                Ok(())
-            }
-            Err(error) => Err(Failure::of_sdk("execute-api:DeleteConnection", &error)),
+            Err(error) => match Refusal::of(&error) {
+                Some(Refusal::Gone) => Ok(()),
+                Some(Refusal::Busy | Refusal::TooLarge) | None => {
+                    Err(Failure::of_sdk("execute-api:DeleteConnection", &error))
+                }
+            },
         }
+    }
+}
+
+/// The status of a throttled call.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// A refusal that means something of its own.
+enum Refusal {
+    Gone,
+    Busy,
+    TooLarge,
+}
+
+impl Refusal {
+    /// By the error's type, and by the status alone where nothing names a type: proxies and emulators of the API leave the
+    /// header out, or the body empty.
+    fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Self> {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        match (error.code(), status) {
+            (Some("GoneException"), _) | (_, Some(410)) => Some(Self::Gone),
+            (Some("LimitExceededException"), _) | (_, Some(TOO_MANY_REQUESTS)) => Some(Self::Busy),
+            (Some("PayloadTooLargeException"), _) | (_, Some(413)) => Some(Self::TooLarge),
+            _ => None,
+        }
+    }
+}
+
+/// Has the SDK try a 429 again whose error has no type: by itself it knows throttling by the type alone.
+#[derive(Debug)]
+struct ThrottledByStatus;
+
+impl ClassifyRetry for ThrottledByStatus {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().map(|response| response.status().as_u16()) {
+            Some(TOO_MANY_REQUESTS) => RetryAction::throttling_error(),
+            Some(_) | None => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "429 without a type"
     }
 }

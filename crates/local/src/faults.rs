@@ -53,6 +53,9 @@ pub(crate) enum FaultKind {
     Management {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<u16>,
+        /// The error is a status and nothing else, as proxies and emulators answer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        untyped: bool,
         #[serde(default)]
         delay_ms: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,7 +161,7 @@ impl Fault {
         let own: &[&str] = match kind {
             "disconnect" => &["mode", "delayMs"],
             "dynamodb" => &["error", "when", "operation", "delayMs"],
-            "management" => &["error", "delayMs", "connectionId"],
+            "management" => &["error", "untyped", "delayMs", "connectionId"],
             "ecs" => &["error"],
             "sqs" => &["error", "repeat", "operation", "delayMs"],
             "kill" => &["afterCalls"],
@@ -375,6 +378,7 @@ mod tests {
                    "delayMs": 0, "times": 3, "function": "identify", "probability": 0.5}),
             json!({"fault": "dynamodb", "when": "before", "delayMs": 20}),
             json!({"fault": "management", "error": 410, "delayMs": 0, "connectionId": "a="}),
+            json!({"fault": "management", "error": 429, "untyped": true, "delayMs": 0}),
             json!({"fault": "ecs", "error": "failure"}),
             json!({"fault": "sqs", "error": "throttle", "operation": "SendMessage", "delayMs": 5}),
             json!({"fault": "sqs", "repeat": true, "delayMs": 0}),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{PeerId, RoomId};
 use crate::life::Life;
+use crate::outcome::Holder;
 use crate::path::UrlPath;
 use crate::room::Status;
 use crate::secret::SecretHash;
@@ -228,6 +229,12 @@ impl Sfu {
 }
 
 impl Member {
+    /// Who has the place of `peer` in `room`.
+    #[must_use]
+    pub fn holder(&self, peer: &PeerId, room: &RoomId) -> Holder {
+        Holder { life: self.life.clone(), identity: self.identity(peer, room) }
+    }
+
     /// Who its connection is.
     #[must_use]
     pub fn identity(&self, peer: &PeerId, room: &RoomId) -> Identity {

@@ -6,6 +6,15 @@ use crate::life::Life;
 use crate::secret::SecretHash;
 use crate::time::EpochMillis;
 
+/// Somebody who has a place that somebody else wants.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its socket, as the place was seen.
+    pub life: Life,
+    /// Who it is.
+    pub identity: Identity,
+}
+
 /// A client's identify.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -25,10 +34,10 @@ pub enum Joined {
     RoomClosed,
     /// The token admits to another path than the room's.
     OtherPath,
-    /// Somebody else is this peer.
-    PeerInUse,
-    /// A newer life of this peer is there.
-    Superseded,
+    /// Somebody else is this peer, unless its socket is gone and nobody has noticed.
+    PeerInUse(Holder),
+    /// A newer life of this peer is there, unless it is gone in the same way.
+    Superseded(Holder),
 }
 
 /// A client's identify in a session.
@@ -52,10 +61,10 @@ pub enum Entered {
     LimitExceeded,
     /// The session is encrypted end to end, and the client is not ready for that.
     SecretMissing,
-    /// Somebody else is this peer.
-    PeerInUse,
-    /// A newer life of this peer is there.
-    Superseded,
+    /// Somebody else is this peer, unless its socket is gone and nobody has noticed.
+    PeerInUse(Holder),
+    /// A newer life of this peer is there, unless it is gone in the same way.
+    Superseded(Holder),
 }
 
 /// What was in the place that somebody has entered.
@@ -126,8 +135,8 @@ pub enum Served {
     Unauthorized,
     /// The room is over: it was closed, or its slot has been given away.
     RoomClosed,
-    /// A newer life of this SFU is there.
-    Superseded,
+    /// A newer life of this SFU is there, unless it is gone and nobody has noticed.
+    Superseded(Holder),
 }
 
 /// A connection's end, as far as it touched a room.

@@ -8,6 +8,7 @@ mod gateway;
 mod ice;
 mod identify;
 mod messages;
+mod places;
 mod projects;
 mod races;
 mod relay;

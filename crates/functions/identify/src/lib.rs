@@ -2,7 +2,7 @@
 
 use gateway::auth::{Auth, Bearer, Denied};
 use gateway::config;
-use gateway::departure::Departures;
+use gateway::departure::{Departures, End, Place};
 use gateway::edge::{Call, Reply};
 use gateway::failure::Failure;
 use gateway::projects::Projects;
@@ -13,13 +13,17 @@ use model::id::{PeerId, RoomId};
 use model::identify::{ClientIdentify, Identify, SfuIdentify};
 use model::life::Life;
 use model::notice::{GoAway, Identified, Notice};
-use model::outcome::{Joined, Served};
+use model::outcome::{Holder, Joined, Served};
 use model::path::UrlPath;
 use model::room::RECONNECT_AFTER;
 use model::session::Rate;
 use serde_json::value::RawValue;
 
 mod session;
+
+/// How many holders of a place are found gone before a newcomer is told that our side failed: each was put there, and lost,
+/// while it was being let in.
+const HOLDERS: usize = 8;
 
 /// What the function needs.
 #[derive(Debug)]
@@ -95,20 +99,47 @@ async fn identify_client(deps: &Deps, life: &Life, client: ClientIdentify) -> Re
     let join = Join { life: life.clone(), peer, room, resume_hash, path };
     let store = &deps.departures.store;
     // The SFU's features ride along: two calls, one after the other's pace.
-    let (joined, sfu) = futures::join!(store.join(&join, deps.departures.clock.now()), store.sfu(&join.room));
-    match joined? {
-        Joined::Member { replaced } => replace(deps, replaced).await,
-        Joined::ConnectionGone => return Err(Error::ConnectionNotFound),
-        Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
-        Joined::RoomNotFound => return Err(Error::RoomNotFound),
-        Joined::RoomClosed => return Err(Error::RoomClosed),
-        Joined::OtherPath => return Err(Error::Forbidden("The token admits to another path")),
-        Joined::PeerInUse => return Err(Error::PeerInUse),
-        Joined::Superseded => return Err(Error::Superseded),
-    }
+    let (joined, sfu) = futures::join!(joined(deps, &join), store.sfu(&join.room));
+    replace(deps, joined?).await;
     let features = sfu?.map(|sfu| sfu.features).unwrap_or_default();
     let ice_servers = deps.ice_servers.for_user(join.peer.as_str(), deps.departures.clock.now());
     Ok(NowKnown { peer: join.peer, room: join.room, features, ice_servers })
+}
+
+/// Puts a client into its place; answers with the older life that has lost it. The end of a holder that is found gone is told
+/// first: an SFU that does not know connections by their ids would take the newcomer for the one that is gone.
+async fn joined(deps: &Deps, join: &Join) -> Result<Option<Life>, Error> {
+    let Departures { store, clock, .. } = &deps.departures;
+    for _ in 0..HOLDERS {
+        let end = match store.join(join, clock.now()).await? {
+            Joined::Member { replaced } => return Ok(replaced),
+            Joined::ConnectionGone => return Err(Error::ConnectionNotFound),
+            Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
+            Joined::RoomNotFound => return Err(Error::RoomNotFound),
+            Joined::RoomClosed => return Err(Error::RoomClosed),
+            Joined::OtherPath => return Err(Error::Forbidden("The token admits to another path")),
+            Joined::PeerInUse(holder) => freed(deps, &holder, Error::PeerInUse).await?,
+            Joined::Superseded(holder) => freed(deps, &holder, Error::Superseded).await?,
+        };
+        deps.departures.tell_of_ends(&join.room, end.into_iter().collect()).await;
+    }
+    Err(every_holder_gone())
+}
+
+/// Refuses a place whose holder is there, when asked for; if it is gone, the place can be tried for again, and whoever has
+/// ended the holder's stay tells of that. When it cannot be asked nothing is known, and the newcomer has to come again: nobody
+/// is refused for somebody who may not be there.
+async fn freed(deps: &Deps, holder: &Holder, refusal: Error) -> Result<Option<End>, Error> {
+    match deps.departures.ask_for(holder).await? {
+        Place::Held => Err(refusal),
+        Place::Unknown => Err(Error::TooManyRequests),
+        Place::Freed(end) => Ok(Some(end)),
+        Place::Changed => Ok(None),
+    }
+}
+
+fn every_holder_gone() -> Error {
+    Failure::new("identify", format!("found {HOLDERS} holders of a place gone")).into()
 }
 
 /// Checks the token before anything is said about the room. Answers with the one path that it admits to, if tokens
@@ -126,22 +157,33 @@ async fn admitted_path(deps: &Deps, client: &ClientIdentify) -> Result<Option<Ur
 async fn identify_sfu(deps: &Deps, life: &Life, sfu: SfuIdentify) -> Result<NowKnown, Error> {
     let SfuIdentify { room, features } = sfu;
     let serve = Serve { life: life.clone(), room, features };
-    match deps.departures.store.serve(&serve, deps.departures.clock.now()).await? {
-        Served::Serving { replaced, returned } => {
-            replace(deps, replaced).await;
-            if let Some(room) = returned {
-                deps.departures.sfu_connected(&room).await;
-            }
-        }
-        Served::ConnectionGone => return Err(Error::ConnectionNotFound),
-        Served::AlreadyIdentified => return Err(Error::AlreadyIdentified),
-        Served::Unauthorized => return Err(Error::Unauthorized("The room's own token is required")),
-        Served::RoomClosed => return Err(Error::RoomClosed),
-        Served::Superseded => return Err(Error::Superseded),
+    let (replaced, returned) = served(deps, &serve).await?;
+    replace(deps, replaced).await;
+    if let Some(room) = returned {
+        deps.departures.sfu_connected(&room).await;
     }
     // An SFU is reachable by itself: a relay is for those who want to reach it.
     let ice_servers = deps.ice_servers.public();
     Ok(NowKnown { peer: serve.room.sfu_peer(), room: serve.room, features: serve.features, ice_servers })
+}
+
+/// Puts an SFU into its place; answers with the older life that has lost it, and with where it has been missed.
+async fn served(deps: &Deps, serve: &Serve) -> Result<(Option<Life>, Option<RoomId>), Error> {
+    let Departures { store, clock, .. } = &deps.departures;
+    for _ in 0..HOLDERS {
+        match store.serve(serve, clock.now()).await? {
+            Served::Serving { replaced, returned } => return Ok((replaced, returned)),
+            Served::ConnectionGone => return Err(Error::ConnectionNotFound),
+            Served::AlreadyIdentified => return Err(Error::AlreadyIdentified),
+            Served::Unauthorized => return Err(Error::Unauthorized("The room's own token is required")),
+            Served::RoomClosed => return Err(Error::RoomClosed),
+            Served::Superseded(holder) => {
+                let end = freed(deps, &holder, Error::Superseded).await?;
+                deps.departures.tell_of_ends(holder.identity.room(), end.into_iter().collect()).await;
+            }
+        }
+    }
+    Err(every_holder_gone())
 }
 
 /// The older socket of a peer that is here by a newer one has lost its place already.

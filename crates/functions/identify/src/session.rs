@@ -1,7 +1,7 @@
 //! A client enters a session, by a token of its project.
 
 use gateway::auth::Denied;
-use gateway::departure::Departures;
+use gateway::departure::{Departures, End};
 use gateway::edge::{Call, Reply};
 use gateway::sockets::Posted;
 use gateway::store::{Enter, Raise};
@@ -18,7 +18,7 @@ use model::session::notice::{InSession, SessionConnection};
 use model::session::{MediaMode, Role};
 use model::time::EpochMillis;
 
-use crate::Deps;
+use crate::{Deps, HOLDERS, every_holder_gone, freed};
 
 /// How much of a list goes into one message, in bytes of JSON: API Gateway's limit is 128 KB, and `identified` holds
 /// more than the list.
@@ -37,13 +37,17 @@ async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<R
     let enter = admitted(deps, call.life, client).await?;
     let departures = &deps.departures;
     let started = departures.clock.now();
+    let mut ends = Vec::new();
     let placed = async {
-        let (member, before) = entered(deps, &enter).await?;
+        let (member, before) = entered(deps, &enter, &mut ends).await?;
         Ok::<_, Error>((member, before, departures.scene(&enter.session, &enter.peer).await?))
     };
     let (member, before, mut scene) = match placed.await {
         Ok(placed) => placed,
-        Err(error) => return Err(undone(deps, call.life, started, error).await),
+        Err(error) => {
+            departures.tell_of_ends(&enter.session, ends).await;
+            return Err(undone(deps, call.life, started, error).await);
+        }
     };
     let Enter { session, peer, .. } = enter;
     let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
@@ -66,7 +70,7 @@ async fn enter(deps: &Deps, call: Call<'_>, client: SessionIdentify) -> Result<R
     // Side by side: the newcomer need not wait until a thousand others have been told of it.
     let (answered, (), ()) = futures::join!(
         answer(deps, call.life, notices),
-        departures.arrived(&session, &peer, &member, &before, scene),
+        departures.arrived(&session, &peer, &member, &before, ends, scene),
         async {
             if let Some(older) = older {
                 departures.send_away(&older, GoAway::Replaced).await;
@@ -127,10 +131,12 @@ async fn admitted(deps: &Deps, life: &Life, client: SessionIdentify) -> Result<E
     })
 }
 
-async fn entered(deps: &Deps, enter: &Enter) -> Result<(Member, Before), Error> {
+/// Puts a client into its place. Ends of holders that are found gone are left to be told with its arrival, which does not wait
+/// until everybody has heard of them.
+async fn entered(deps: &Deps, enter: &Enter, ends: &mut Vec<End>) -> Result<(Member, Before), Error> {
     let departures = &deps.departures;
     let mut swept = false;
-    loop {
+    for _ in 0..HOLDERS {
         match departures.store.enter(enter, departures.clock.now()).await? {
             Entered::Member { member, before: Before::Itself } => {
                 return asked_again(deps, enter).await.map(|()| (member, Before::Itself));
@@ -148,10 +154,11 @@ async fn entered(deps: &Deps, enter: &Enter) -> Result<(Member, Before), Error> 
             Entered::AlreadyIdentified => return Err(Error::AlreadyIdentified),
             Entered::SessionNotFound => return Err(Error::RoomNotFound),
             Entered::SecretMissing => return Err(Error::EncryptionSecretMissing),
-            Entered::PeerInUse => return Err(Error::PeerInUse),
-            Entered::Superseded => return Err(Error::Superseded),
+            Entered::PeerInUse(holder) => ends.extend(freed(deps, &holder, Error::PeerInUse).await?),
+            Entered::Superseded(holder) => ends.extend(freed(deps, &holder, Error::Superseded).await?),
         }
     }
+    Err(every_holder_gone())
 }
 
 /// Who asks again is answered with a long list: that counts as a signal does.

@@ -64,8 +64,12 @@ impl Store {
                 Some(member) => match member.admits(&join.life, join.resume_hash.as_ref(), now) {
                     Admission::Own => None,
                     Admission::Replace => Some(member),
-                    Admission::PeerInUse => return Ok(Joined::PeerInUse),
-                    Admission::Superseded => return Ok(Joined::Superseded),
+                    Admission::PeerInUse => {
+                        return Ok(Joined::PeerInUse(member.holder(&join.peer, &join.room)));
+                    }
+                    Admission::Superseded => {
+                        return Ok(Joined::Superseded(member.holder(&join.peer, &join.room)));
+                    }
                 },
             };
         }

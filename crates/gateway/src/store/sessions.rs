@@ -135,8 +135,12 @@ impl Store {
             if let Some(holder) = refusals.held::<Member>(MEMBER)? {
                 match holder.admits(&enter.life, enter.resume_hash.as_ref(), now) {
                     Admission::Own => return Ok(Entered::Member { member: holder, before: Before::Itself }),
-                    Admission::PeerInUse => return Ok(Entered::PeerInUse),
-                    Admission::Superseded => return Ok(Entered::Superseded),
+                    Admission::PeerInUse => {
+                        return Ok(Entered::PeerInUse(holder.holder(&enter.peer, &enter.session)));
+                    }
+                    Admission::Superseded => {
+                        return Ok(Entered::Superseded(holder.holder(&enter.peer, &enter.session)));
+                    }
                     Admission::Replace => {
                         seen = Seen { expired: holder.expires_at.expired(now), holder: Some(holder) };
                     }

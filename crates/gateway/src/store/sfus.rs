@@ -3,7 +3,7 @@
 use model::id::RoomId;
 use model::item::{Connection, Identity, Key, Room, Sfu};
 use model::life::Life;
-use model::outcome::Served;
+use model::outcome::{Holder, Served};
 use model::room::{LEASE, Status};
 use model::time::EpochMillis;
 
@@ -67,8 +67,10 @@ impl Store {
             if older.as_ref().is_some_and(|older: &Sfu| older.peer_id != serve.room.sfu_peer()) {
                 return Ok(Served::RoomClosed);
             }
-            if older.as_ref().is_some_and(|older| older.life > serve.life) {
-                return Ok(Served::Superseded);
+            if let Some(newer) = older.as_ref().filter(|older| older.life > serve.life) {
+                let place = room.session_id.as_ref().unwrap_or(&serve.room);
+                let holder = Holder { life: newer.life.clone(), identity: newer.clone().identity(place) };
+                return Ok(Served::Superseded(holder));
             }
             match self.transact(self.serve_writes(serve, &room, older.as_ref(), now)).await? {
                 Transacted::Done => {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Called, Reply, struck};
 use crate::clock;
 use crate::events::{Event, Kind};
-use crate::faults::{FaultKind, Probe};
+use crate::faults::{FaultKind, Faults, Probe};
 use crate::websocket::connection::{MESSAGE, PostError};
 
 /// The operation behind a method.
@@ -29,21 +29,26 @@ pub(crate) async fn answer(called: &Called<'_>, rest: &str) -> Reply {
         return refused(StatusCode::NOT_FOUND, "NotFoundException", "Not Found");
     };
     let gateway = called.gateway;
+    let deletions = gateway.faults.deletions();
     let probe = Probe::Management { function: called.function, connection: &id };
-    if let Some(FaultKind::Management { error, delay_ms, .. }) = gateway.faults.take(probe) {
+    if let Some(FaultKind::Management { error, untyped, delay_ms, .. }) = gateway.faults.take(probe) {
         struck(
             called,
             "management",
             &error.map_or_else(|| format!("{delay_ms} ms late"), |error| error.to_string()),
         );
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        match error {
-            Some(410) => return gone(),
-            Some(429) => return busy("Too many requests"),
-            Some(_) => {
+        Faults::held(deletions, Duration::from_millis(delay_ms)).await;
+        let failure = error.map(|error| match error {
+            410 => gone(),
+            429 => busy("Too many requests"),
+            _ => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
-                return refused(status, "InternalServerErrorException", "Internal server error");
+                refused(status, "InternalServerErrorException", "Internal server error")
             }
+        });
+        match failure {
+            Some(failure) if untyped => return Reply { error: None, body: Bytes::new(), ..failure },
+            Some(failure) => return failure,
             None => {}
         }
     }
