@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::id::{PeerId, RoomId};
 use crate::json::{self, Object};
 use crate::request::{self, Data};
+use crate::sdp::sends_media;
 
 /// The longest `sdp` text, in UTF-8 bytes: escaped and in its envelope it still fits one frame of 32 KB.
 pub const MAX_SDP_BYTES: usize = 24_576;
@@ -148,26 +149,6 @@ fn check_description(raw: &RawValue) -> Result<bool, Error> {
     Ok(sends_media(&sdp))
 }
 
-/// Whether an SDP (RFC 8866 §5.14, §6.7) has audio or video that its author would send. A section without a direction has that
-/// of the session, which is `sendrecv` unless it says otherwise; one with several is taken to send if any of them does. Its port
-/// is not looked at, for a section with port 0 may be a bundled one that sends (RFC 8843 §6), and readers differ about what
-/// stands around the number. So no other reader can find more in it.
-fn sends_media(sdp: &str) -> bool {
-    let mut sections = sdp.split("\nm=");
-    let session = directions(sections.next().unwrap_or_default());
-    sections.filter(|section| section.starts_with("audio ") || section.starts_with("video ")).any(|section| {
-        let (sends, rests) = directions(section);
-        let (sends, rests) = if sends || rests { (sends, rests) } else { session };
-        sends || !rests
-    })
-}
-
-/// Whether there is a direction that sends, and one that does not.
-fn directions(section: &str) -> (bool, bool) {
-    let has = |direction: &str| section.lines().any(|line| line.trim_end() == direction);
-    (has("a=sendrecv") || has("a=sendonly"), has("a=recvonly") || has("a=inactive"))
-}
-
 /// An `RTCIceCandidateInit`: <https://www.w3.org/TR/webrtc/#dom-rtcicecandidateinit>. Its fields are the
 /// receiver's business.
 fn check_candidate(field: &'static str, raw: &RawValue) -> Result<(), Error> {
@@ -195,27 +176,6 @@ fn check_candidates(raw: &RawValue) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::request::Request;
-
-    #[test]
-    fn who_offers_media_is_seen() {
-        let sdp = |session: &str, sections: &[&str]| {
-            let sections = sections.join("\r\nm=");
-            format!("v=0\r\n{session}m={sections}\r\n")
-        };
-        let (audio, video) = ("audio 9 UDP/TLS/RTP/SAVPF 111", "video 9 UDP/TLS/RTP/SAVPF 96");
-        let data = "application 9 UDP/DTLS/SCTP webrtc-datachannel";
-        let with = |section: &str, direction: &str| format!("{section}\r\na={direction}");
-        assert!(!sends_media(&sdp("", &[data])));
-        assert!(sends_media(&sdp("", &[data, audio])));
-        assert!(sends_media(&sdp("", &[&with(audio, "recvonly"), &with(video, "sendonly")])));
-        assert!(!sends_media(&sdp("", &[&with(audio, "recvonly"), &with(video, "inactive"), data])));
-        assert!(!sends_media(&sdp("a=recvonly\r\n", &[audio])));
-        assert!(sends_media(&sdp("a=recvonly\r\n", &[&with(audio, "sendrecv")])));
-        assert!(sends_media(&sdp("", &["audio 0\t UDP/TLS/RTP/SAVPF 111\r\na=sendonly"])));
-        assert!(!sends_media(&sdp("", &["video 0 UDP/TLS/RTP/SAVPF 96\r\na=inactive"])));
-        assert!(sends_media(&sdp("", &[&with(&with(audio, "recvonly"), "sendrecv")])));
-        assert!(!sends_media(""));
-    }
 
     fn message(data: &str) -> String {
         let body = format!(r#"{{"action":"handshake","data":{data}}}"#);

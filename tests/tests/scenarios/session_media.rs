@@ -119,6 +119,65 @@ async fn roles_send_and_receive_only_what_they_may() {
     assert_eq!(cyd.request("handshake", offer("cyd", &relayed, true)).await["code"], "forbidden");
 }
 
+/// A section that is rejected is never sent in, whatever its direction; one that is bundled may be.
+#[tokio::test]
+async fn a_subscriber_may_reject_what_it_does_not_take() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (room, mut sfu) = Room::unclaimed(&stack).await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    relays(&mut ann, "ann", &mut sfu, &room, &session).await;
+    let (mut bob, _) = project.join(&session, "subscriber", &json!({ "id": "bob" })).await;
+    let described = |kind: &str, description: &str, sdp: &str| {
+        json!({
+            "type": kind, "sender": "bob", "roomId": session,
+            "description": { "type": description, "sdp": sdp.replace('\n', "\r\n") },
+        })
+    };
+    for (kind, description, sdp) in [
+        ("consumer", "answer", include_str!("../../data/subscriber-answer.sdp")),
+        ("producer", "offer", include_str!("../../data/subscriber-offer.sdp")),
+    ] {
+        let relayed = described(kind, description, sdp);
+        assert_eq!(bob.request("handshake", relayed.clone()).await["type"], "ack", "{kind}");
+        assert_eq!(sfu.next_of(kind).await, relayed);
+        for (from, to) in [("BUNDLE 0", "BUNDLE 0 1"), ("a=mid:1", "a=mid:1\na=bundle-only")] {
+            assert!(sdp.contains(from));
+            let sends = described(kind, description, &sdp.replace(from, to));
+            assert_eq!(bob.request("handshake", sends).await["code"], "forbidden", "{kind}, {to}");
+        }
+    }
+}
+
+/// SFUs whose end nobody was told are in the pool still: the first offer finds the one that is there.
+#[tokio::test]
+async fn the_first_publisher_does_not_wait_for_an_sfu_that_is_gone() {
+    // Which of the pool is taken first is chance.
+    for _ in 0..2 {
+        let stack = Stack::with().parameter("MaxIdleRooms", "9").start().await;
+        let project = Project::create(&stack).await;
+        let session = project.routed().await;
+        let drop = stack.fault(json!({ "fault": "disconnect", "mode": "drop" })).await;
+        for _ in 0..3 {
+            let (_gone, sfu) = Room::unclaimed(&stack).await;
+            sfu.cut();
+        }
+        until("the sockets are closed", async || {
+            let open = stack.admin("/state").await["connections"].as_array()?.len();
+            (open == 0).then_some(())
+        })
+        .await;
+        stack.no_fault(&drop).await;
+        let (room, mut sfu) = Room::unclaimed(&stack).await;
+        let (mut watcher, _) = project.join(&session, "subscriber", &json!({ "id": "watcher" })).await;
+        let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+        relays(&mut ann, "ann", &mut sfu, &room, &session).await;
+        let heard = watcher.heard().await;
+        assert_eq!(heard.last().unwrap()["type"], "sfuConnect", "{heard:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_sessions_sfu_comes_back_or_is_replaced() {
     let stack = Stack::with().parameter("SfuGraceSeconds", "1").start().await;

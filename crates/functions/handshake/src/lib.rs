@@ -49,7 +49,6 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
     let (sender, receiver) = look_up(departures, call.life, &handshake).await?;
     check(&sender, receiver.as_ref(), &handshake)?;
     let room = handshake.direction.room();
-    let mut claimed = false;
     let (to, identity) = match (receiver, &handshake.direction) {
         (Some(Receiver::Sfu(sfu)), _) => (sfu.life.clone(), sfu.identity(room)),
         (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
@@ -57,11 +56,7 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
         }
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
         (_, Direction::ToSfu(_)) => match &sender {
-            Identity::Client { session: Some(_), .. } => {
-                let (sfu, by_this) = sessions::sfu(deps, room, handshake.sends_media).await?;
-                claimed = by_this;
-                (sfu.life.clone(), sfu.identity(room))
-            }
+            Identity::Client { session: Some(_), .. } => return sessions::publish(deps, &handshake).await,
             Identity::Client { session: None, .. } | Identity::Sfu { .. } => {
                 return Err(without_sfu(departures, room).await?);
             }
@@ -71,12 +66,12 @@ pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
         Identity::Sfu { .. } => Error::SfuUnavailable,
         Identity::Client { .. } => Error::PeerNotFound,
     };
-    let posted = departures.post(&to, identity, handshake.text).await;
-    if claimed {
-        // The offer goes first: nobody's call should wait until a thousand others have been told.
-        departures.sfu_connected(room).await;
-    }
-    match posted? {
+    relayed(departures.post(&to, identity, handshake.text).await?, absent)
+}
+
+/// What the sender is told of a post; `absent`, if nobody is there to receive it.
+fn relayed(posted: Posted, absent: Error) -> Result<Reply, Error> {
+    match posted {
         Posted::Delivered => Ok(Reply::Ack),
         Posted::Gone => Err(absent),
         Posted::Busy => Err(Error::TooManyRequests),
