@@ -38,7 +38,7 @@ test-rust: ## The gateway's and the SFU's
 	@cargo test --workspace
 
 test-web: gateway web ## The client's and the component's, and calls in a real browser
-	@scripts/tools.sh opentok || echo "TESTS WITH PYPI'S opentok SKIPPED: it could not be installed."
+	@scripts/tools.sh opentok older-opentok older-npm-opentok || echo "TESTS WITH OTHER VERSIONS OF opentok SKIPPED: they could not be installed."
 	@echo "Running the web tests."
 	@cd web && npm test --silent --workspace sdk --workspace react
 	@if chromium=$$(scripts/program.sh chromium); then \

@@ -13,7 +13,9 @@ version_of() {
     cargo-deny) echo 0.20.2 ;;
     cargo-machete) echo 0.9.2 ;;
     cargo-fuzz) echo 0.13.2 ;;
-    opentok) echo 3.15.0 ;; # the vendor's server SDK, for tests
+    opentok) echo 3.15.0 ;; # PyPI's server SDK of the vendor, for tests
+    older-opentok) echo 3.6.0 ;; # the same, when it read XML alone and wrote Python's booleans
+    older-npm-opentok) echo 2.10.0 ;; # npm's, before it was written anew
     wrtc) echo 0.10.0 ;; # libwebrtc for Node, which `make bench` measures ours against
     *) echo "scripts/tools.sh: unknown tool $1" >&2 && return 1 ;;
     esac
@@ -48,6 +50,8 @@ for tool in "$@"; do
     case "$tool" in
     cargo-deny | cargo-machete | cargo-fuzz) from_crates_io "$tool" "$version" "$folder" ;;
     wrtc) from_npm "@roamhq/wrtc" "$version" "$folder" ;;
+    older-npm-opentok) from_npm opentok "$version" "$folder" ;;
+    older-opentok) from_pypi opentok "$version" "$folder" ;;
     *) from_pypi "$tool" "$version" "$folder" ;;
     esac
     echo "$stamp" >"$folder/installed"

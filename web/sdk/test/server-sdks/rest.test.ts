@@ -24,7 +24,7 @@ function credential({ apiKey, secret }: Project, changes: object = {}): string {
 }
 
 function ask(method: string, to: string, body?: string, headers: Record<string, string> = {}) {
-  const all = { "x-opentok-auth": credential(project), ...headers };
+  const all = { accept: "application/json", "x-opentok-auth": credential(project), ...headers };
   return fetch(`${gateway.httpUrl}${to}`, { method, body: body ?? null, headers: all, redirect: "manual" });
 }
 
@@ -63,8 +63,8 @@ test("a session is described as the vendor does", async () => {
   ]);
 });
 
-test("whoever reads only XML gets that, of sessions and of errors", async () => {
-  const xml = { accept: "text/xml" };
+test.each(["*/*", "text/xml", "text/html, */*;q=0.8"])("who names no JSON (%s) gets XML", async (accept) => {
+  const xml = { accept };
   const made = await ask("POST", "/session/create", undefined, xml);
   expect([made.status, made.headers.get("content-type")]).toEqual([200, "text/xml"]);
   const { apiKey } = project;
@@ -74,6 +74,29 @@ test("whoever reads only XML gets that, of sessions and of errors", async () => 
   expect([refused.status, refused.headers.get("content-type")]).toEqual([403, "text/xml"]);
   expect(await refused.text()).toMatch(/<error code="403"><x message=".+"\/><\/error>$/);
 });
+
+test("sessions are made by words in any case and by either name of a mode", async () => {
+  const made = async (form: string) => {
+    const answer = await ask("POST", "/session/create", form);
+    const [session] = await answer.json();
+    return mediaOf(session.session_id);
+  };
+  expect(await made("media_mode=routed&e2ee=True&p2p.preference=disabled")).toEqual(["routed", true]);
+  expect(await made("p2p.preference=routed&e2ee=FALSE")).toEqual(["routed", false]);
+  expect(await made("p2p.preference=relayed&e2ee=False")).toEqual(["relayed", false]);
+  expect(await made("p2p.preference=Enabled&unknown=1")).toEqual(["relayed", false]);
+});
+
+/** What a session's clients are told of its media. */
+async function mediaOf(session: string) {
+  const now = Math.round(Date.now() / 1000);
+  const claims = { iss: project.apiKey, ist: "project", iat: now, exp: now + 60, session_id: session };
+  const token = forged({ ...claims, scope: "session.connect", role: "publisher" }, project.secret);
+  const identify = { sessionId: session, apiKey: project.apiKey, token, e2eeReady: true };
+  const { member, answer } = await Member.enter(gateway.signalUrl, identify);
+  member.leave();
+  return [answer.mediaMode, answer.e2ee];
+}
 
 test("done has neither a body nor a type", async () => {
   const done = await ask("POST", `${path}/signal`, "{}");

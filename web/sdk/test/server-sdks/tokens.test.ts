@@ -137,6 +137,30 @@ describe.each(["T1", "JWT HS256", "JWT RS256"] as const)("a token in the form %s
   });
 });
 
+/** A T1 token with more beside its signature, which stays as it is: older SDKs tell their version. */
+function beside(token: string, more: string): string {
+  const text = Buffer.from(token.slice(4), "base64").toString();
+  return `T1==${Buffer.from(text.replace("&sig=", `&${more}&sig=`)).toString("base64")}`;
+}
+
+test("a T1 token may name its SDK", async () => {
+  const { project, sessionId, token } = forms.T1;
+  const identify = { sessionId, apiKey: project.apiKey };
+  const named = beside(token(sessionId, { role: "moderator" }), "sdk_version=any-1.0");
+  expect(await enter({ ...identify, token: named })).toMatchObject({
+    type: "identified",
+    capabilities: { forceDisconnect: 1 },
+  });
+  expect(
+    await enter({
+      ...identify,
+      token: tampered(beside(token(sessionId, { role: "subscriber" }), "sdk_version=any-1.0")),
+    }),
+  ).toMatchObject(UNAUTHORIZED);
+  const twice = beside(token(sessionId), `sig=${"0".repeat(40)}`);
+  expect(await enter({ ...identify, token: twice })).toMatchObject(UNAUTHORIZED);
+});
+
 /** The same token with the subscriber made a moderator. */
 function tampered(token: string): string {
   const change = (text: string) => text.replace("subscriber", "moderator");

@@ -17,24 +17,28 @@ const PROLOG: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"
 pub enum Format {
     /// Nearly always.
     Json,
-    /// By session creation, for those who ask for nothing else.
+    /// By session creation, unless JSON is asked for.
     Xml,
 }
 
 impl Format {
-    /// How session creation answers a request with this `Accept` header: in XML if that is named, and neither JSON nor
-    /// just anything is.
+    /// How session creation answers a request with this `Accept` header (RFC 9110 §12.5.1): in XML, unless JSON is named. As the
+    /// vendor does it: SDKs that read JSON name it, and those that read XML take anything.
     #[must_use]
     pub fn of_accept(accept: Option<&str>) -> Self {
-        let ranges = accept.unwrap_or_default().split(',').filter_map(|range| range.split(';').next());
-        let ranges: Vec<String> = ranges.map(|range| range.trim().to_ascii_lowercase()).collect();
-        let names = |known: &[&str]| ranges.iter().any(|range| known.contains(&range.as_str()));
-        if names(&["application/xml", XML]) && !names(&[JSON, "application/*", "*/*"]) {
-            Self::Xml
-        } else {
-            Self::Json
-        }
+        let json = |range: &str| {
+            let mut parts = range.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(JSON));
+            named && !parts.any(refuses)
+        };
+        if accept.unwrap_or_default().split(',').any(json) { Self::Json } else { Self::Xml }
     }
+}
+
+/// Whether a parameter of a media range says that it is not wanted: a weight of 0.
+fn refuses(parameter: &str) -> bool {
+    let weight = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, weight)| weight.trim().parse() == Ok(0.0))
 }
 
 /// What a request that succeeded is answered.
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_answered_in_xml_to_those_who_read_nothing_else() {
+    fn a_session_is_answered_in_xml() {
         let xml = body(created().response(Format::Xml), "text/xml");
         let expected = "<sessions><Session><session_id>1_MX5-</session_id><partner_id>47000001</partner_id>\
                         <create_dt>Fri Nov 18 23:50:36 UTC 2016</create_dt></Session></sessions>";
@@ -223,15 +227,30 @@ mod tests {
     }
 
     #[test]
-    fn json_is_for_all_but_those_who_name_xml_only() {
-        for accept in
-            [None, Some(""), Some("*/*"), Some("text/xml, */*;q=0.1"), Some("application/JSON, text/xml")]
-        {
-            assert_eq!(Format::of_accept(accept), Format::Json, "{accept:?}");
+    fn json_is_for_those_who_name_it() {
+        for accept in [
+            "application/json",
+            "application/JSON, text/xml",
+            "text/xml, application/json ; q=0.1",
+            "application/json;charset=utf-8",
+            "application/json, text/plain, */*",
+        ] {
+            assert_eq!(Format::of_accept(Some(accept)), Format::Json, "{accept}");
         }
-        for accept in ["text/xml", "Application/XML;q=0.9", "text/html, application/xml"] {
+        for accept in [
+            "",
+            "*/*",
+            "application/*",
+            "text/xml, */*;q=0.1",
+            "Application/XML;q=0.9",
+            "text/html, application/xml",
+            "application/json;q=0, */*",
+            "application/json; Q = 0.0",
+            "application/jsonx",
+        ] {
             assert_eq!(Format::of_accept(Some(accept)), Format::Xml, "{accept}");
         }
+        assert_eq!(Format::of_accept(None), Format::Xml);
     }
 
     #[test]

@@ -17,30 +17,33 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// Reads the decoded pairs of a form. Without `p2p.preference` the media is routed, as at the vendor: SDKs that
-    /// send nothing have always got such sessions. `archiveName` and `archiveResolution` say how an archive would be
+    /// Reads the decoded pairs of a form. Words are read in any case, for Python writes `True` and `False`. Without
+    /// `p2p.preference` the media is routed, as at the vendor: SDKs that send nothing have always got such sessions.
+    /// `media_mode`, which Python's `vonage-video` sends beside it, says the same again. `archiveName` and `archiveResolution` say how an archive would be
     /// made, and are ignored like every field that is not known.
     ///
     /// # Errors
     /// 400 for a value that is not allowed, a field that is given twice, and end-to-end encryption without routed media;
     /// 501 for an archive.
     pub fn of_form(fields: &[(String, String)]) -> Result<Self, RestError> {
-        let media_mode = match field(fields, "p2p.preference")? {
-            None | Some("disabled") => MediaMode::Routed,
-            Some("enabled") => MediaMode::Relayed,
-            Some(_) => return Err(invalid("p2p.preference", "must be enabled or disabled")),
+        let media_mode = match word(fields, "p2p.preference")?.as_deref() {
+            None | Some("disabled" | "routed") => MediaMode::Routed,
+            Some("enabled" | "relayed") => MediaMode::Relayed,
+            Some(_) => {
+                return Err(invalid("p2p.preference", "must be enabled or relayed, disabled or routed"));
+            }
         };
-        let e2ee = match field(fields, "e2ee")? {
+        let e2ee = match word(fields, "e2ee")?.as_deref() {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => return Err(invalid("e2ee", "must be true or false")),
         };
-        let location = match field(fields, "location")? {
+        let location = match word(fields, "location")?.as_deref() {
             // One SDK writes the word when it has no address.
             None | Some("" | "null") => None,
             Some(text) => Some(text.parse().map_err(|_| invalid("location", "must be an IPv4 address"))?),
         };
-        let archived = match field(fields, "archiveMode")? {
+        let archived = match word(fields, "archiveMode")?.as_deref() {
             None | Some("manual") => false,
             Some("always") => true,
             Some(_) => return Err(invalid("archiveMode", "must be manual or always")),
@@ -59,11 +62,11 @@ fn invalid(field: &'static str, allowed: &'static str) -> RestError {
     RestError::Invalid { field, allowed }
 }
 
-/// The value of a field that may be given once.
-fn field<'f>(fields: &'f [(String, String)], name: &'static str) -> Result<Option<&'f str>, RestError> {
-    let mut values = fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+/// The value, in small letters, of a field that may be given once.
+fn word(fields: &[(String, String)], name: &'static str) -> Result<Option<String>, RestError> {
+    let mut values = fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
     match (values.next(), values.next()) {
-        (value, None) => Ok(value),
+        (value, None) => Ok(value.map(|value| value.to_ascii_lowercase())),
         (_, Some(_)) => Err(invalid(name, "is given twice")),
     }
 }
@@ -104,12 +107,34 @@ mod tests {
     }
 
     #[test]
+    fn words_are_read_in_any_case_and_modes_under_both_names() {
+        for (value, e2ee) in [("True", true), ("TRUE", true), ("False", false), ("FALSE", false)] {
+            assert_eq!(read(&[("e2ee", value)]).unwrap().e2ee, e2ee, "{value}");
+        }
+        for (preference, media_mode) in [
+            ("routed", MediaMode::Routed),
+            ("Disabled", MediaMode::Routed),
+            ("relayed", MediaMode::Relayed),
+            ("ENABLED", MediaMode::Relayed),
+        ] {
+            assert_eq!(read(&[("p2p.preference", preference)]).unwrap().media_mode, media_mode);
+        }
+        // What PyPI's vonage-video sends with options.
+        let vonage = [("media_mode", "routed"), ("e2ee", "True"), ("p2p.preference", "disabled")];
+        assert!(read(&vonage).unwrap().e2ee);
+        assert_eq!(refusal(&[("archiveMode", "ALWAYS")]).0, 501);
+        assert_eq!(refusal(&[("p2p.preference", "relayed"), ("e2ee", "True")]).0, 400);
+    }
+
+    #[test]
     fn a_value_that_is_not_allowed_is_named() {
         assert_eq!(refusal(&[("e2ee", "yes")]), (400, "e2ee: must be true or false".into()));
         assert_eq!(refusal(&[("location", "::1")]), (400, "location: must be an IPv4 address".into()));
         assert_eq!(refusal(&[("archiveMode", "")]), (400, "archiveMode: must be manual or always".into()));
-        let preference = (400, "p2p.preference: must be enabled or disabled".into());
-        assert_eq!(refusal(&[("p2p.preference", "routed")]), preference);
+        let preference = (400, "p2p.preference: must be enabled or relayed, disabled or routed".into());
+        for unknown in ["", "true", "Routed Mode", "peer"] {
+            assert_eq!(refusal(&[("p2p.preference", unknown)]), preference, "{unknown}");
+        }
         for name in ["e2ee", "location", "archiveMode", "p2p.preference"] {
             let twice = refusal(&[(name, "x"), (name, "x")]);
             assert_eq!(twice, (400, format!("{name}: is given twice")));

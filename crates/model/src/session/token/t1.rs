@@ -1,5 +1,6 @@
 //! The T1 form of a token: `T1==` and, in base64, `partner_id=<apiKey>&sig=<signature>:<data>`. The signature is the
-//! HMAC-SHA1 of the data's bytes under the project's secret, as 40 lower-case hexadecimal digits.
+//! HMAC-SHA1 of the data's bytes under the project's secret, as 40 lower-case hexadecimal digits. Before the colon there may be
+//! more fields, in any order: older SDKs tell their `sdk_version`. Nothing signs those, and nothing comes of them.
 //!
 //! SHA-1 is the model's choice; an HMAC does not need a hash without collisions.
 
@@ -23,7 +24,8 @@ const DEFAULT_LIFE: Duration = Duration::from_hours(24);
 /// The length of a signature, in bytes.
 const SIGNATURE: usize = 20;
 
-/// A token, not believed yet. There is one way only to write each, so that nothing in it can be changed unseen.
+/// A token, not believed yet. There is one way only to write its two fields and its data, so that nothing of these can be changed
+/// unseen.
 pub struct T1 {
     api_key: ApiKey,
     signature: [u8; SIGNATURE],
@@ -43,11 +45,21 @@ impl T1 {
         let text = STANDARD.decode(token.strip_prefix(PREFIX)?).ok()?;
         let colon = text.iter().position(|&byte| byte == b':')?;
         let (head, data) = text.split_at_checked(colon)?;
-        let head = std::str::from_utf8(head).ok()?;
-        let (api_key, signature) = head.strip_prefix("partner_id=")?.split_once("&sig=")?;
+        let (mut api_key, mut signature) = (None, None);
+        for field in std::str::from_utf8(head).ok()?.split('&') {
+            let (name, value) = field.split_once('=').filter(|(name, _)| !name.is_empty())?;
+            let twice = match name {
+                "partner_id" => api_key.replace(value),
+                "sig" => signature.replace(value),
+                _ => None,
+            };
+            if twice.is_some() {
+                return None;
+            }
+        }
         Some(Self {
-            api_key: ApiKey::try_from(api_key.to_owned()).ok()?,
-            signature: unhex(signature)?,
+            api_key: ApiKey::try_from(api_key?.to_owned()).ok()?,
+            signature: unhex(signature?)?,
             data: data.get(1..)?.to_vec(),
         })
     }

@@ -87,6 +87,30 @@ fn a_token_of_the_vendors_own_sdk_is_granted_what_it_says() {
     assert_eq!(admit(&vector()), Some(expected));
 }
 
+/// Not signed, and without a meaning: whatever older SDKs say of themselves.
+#[test]
+fn more_fields_beside_the_signature_change_nothing() {
+    let data = format!("session_id={SESSION}&{REST}");
+    let head = |head: &str| {
+        let head = head.replace("KEY", KEY);
+        admit(&format!("T1=={}", STANDARD.encode(format!("{head}:{data}"))))
+    };
+    let granted = admit(&vector());
+    assert!(granted.is_some());
+    let sig = format!("sig={SIGNATURE}");
+    for more in [
+        format!("partner_id=KEY&sdk_version=tbphp-v0.91.2011-07-05&{sig}"),
+        format!("sdk_version=any-1.0&partner_id=KEY&{sig}"),
+        format!("{sig}&partner_id=KEY"),
+        format!("{sig}&sdk_version=a&x=&sdk_version=b=c&partner_id=KEY"),
+    ] {
+        assert_eq!(head(&more), granted, "{more}");
+    }
+    let wrong = format!("partner_id=KEY&sdk_version=any-1.0&sig={}", SIGNATURE.replace('4', "5"));
+    assert_eq!(head(&wrong), None);
+    assert_eq!(head(&format!("partner_id=47000002&sdk_version=any-1.0&{sig}")), None);
+}
+
 #[test]
 fn another_secret_verifies_nothing() {
     let token = T1::parse(&vector()).unwrap();
@@ -141,7 +165,12 @@ fn a_token_that_is_none_is_not_parsed() {
     let signature = sign(data);
     let texts = [
         format!("partner_id={KEY}&sig={signature}"),
-        format!("sig={signature}&partner_id={KEY}:{data}"),
+        format!("partner_id={KEY}&sdk_version=any-1.0:{data}"),
+        format!("sdk_version=any-1.0&sig={signature}:{data}"),
+        format!("partner_id={KEY}&&sig={signature}:{data}"),
+        format!("partner_id={KEY}&sdk_version&sig={signature}:{data}"),
+        format!("partner_id={KEY}&=any-1.0&sig={signature}:{data}"),
+        format!("partner_id={KEY}&sig={signature}&sig={signature}:{data}"),
         format!("partner_id=4700000&sig={signature}:{data}"),
         format!("partner_id={KEY}&sig={}:{data}", signature.to_uppercase()),
         format!("partner_id={KEY}&sig={}:{data}", &signature[1..]),
