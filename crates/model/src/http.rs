@@ -78,6 +78,8 @@ impl HttpError {
 pub enum Answer {
     /// `{"roomId": …}`
     Room(RoomId),
+    /// `{"roomId": …, "id": …}`, both the same: the original's documents say `roomId`, its client reads `id`.
+    RoomFound(RoomId),
     /// `{"message": "Task started successfully!"}`
     TaskStarted,
     /// `{"iceServers": […]}`
@@ -90,6 +92,7 @@ impl Answer {
     pub fn body(&self) -> String {
         match self {
             Self::Room(room) => json!({ "roomId": room }).to_string(),
+            Self::RoomFound(room) => json!({ "roomId": room, "id": room }).to_string(),
             Self::TaskStarted => json!({ "message": "Task started successfully!" }).to_string(),
             Self::IceServers(list) => json!({ "iceServers": list }).to_string(),
         }

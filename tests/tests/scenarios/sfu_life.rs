@@ -64,7 +64,7 @@ async fn a_lost_rooms_path_is_claimed_over_after_the_grace_and_the_old_room_is_c
 
     let (new, _new_sfu) = Room::unclaimed(&stack).await;
     assert_eq!(stack.claim("page").await, (200, json!({ "roomId": new.id })));
-    assert_eq!(stack.get_room_id("page").await, (200, json!({ "roomId": new.id })));
+    assert_eq!(stack.get_room_id("page").await, (200, json!({ "roomId": new.id, "id": new.id })));
 
     let mut returned = Socket::open(&old.signal_server_url).await.unwrap();
     assert_eq!(old.identify_sfu(&mut returned, &[]).await["code"], "room_closed");

@@ -44,7 +44,7 @@ pub async fn get_room_id(deps: &Deps, call: HttpCall) -> Result<Answer, HttpErro
     let claimed = deps.store.path(&path, now).await?.ok_or(HttpError::RoomNotFound)?;
     let room = deps.store.room(&claimed.room_id, now).await?.ok_or(HttpError::RoomNotFound)?;
     match room.standing(now, deps.sfu_grace) {
-        Standing::Serving => Ok(Answer::Room(claimed.room_id)),
+        Standing::Serving => Ok(Answer::RoomFound(claimed.room_id)),
         Standing::Lost(_) | Standing::Over => Err(HttpError::RoomNotFound),
     }
 }

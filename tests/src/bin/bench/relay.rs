@@ -153,7 +153,7 @@ async fn fill(stack: &Stack, room: &Room, numbers: std::ops::Range<usize>) {
     });
     futures::stream::iter(writes).buffer_unordered(8).collect::<Vec<_>>().await;
     // The rows belong to other rooms: this one has who is in it, and nobody else.
-    assert_eq!(stack.get_room_id("/relay").await, (200, json!({ "roomId": room.id })));
+    assert_eq!(stack.get_room_id("/relay").await, (200, json!({ "roomId": room.id, "id": room.id })));
 }
 
 fn put(item: &Value) -> Value {
