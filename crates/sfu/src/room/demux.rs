@@ -101,17 +101,14 @@ impl Demux {
 
     fn find(&self, header: &Header<'_>) -> Option<Found> {
         let has_pt = |lane: &&Lane| lane.pts.iter().any(|(pt, _)| *pt == header.pt);
-        let lane = match self.ids.mid.and_then(|id| header.extension(id)) {
-            Some(name) => {
-                let named = |lane: &&Lane| lane.name.as_deref().map(str::as_bytes) == Some(name);
-                // What str0m can tell by itself is left to it.
-                self.lanes.iter().find(named).filter(|lane| !lane.is_plain())?
-            }
+        let lane = if let Some(name) = self.ids.mid.and_then(|id| header.extension(id)) {
+            let named = |lane: &&Lane| lane.name.as_deref().map(str::as_bytes) == Some(name);
+            // What str0m can tell by itself is left to it.
+            self.lanes.iter().find(named).filter(|lane| !lane.is_plain())?
+        } else {
             // By its payload type, if that is one section's alone.
-            None => {
-                let mut lanes = self.lanes.iter().filter(has_pt);
-                lanes.next().filter(|_| lanes.next().is_none())?
-            }
+            let mut lanes = self.lanes.iter().filter(has_pt);
+            lanes.next().filter(|_| lanes.next().is_none())?
         };
         let repair = lane.pts.iter().find(|(pt, _)| *pt == header.pt).map(|(_, repair)| *repair)?;
         let said = if repair { self.ids.repaired_rid } else { self.ids.rid };

@@ -104,7 +104,7 @@ impl H264 {
     }
 
     /// The smaller, the more receivers can decode it.
-    pub(super) fn rank(&self) -> (Profile, bool) {
+    pub(super) fn rank(self) -> (Profile, bool) {
         (self.profile, !self.split)
     }
 

@@ -140,7 +140,7 @@ impl Description {
             Codec::H264(format) => Some(format),
             Codec::Opus | Codec::Vp8 | Codec::Rtx(_) => None,
         });
-        formats.min_by_key(H264::rank)
+        formats.min_by_key(|format| format.rank())
     }
 
     /// The ids of the header extensions that say whose a packet is.

@@ -14,7 +14,9 @@ pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'
         if line.starts_with("a=mid:")
             && let Some((stream, track)) = tracks.next().flatten()
         {
-            offer.push_str(&format!("a=msid:{stream} {track}\r\n"));
+            for words in ["a=msid:", stream, " ", track, "\r\n"] {
+                offer.push_str(words);
+            }
         }
     }
     offer

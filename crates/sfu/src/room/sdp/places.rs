@@ -251,13 +251,13 @@ fn accept(sdp: &mut String, section: &Section, answered: &MediaLines<'_>) {
         let (pt, rest) = value.split_once(' ').unwrap_or((value, ""));
         let payload = section.payloads.iter().find(|payload| pt.parse() == Ok(payload.pt));
         match name {
-            // Said above, or of the section that stands for the transport; nothing is sent on this connection.
-            "mid" | "candidate" | "end-of-candidates" | "msid" | "ssrc" | "ssrc-group" => {}
+            // Said above, below, or of the section that stands for the transport; nothing is sent on this connection.
+            "mid" | "rid" | "candidate" | "end-of-candidates" | "msid" | "ssrc" | "ssrc-group" => {}
             // An answer has no feedback that was not offered (RFC 4585 §4.2), which str0m does not heed.
             "rtcp-fb"
                 if payload.is_some_and(|payload| !payload.feedback.iter().any(|known| known == rest)) => {}
             "rtpmap" if let Some(payload) = payload => {
-                push(sdp, format_args!("a=rtpmap:{pt} {}\r\n", payload.map))
+                push(sdp, format_args!("a=rtpmap:{pt} {}\r\n", payload.map));
             }
             "fmtp" if let Some(Payload { codec: Codec::H264(_), parameters, .. }) = payload => {
                 // The profile is not to be negotiated, and the level may be as the client can send it (RFC 6184 §8.2.2).
@@ -265,7 +265,6 @@ fn accept(sdp: &mut String, section: &Section, answered: &MediaLines<'_>) {
                     push(sdp, format_args!("a=fmtp:{pt} {parameters}\r\n"));
                 }
             }
-            "rid" => {}
             "simulcast" => {
                 for rid in &section.rids {
                     push(sdp, format_args!("a=rid:{rid} recv\r\n"));
