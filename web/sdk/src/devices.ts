@@ -4,7 +4,7 @@ import { CAMERA } from "./simulcast.js";
 /** The kinds of devices that a person chooses from. */
 export type DeviceKind = "audioinput" | "videoinput";
 
-/** Gets one track from a microphone or camera: from this device, else from the one that the browser takes by default. */
+/** Gets one track from a microphone or camera: from this device, else, or when it is gone, from the one that the browser takes by default. */
 export async function openDevice(kind: DeviceKind, deviceId?: string): Promise<MediaStreamTrack> {
   const chosen: MediaTrackConstraints = deviceId === undefined ? {} : { deviceId: { exact: deviceId } };
   const constraints: MediaStreamConstraints =
@@ -16,6 +16,7 @@ export async function openDevice(kind: DeviceKind, deviceId?: string): Promise<M
     const track = stream.getTracks()[0];
     if (track) return track;
   } catch (error) {
+    if (deviceId !== undefined && isMissing(error)) return openDevice(kind);
     throw deviceError(error, kind === "audioinput" ? "microphone" : "camera");
   }
   throw deviceError(new DOMException("", "NotFoundError"), kind === "audioinput" ? "microphone" : "camera");
@@ -46,6 +47,10 @@ export function deviceError(thrown: unknown, device: "microphone" | "camera" | "
   if (thrown instanceof RoomError) return thrown;
   const [code, message] = describe(thrown instanceof Error ? thrown.name : "", device);
   return new RoomError({ code, message, fatal: false }, { cause: thrown });
+}
+
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && ["NotFoundError", "OverconstrainedError"].includes(thrown.name);
 }
 
 function describe(name: string, device: string): [code: string, message: string] {

@@ -38,6 +38,15 @@ export function leftBeforeJoined(): RoomError {
   return new RoomError({ code: "left", message: "The call was left before it was joined.", fatal: false });
 }
 
+/** What `join` throws where there is no `RTCPeerConnection`. */
+export function noWebRtc(): RoomError {
+  return new RoomError({
+    code: "no_webrtc",
+    message: "This browser has no WebRTC, which a call needs.",
+    fatal: true,
+  });
+}
+
 /** The same request may succeed later (docs/PROTOCOL.md, "Errors"). */
 export function isTransient(error: { status?: number; code?: string }): boolean {
   // Its status is 429 too, but a session that is full stays so.

@@ -200,7 +200,7 @@ export class LocalMedia {
     if (source) {
       this.#sources.set(slot, source);
       this.#own().addTrack(source.track);
-      if (source.owned) this.#listen(slot, source.track);
+      this.#listen(slot, source);
     } else {
       this.#sources.delete(slot);
     }
@@ -208,17 +208,24 @@ export class LocalMedia {
     await this.#hooks.sends(slot, source && { track: source.track, stream: this.#own() });
   }
 
-  /** Notices when the device goes away. */
-  #listen(slot: DeviceSlot, track: MediaStreamTrack): void {
-    track.addEventListener("ended", () => void this.#recover(slot, track));
-    if (this.#listening || !globalThis.navigator?.mediaDevices) return;
+  /** Notices when the track ends, or has ended on its way here, and when the device goes away. */
+  #listen(slot: DeviceSlot, { track, owned }: Source): void {
+    const ended = () => void (owned ? this.#recover(slot, track) : this.#ended(slot, track));
+    track.addEventListener("ended", ended);
+    if (track.readyState === "ended") ended();
+    if (!owned || this.#listening || !globalThis.navigator?.mediaDevices) return;
     this.#listening = true;
     mediaDevices().addEventListener("devicechange", this.#devicesChanged);
   }
 
   /** Browsers differ in whether a track ends when its device is gone. */
   readonly #devicesChanged = async () => {
-    const present = new Set((await mediaDevices().enumerateDevices()).map(({ deviceId }) => deviceId));
+    const listed = await mediaDevices()
+      .enumerateDevices()
+      .catch(() => undefined);
+    const present = new Set(listed?.map(({ deviceId }) => deviceId));
+    // A list that cannot be read, or without ids, does not say that a device is gone.
+    if (!listed || present.has("")) return;
     for (const [slot, { track, owned }] of [...this.#sources]) {
       const { deviceId } = track.getSettings();
       if (owned && deviceId && !present.has(deviceId)) await this.#recover(slot, track);
@@ -236,6 +243,13 @@ export class LocalMedia {
         await this.#put(slot, undefined);
         this.#hooks.failed(toRoomError(error, "media_failed", `The ${slot} is gone.`, false));
       }
+    });
+  }
+
+  /** A track of the caller's own has ended: nothing is sent any more. */
+  #ended(slot: DeviceSlot, gone: MediaStreamTrack): Promise<void> {
+    return this.#queued(slot, async () => {
+      if (this.#sources.get(slot)?.track === gone) await this.#put(slot, undefined);
     });
   }
 

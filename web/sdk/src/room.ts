@@ -2,7 +2,7 @@ import type { ChannelName } from "./channels.js";
 import { Chat } from "./chat.js";
 import { type DeviceKind, mediaDevices } from "./devices.js";
 import { Emitter } from "./emitter.js";
-import { leftBeforeJoined, type RoomError } from "./errors.js";
+import { leftBeforeJoined, noWebRtc, type RoomError } from "./errors.js";
 import { newId } from "./ids.js";
 import { type DeviceSlot, LocalMedia } from "./media.js";
 import { roomPath } from "./path.js";
@@ -23,8 +23,16 @@ import { Visit } from "./visit.js";
 /** The longest name that others are told. */
 const LONGEST_NAME = 64;
 
-/** A call of a page's path. Nothing happens before `join`; after `leave` it may be joined again. */
+/**
+ * A call of a page's path. Nothing happens before `join`; after `leave` it may be joined again. It may be made anywhere, on a
+ * server too.
+ */
 export class Room extends Emitter<RoomEvents> {
+  /** Whether this browser has what a call needs, which is WebRTC. Where it has not, `join` fails with `no_webrtc`. */
+  static get supported(): boolean {
+    return typeof globalThis.RTCPeerConnection === "function";
+  }
+
   /** The path, as Arbiter compares it. */
   readonly path: string;
   readonly #options: RoomOptions;
@@ -96,20 +104,27 @@ export class Room extends Emitter<RoomEvents> {
 
   /**
    * Joins the call; resolves when media can flow. Without a stream, and with nothing switched on before, this person only receives
-   * until a camera or microphone is. The stream's tracks are the room's from then on: `leave` stops them.
+   * until a camera or microphone is. The stream's tracks are the room's from then on: `leave` stops them. While the call is joined or
+   * being joined this joins nothing anew, but takes the stream.
    *
    * @throws RoomError `fatal`, and the state is `failed`; or `left` when `leave` was called in the meantime.
    */
   join(stream?: MediaStream): Promise<void> {
-    this.#joining ??= this.#join(stream);
+    const joining = this.#joining;
+    if (joining) return stream ? this.#media.adopt(stream).then(() => joining) : joining;
+    this.#joining = this.#join(stream);
     return this.#joining;
   }
 
   async #join(stream?: MediaStream): Promise<void> {
     const stay = this.#stays;
-    if (stream) {
-      await this.#media.adopt(stream);
-      if (stay !== this.#stays) throw leftBeforeJoined();
+    // Without a stream too: nobody is told of anything before `join` has returned, so that a listener may leave or join.
+    await (stream && this.#media.adopt(stream));
+    if (stay !== this.#stays) throw leftBeforeJoined();
+    if (!Room.supported) {
+      const error = noWebRtc();
+      this.#failed(error);
+      throw error;
     }
     const { httpUrl, signalUrl, token, createRooms = true, simulcast = true, rtcConfig } = this.#options;
     this.#people.clear();
@@ -153,8 +168,9 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Leaves the call, and lets go of the camera and the microphone. Resolves when the others are told; may be called at any time. */
   async leave(): Promise<void> {
-    const visit = this.#over("idle");
+    // First: whoever hears that it is over may join with another stream.
     this.#media.stop();
+    const visit = this.#over("idle");
     this.#selfChanged();
     await visit?.leave();
   }
@@ -175,7 +191,7 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /** What the person may choose from. Names are empty until a device has been allowed. */
-  devices(): Promise<MediaDeviceInfo[]> {
+  async devices(): Promise<MediaDeviceInfo[]> {
     return mediaDevices().enumerateDevices();
   }
 
@@ -214,8 +230,8 @@ export class Room extends Emitter<RoomEvents> {
 
   readonly #pageHidden = () => {
     // There is no time to wait for an answer, and a page that comes back from the back/forward cache is not in the call.
-    this.#over("idle")?.leaveNow();
     this.#media.stop();
+    this.#over("idle")?.leaveNow();
     this.#selfChanged();
   };
 

@@ -92,8 +92,8 @@ export interface Otc {
 /** What went wrong, in words that may be shown, and what a program can tell it by. */
 export interface RoomErrorInit {
   /**
-   * A code of docs/PROTOCOL.md (`room_closed`, `unauthorized`, …), or one of this library's: `no_room` (none is free and none may be started),
-   * `start_failed`, `unreachable` (no answer from Arbiter), `media_refused` (camera or microphone is not allowed), `media_missing` (there is none),
+   * A code of docs/PROTOCOL.md (`room_closed`, `unauthorized`, …), or one of this library's: `no_webrtc` (the browser has none, and nothing was asked for),
+   * `no_room` (none is free and none may be started), `start_failed`, `unreachable` (no answer from Arbiter), `media_refused` (camera or microphone is not allowed), `media_missing` (there is none),
    * `media_busy`, `media_failed` (no media connection came about), `replaced` (the same person joined elsewhere), `left` (`leave` was called
    * before the call was joined). `too_large` may also be a chat message over 16 KB.
    */

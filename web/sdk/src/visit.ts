@@ -91,6 +91,8 @@ export class Visit {
     try {
       let over = 0;
       while (true) {
+        // Whoever was told of the state, or gave the token, may have left.
+        signal.throwIfAborted();
         const roomId = await this.#obtain(restore, over === 0, signal);
         try {
           await this.#enter(roomId, restore, signal);

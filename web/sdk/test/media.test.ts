@@ -174,6 +174,50 @@ describe("a device that is unplugged", () => {
     await until("the word", () => heard().includes("error media_missing"));
   });
 
+  test("gives way when it is wanted again, though it was chosen", async () => {
+    const { media, heard } = local();
+    await media.select("videoinput", "cam2");
+    devices.unplug("cam2");
+    await media.switch("camera", true);
+    await media.switch("microphone", true, "mic9");
+    expect(heard()).toEqual(["camera cam1", "microphone mic1"]);
+  });
+
+  test("before the call has it gives way too, or is off, and is never shown as on", async () => {
+    const { media, heard } = local();
+    const given = [new FakeTrack("audio", "mic2"), new FakeTrack("video", "cam2")];
+    for (const track of given) track.stop();
+    devices.present = ["mic1"];
+    await media.adopt(new FakeStream(given) as unknown as MediaStream);
+    await until("the word", () => heard().includes("error media_missing"));
+    expect([media.isOn("microphone"), media.isOn("camera")]).toEqual([true, false]);
+    expect([...media.tracks.values()].map(({ track }) => track.readyState)).toEqual(["live"]);
+  });
+
+  test("is looked for once, though the browser says several times that something has changed", async () => {
+    const { media, heard } = local();
+    await media.switch("camera", true, "cam2");
+    heard();
+    devices.unplug("cam2");
+    for (let times = 0; times < 4; times++) devices.dispatchEvent(new Event("devicechange"));
+    devices.opened[0]?.end();
+    await until("the other camera", () => heard().includes("camera cam1"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([devices.opened.length, heard()]).toEqual([2, []]);
+  });
+
+  test("is told from one whose name the browser keeps to itself, and from a list that cannot be read", async () => {
+    const { media, heard } = local();
+    await media.switch("camera", true);
+    heard();
+    devices.present = ["", ""];
+    devices.dispatchEvent(new Event("devicechange"));
+    devices.enumerateDevices = () => Promise.reject(new DOMException("", "InvalidStateError"));
+    devices.dispatchEvent(new Event("devicechange"));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([devices.opened.length, heard(), media.isOn("camera")]).toEqual([1, [], true]);
+  });
+
   test("that is not in use is of no concern", async () => {
     const { media, heard } = local();
     await media.switch("camera", true);
@@ -183,6 +227,24 @@ describe("a device that is unplugged", () => {
     await media.switch("camera", true);
     expect([devices.opened.length, heard()]).toEqual([1, []]);
   });
+});
+
+test("a device that is allowed no more is off, and the person is told", async () => {
+  const { media, heard } = local();
+  await media.switch("microphone", true);
+  devices.refuse = "NotAllowedError";
+  devices.opened[0]?.end();
+  await until("the word", () => heard().includes("error media_refused"));
+  expect(media.isOn("microphone")).toBe(false);
+});
+
+test("a track of one's own that ends is off, and no device takes its place", async () => {
+  const { media, heard } = local();
+  const own = new FakeTrack("video", "canvas");
+  await media.set("camera", own as unknown as MediaStreamTrack);
+  own.end();
+  await until("the end", () => heard().includes("camera -"));
+  expect([media.isOn("camera"), media.camera, devices.opened.length]).toEqual([false, undefined, 0]);
 });
 
 describe("a screen", () => {
