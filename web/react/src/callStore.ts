@@ -23,20 +23,33 @@ export interface CallSnapshot {
   readonly devices: readonly MediaDeviceInfo[];
 }
 
+/** A room that tells when it is left, by whomever, also when there is nothing to leave yet. */
+class LeavableRoom extends Room {
+  readonly onLeave = new Set<() => void>();
+
+  override async leave(): Promise<void> {
+    const left = super.leave();
+    for (const listener of [...this.onLeave]) listener();
+    await left;
+  }
+}
+
 /**
  * A `Room` as something that React can read: one snapshot, and a note when there is another.
  *
  * It outlives React's double mount in StrictMode: leaving waits for one turn of the event loop, and a mount within it cancels it.
  */
 export class CallStore {
-  readonly room: Room;
+  readonly room: LeavableRoom;
   #snapshot: CallSnapshot;
   readonly #listeners = new Set<() => void>();
   #cleanUp: (() => void) | undefined;
   #leaving: ReturnType<typeof setTimeout> | undefined;
+  /** Counts looks at the list of devices: only the last one is of now. */
+  #looks = 0;
 
   constructor(options: RoomOptions) {
-    this.room = new Room(options);
+    this.room = new LeavableRoom(options);
     this.#snapshot = {
       state: this.room.state,
       error: undefined,
@@ -72,10 +85,11 @@ export class CallStore {
     return false;
   }
 
-  /** Leaves the call, unless `mount` follows at once. */
-  unmount(): void {
+  /** Leaves the call, unless `mount` follows at once. `before`: what else is to be done then, and first. */
+  unmount(before?: () => void): void {
     this.#leaving = setTimeout(() => {
       this.#leaving = undefined;
+      before?.();
       this.#cleanUp?.();
       this.#cleanUp = undefined;
       void this.room.leave();
@@ -88,6 +102,16 @@ export class CallStore {
     await this.attempt(() => this.room.join(stream));
     void this.refreshDevices();
   };
+
+  readonly leave = async (): Promise<void> => {
+    await this.attempt(() => this.room.leave());
+  };
+
+  /** Tells when the room is left, whatever its state. */
+  onLeave(listener: () => void): () => void {
+    this.room.onLeave.add(listener);
+    return () => this.room.onLeave.delete(listener);
+  }
 
   /** Runs something that may go wrong, and keeps the error for the page to show, but not one of the code `unless`. True if it went well. */
   async attempt(action: () => unknown, unless?: string): Promise<boolean> {
@@ -144,8 +168,10 @@ export class CallStore {
 
   /** Reads the list of devices; their names are there once the person has allowed one. */
   async refreshDevices(): Promise<void> {
+    this.#looks += 1;
+    const look = this.#looks;
     const devices = await this.room.devices().catch(() => []);
-    this.#update({ devices });
+    if (look === this.#looks) this.#update({ devices });
   }
 
   #update(change: Partial<CallSnapshot>): void {

@@ -2,21 +2,27 @@
 export class Track extends EventTarget {
   readonly id: string;
   readonly kind: string;
+  /** The device that it comes from. */
   readonly deviceId: string | undefined;
   enabled = true;
   readyState = "live";
 
-  constructor(kind: string, deviceId?: string) {
+  constructor(kind: string, asked?: string, deviceId = asked) {
     super();
     this.kind = kind;
     this.deviceId = deviceId;
-    this.id = `${kind} ${deviceId ?? "default"}`;
+    this.id = `${kind} ${asked ?? "default"}`;
   }
   stop(): void {
     this.readyState = "ended";
   }
+  /** The browser ends it: the device is gone, or is allowed no more. */
+  end(): void {
+    this.stop();
+    this.dispatchEvent(new Event("ended"));
+  }
   getSettings(): MediaTrackSettings {
-    return {};
+    return this.deviceId === undefined ? {} : { deviceId: this.deviceId };
   }
 }
 
@@ -54,6 +60,10 @@ class Machine {
   /** Devices that have been unplugged. */
   gone = new Set<string>();
   permissions: Record<string, string> = {};
+  /** What the browser tells of permissions. */
+  readonly statuses: EventTarget[] = [];
+  /** What the browser tells of devices. */
+  readonly changes = new EventTarget();
   /** While set, the browser's prompt is open. */
   prompt: Promise<void> | undefined;
   devices: MediaDeviceInfo[] = [];
@@ -72,6 +82,30 @@ class Machine {
     install(this);
   }
 
+  /** A device comes. */
+  plug(kind: MediaDeviceKind, deviceId: string, label: string): void {
+    this.devices = [...this.devices, device(kind, deviceId, label)];
+    this.changes.dispatchEvent(new Event("devicechange"));
+  }
+
+  /** Devices go. Not every browser ends their tracks. */
+  unplug(...ids: string[]): void {
+    this.devices = this.devices.filter(({ deviceId }) => !ids.includes(deviceId));
+    for (const track of this.tracks) {
+      if (track.readyState === "live" && ids.includes(track.deviceId ?? "")) track.end();
+    }
+    this.changes.dispatchEvent(new Event("devicechange"));
+  }
+
+  /** The person changes what the browser allows. */
+  permit(name: "camera" | "microphone", state: PermissionState): void {
+    this.permissions[name] = state;
+    const kind = name === "camera" ? "video" : "audio";
+    if (state === "denied") this.errors[kind] = "NotAllowedError";
+    else delete this.errors[kind];
+    for (const status of this.statuses) status.dispatchEvent(new Event("change"));
+  }
+
   async open(wanted: MediaStreamConstraints): Promise<Stream> {
     const kinds = (["audio", "video"] as const).filter((kind) => wanted[kind]);
     const ids = kinds.map((kind) => idOf(wanted[kind]));
@@ -79,11 +113,18 @@ class Machine {
     await this.prompt;
     for (const [at, kind] of kinds.entries()) {
       if (this.errors[kind]) throw named(this.errors[kind]);
-      if (this.gone.has(ids[at] ?? "")) throw named("OverconstrainedError");
+      const listed = this.#listed(kind);
+      if (listed.length === 0) throw named("NotFoundError");
+      const id = ids[at];
+      if (id && (this.gone.has(id) || !listed.includes(id))) throw named("OverconstrainedError");
     }
-    const tracks = kinds.map((kind, at) => new Track(kind, ids[at]));
+    const tracks = kinds.map((kind, at) => new Track(kind, ids[at], ids[at] ?? this.#listed(kind)[0]));
     this.tracks.push(...tracks);
     return new Stream(tracks);
+  }
+
+  #listed(kind: string): string[] {
+    return this.devices.filter((one) => one.kind === `${kind}input`).map(({ deviceId }) => deviceId);
   }
 }
 
@@ -110,11 +151,17 @@ function install(here: Machine): void {
     getUserMedia: (wanted: MediaStreamConstraints) => here.open(wanted),
     getDisplayMedia: async () => streamOf("video"),
     enumerateDevices: async () => here.devices,
-    addEventListener: () => {},
-    removeEventListener: () => {},
+    addEventListener: here.changes.addEventListener.bind(here.changes),
+    removeEventListener: here.changes.removeEventListener.bind(here.changes),
   });
   define("permissions", {
-    query: async ({ name }: { name: string }) => ({ state: here.permissions[name] ?? "prompt" }),
+    query: async ({ name }: { name: string }) => {
+      const status = Object.defineProperty(new EventTarget(), "state", {
+        get: () => here.permissions[name] ?? "prompt",
+      });
+      here.statuses.push(status);
+      return status;
+    },
   });
   const element = HTMLMediaElement.prototype;
   const sources = new WeakMap<object, unknown>();

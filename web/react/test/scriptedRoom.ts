@@ -19,8 +19,11 @@ export class ScriptedRoom {
   static get inCall(): number {
     return ScriptedRoom.made.filter((room) => room.state !== "idle").length;
   }
+  /** Whether the browser has WebRTC. */
+  static supported = true;
   static reset(): void {
     ScriptedRoom.made = [];
+    ScriptedRoom.supported = true;
   }
   static get latest(): ScriptedRoom {
     const room = ScriptedRoom.made.filter((one) => one.listening > 0).at(-1);
@@ -30,8 +33,11 @@ export class ScriptedRoom {
 
   /** What was called, as `name(arguments)`. */
   readonly calls: string[] = [];
-  /** What `join` does; by default it succeeds. */
-  onJoin: (room: ScriptedRoom) => Promise<void> | void = (room) => room.become("joined");
+  /** What `join` does; by default it succeeds, where that is possible. */
+  onJoin: (room: ScriptedRoom) => Promise<void> | void = (room) => {
+    if (!ScriptedRoom.supported) throw room.fail({ code: "no_webrtc", message: "x", fatal: true });
+    room.become("joined");
+  };
   self: Self;
   state: RoomState = "idle";
   readonly peers = new Map<string, Peer>();

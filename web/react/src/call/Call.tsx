@@ -85,7 +85,7 @@ export function Call({ call, chosen, inviteUrl, onChoose, onName, onLeave, probl
                 {inviteUrl && <InviteLink url={inviteUrl} />}
               </div>
             )}
-            <Sound peers={call.peers} speaker={chosen.audiooutput} />
+            <Sound peers={call.peers} chosen={chosen.audiooutput} devices={call.devices} />
           </div>
           {statistics && <StatisticsPanel call={call} onClose={() => setStatistics(false)} />}
         </div>

@@ -2,8 +2,19 @@ import type { Peer } from "@arbiter/client";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { SoundIcon } from "../icons.tsx";
 
+/** What is heard, and from where. */
+export interface SoundProps {
+  peers: readonly Peer[];
+  /** The loudspeaker that was chosen, if any. */
+  chosen: string | undefined;
+  devices: readonly MediaDeviceInfo[];
+}
+
 /** What is heard: everybody's microphone and the sound of their screens, whether they have a tile or not. */
-export function Sound({ peers, speaker }: { peers: readonly Peer[]; speaker: string | undefined }) {
+export function Sound({ peers, chosen, devices }: SoundProps) {
+  // A loudspeaker that is gone would leave silence: the browser's choice takes its place until it is back.
+  const there = devices.some(({ kind, deviceId }) => kind === "audiooutput" && deviceId === chosen);
+  const speaker = chosen && there ? chosen : "";
   const container = useRef<HTMLDivElement>(null);
   const [blocked, setBlocked] = useState(false);
   const onBlocked = useCallback(() => setBlocked(true), []);
@@ -31,7 +42,7 @@ export function Sound({ peers, speaker }: { peers: readonly Peer[]; speaker: str
 
 interface VoiceProps {
   stream: MediaStream;
-  speaker: string | undefined;
+  speaker: string;
   onBlocked(): void;
 }
 
@@ -50,8 +61,9 @@ function Voice({ stream, speaker, onBlocked }: VoiceProps) {
     };
   }, [stream, onBlocked]);
   useEffect(() => {
-    // Not every browser lets a page choose the loudspeaker; a device that has gone leaves the default one.
-    if (speaker !== undefined) void element.current?.setSinkId?.(speaker)?.catch(() => undefined);
+    const audio = element.current;
+    // Not every browser lets a page choose the loudspeaker.
+    if ((audio?.sinkId ?? "") !== speaker) void audio?.setSinkId?.(speaker)?.catch(() => undefined);
   }, [speaker]);
   // biome-ignore lint/a11y/useMediaCaption: a live voice has no captions to offer
   return <audio ref={element} autoPlay />;

@@ -44,10 +44,22 @@ async function open(wanted: readonly MediaKind[], chosen: Chosen): Promise<Media
     return (await mediaDevices.getUserMedia(constraints(wanted, chosen))).getTracks();
   } catch (error) {
     // The device of last time has been unplugged: any other will do.
-    const named = wanted.some((kind) => chosen[`${kind}input`]);
-    if (!named || problemOf(error) !== "missing") throw error;
-    return (await mediaDevices.getUserMedia(constraints(wanted, {}))).getTracks();
+    const named = wanted.filter((kind) => chosen[`${kind}input`]);
+    if (named.length === 0 || problemOf(error) !== "missing") throw error;
+    return (
+      await mediaDevices.getUserMedia(constraints(wanted, await thoseThere(named, chosen)))
+    ).getTracks();
   }
+}
+
+/** The choices that are still listed; none if that is all of them, as the list then does not say which one cannot be had. */
+async function thoseThere(named: readonly MediaKind[], chosen: Chosen): Promise<Chosen> {
+  const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+  const there = named.filter((kind) =>
+    devices.some((device) => device.kind === `${kind}input` && device.deviceId === chosen[device.kind]),
+  );
+  if (there.length === named.length) return {};
+  return Object.fromEntries(there.map((kind) => [`${kind}input`, chosen[`${kind}input`]]));
 }
 
 function constraints(wanted: readonly MediaKind[], chosen: Chosen): MediaStreamConstraints {

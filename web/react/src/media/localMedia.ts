@@ -1,4 +1,5 @@
-import { type Acquired, acquire, type Chosen, type MediaKind } from "./acquire.ts";
+import { type Acquired, acquire, type Chosen, type MediaKind, type MediaProblem } from "./acquire.ts";
+import { onAllowed } from "./permissions.ts";
 import { remember, remembered } from "./remembered.ts";
 
 /** The lobby's camera and microphone at one moment. */
@@ -16,7 +17,13 @@ export interface LocalMediaSnapshot {
 
 const KINDS: readonly MediaKind[] = ["audio", "video"];
 
-/** Camera and microphone before the call: what is switched off is stopped, so that its light goes out. */
+/** What another device may mend. */
+const MENDABLE: ReadonlySet<MediaProblem | undefined> = new Set(["missing", "busy"]);
+
+/**
+ * Camera and microphone before the call: what is switched off is stopped, so that its light goes out. Devices that come and go,
+ * and what the person allows in the browser's settings, are followed from `start` until `stop`, or until a call has taken them.
+ */
 export class LocalMedia {
   #snapshot: LocalMediaSnapshot;
   readonly #listeners = new Set<() => void>();
@@ -28,6 +35,12 @@ export class LocalMedia {
   /** The take that is waiting for its tracks. */
   #taking: number | undefined;
   #last: Promise<void> = Promise.resolve();
+  /** While devices and permissions are followed. */
+  #watching: AbortController | undefined;
+  /** The answer to a change of devices waits for its turn. */
+  #changing = false;
+  /** Counts looks at the list of devices: only the last one is of now. */
+  #looks = 0;
 
   constructor() {
     this.#snapshot = {
@@ -49,50 +62,114 @@ export class LocalMedia {
 
   /** Gets whatever is wanted, not there, and not already known to be impossible. One at a time: a browser shows one prompt. */
   readonly start = (): Promise<void> => {
-    const life = this.#life;
-    this.#last = this.#last.then(() => (life === this.#life ? this.#fill(life) : undefined));
-    return this.#last;
+    this.#watch();
+    return this.#ask([]);
   };
 
-  async #fill(life: number): Promise<void> {
+  /** The same, and what was impossible of these kinds. */
+  #ask(again: readonly MediaKind[]): Promise<void> {
+    const life = this.#life;
+    this.#last = this.#last.then(() =>
+      life === this.#life && this.#watching ? this.#fill(life, again) : undefined,
+    );
+    return this.#last;
+  }
+
+  async #fill(life: number, again: readonly MediaKind[]): Promise<void> {
+    this.#drop((track) => track.readyState === "ended");
     const { on, chosen, problems: known } = this.#snapshot;
-    const wanted = KINDS.filter((kind) => on[kind] && !known[kind] && !this.#track(kind));
+    const wanted = KINDS.filter(
+      (kind) => on[kind] && !this.#track(kind) && (!known[kind] || again.includes(kind)),
+    );
     if (wanted.length === 0) return;
     this.#update({ asking: true });
-    const { tracks, problems } = await acquire(wanted, chosen);
+    const { tracks, problems: found } = await acquire(wanted, chosen);
     const stale = life !== this.#life;
     for (const track of tracks) {
       if (stale || !this.#snapshot.on[track.kind as MediaKind]) track.stop();
-      else this.#tracks.push(track);
+      else this.#hold(track);
     }
     if (stale) return;
-    this.#update({
-      asking: false,
-      problems: { ...this.#snapshot.problems, ...problems },
-      ...this.#streamNow(),
-    });
+    const problems = { ...this.#snapshot.problems };
+    for (const kind of wanted) delete problems[kind];
+    this.#update({ asking: false, problems: { ...problems, ...found }, ...this.#streamNow() });
     await this.refreshDevices();
   }
+
+  #hold(track: MediaStreamTrack): void {
+    this.#tracks.push(track);
+    // Its device is gone, or is allowed no more: another one does, or there is a reason to tell.
+    track.addEventListener("ended", () => {
+      if (this.#tracks.includes(track)) void this.#ask([]);
+    });
+  }
+
+  /** Follows what happens to devices and permissions. */
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = new AbortController();
+    const { signal } = this.#watching;
+    globalThis.navigator?.mediaDevices?.addEventListener?.("devicechange", this.#devicesChanged);
+    for (const kind of KINDS) void onAllowed(kind, this.#allowed, signal);
+    void this.refreshDevices();
+  }
+
+  #unwatch(): void {
+    this.#watching?.abort();
+    this.#watching = undefined;
+    globalThis.navigator?.mediaDevices?.removeEventListener?.("devicechange", this.#devicesChanged);
+  }
+
+  readonly #allowed = (kind: MediaKind): void => void this.#ask([kind]);
+
+  /** The lists are read at once. What follows waits for a prompt that is open, and is done once for a burst of changes. */
+  readonly #devicesChanged = (): void => {
+    void this.refreshDevices();
+    if (this.#changing) return;
+    this.#changing = true;
+    this.#last = this.#last.then(async () => {
+      this.#changing = false;
+      const life = this.#life;
+      await this.refreshDevices();
+      if (life !== this.#life || !this.#watching) return;
+      const { devices, problems } = this.#snapshot;
+      this.#drop((track) => isGone(track, devices));
+      await this.#fill(
+        life,
+        KINDS.filter((kind) => MENDABLE.has(problems[kind])),
+      );
+    });
+  };
 
   /** Stops everything, but what a call is about to take. */
   readonly stop = (): void => {
     if (this.#taking !== undefined) return;
     this.#life += 1;
+    this.#unwatch();
     for (const track of this.#tracks) track.stop();
     this.#tracks = [];
     this.#update({ stream: undefined, asking: false, problems: {} });
   };
 
-  /** Hands over what is wanted, waiting for the browser's prompt if need be: it is the caller's to stop from now on. Nothing after `keep` or another `take`. */
-  readonly take = async (): Promise<MediaStream | undefined> => {
+  /**
+   * Hands over what is wanted, waiting for the browser's prompt if need be: it is the caller's to stop from now on. Nothing after
+   * `keep` or another `take`, or when the signal aborts, which stops everything.
+   */
+  readonly take = async (signal?: AbortSignal): Promise<MediaStream | undefined> => {
     this.#takes += 1;
     const own = this.#takes;
     this.#taking = own;
+    signal?.addEventListener("abort", () => {
+      if (this.#taking !== own) return;
+      this.#taking = undefined;
+      this.stop();
+    });
     await this.start();
     if (this.#taking !== own) return undefined;
     this.#taking = undefined;
     const { stream } = this.#snapshot;
     this.#tracks = [];
+    this.#unwatch();
     this.#update({ stream: undefined });
     return stream;
   };
@@ -109,7 +186,7 @@ export class LocalMedia {
     const problems = { ...this.#snapshot.problems };
     delete problems[kind];
     this.#update({ on: { ...this.#snapshot.on, [kind]: on }, problems });
-    this.#drop(kind);
+    this.#drop((track) => track.kind === kind);
     if (on) void this.start();
   };
 
@@ -129,19 +206,21 @@ export class LocalMedia {
   };
 
   readonly refreshDevices = async (): Promise<void> => {
-    const devices = (await globalThis.navigator?.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
-    this.#update({ devices });
+    this.#looks += 1;
+    const look = this.#looks;
+    const devices = await globalThis.navigator?.mediaDevices?.enumerateDevices?.().catch(() => undefined);
+    if (devices && look === this.#looks) this.#update({ devices });
   };
 
   #track(kind: MediaKind): MediaStreamTrack | undefined {
     return this.#tracks.find((track) => track.kind === kind);
   }
 
-  #drop(kind: MediaKind): void {
-    const track = this.#track(kind);
-    if (!track) return;
-    track.stop();
-    this.#tracks = this.#tracks.filter((other) => other !== track);
+  #drop(unwanted: (track: MediaStreamTrack) => boolean): void {
+    const dropped = this.#tracks.filter(unwanted);
+    if (dropped.length === 0) return;
+    for (const track of dropped) track.stop();
+    this.#tracks = this.#tracks.filter((track) => !dropped.includes(track));
     this.#update(this.#streamNow());
   }
 
@@ -153,4 +232,11 @@ export class LocalMedia {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Browsers differ in whether a track ends when its device is gone. One that lists a device without its id does not tell. */
+function isGone(track: MediaStreamTrack, devices: readonly MediaDeviceInfo[]): boolean {
+  const { deviceId } = track.getSettings();
+  const listed = devices.filter(({ kind }) => kind === `${track.kind}input`).map((device) => device.deviceId);
+  return !!deviceId && !listed.includes(deviceId) && !listed.includes("");
 }

@@ -6,25 +6,32 @@ export interface Advice {
   text: string;
 }
 
+/** Where the advice is read: only the lobby takes what comes later by itself, and can still be joined without. */
+type Place = "lobby" | "call";
+
+/** Why there is neither camera nor microphone on a page without TLS. */
+export const HTTPS_ONLY = "Browsers give cameras and microphones to pages that came over https only.";
+
 const BOTH = "camera and microphone";
 
 /** One text for whatever is wrong with camera and microphone; none if nothing is. */
-export function adviceFor(problems: Acquired["problems"]): Advice | undefined {
+export function adviceFor(problems: Acquired["problems"], place: Place = "lobby"): Advice | undefined {
   const { audio, video } = problems;
-  if (audio && video && audio === video) return advice(audio, BOTH, true);
-  const first = video ? advice(video, "camera", false) : undefined;
-  const second = audio ? advice(audio, "microphone", false) : undefined;
+  if (audio && video && audio === video) return advice(audio, BOTH, true, place);
+  const first = video ? advice(video, "camera", false, place) : undefined;
+  const second = audio ? advice(audio, "microphone", false, place) : undefined;
   if (first && second) return { title: "No camera and no microphone", text: `${first.text} ${second.text}` };
   return first ?? second;
 }
 
-/** The same as one line. */
+/** The same as one line, for the call. */
 export function adviceLine(problems: Acquired["problems"]): string | undefined {
-  const found = adviceFor(problems);
+  const found = adviceFor(problems, "call");
   return found && `${found.title}. ${found.text}`;
 }
 
-function advice(problem: MediaProblem, what: string, both: boolean): Advice {
+function advice(problem: MediaProblem, what: string, both: boolean, place: Place): Advice {
+  const inCall = place === "call";
   const they = both ? "them" : "it";
   const are = both ? "are" : "is";
   const upper = what.charAt(0).toUpperCase() + what.slice(1);
@@ -37,7 +44,7 @@ function advice(problem: MediaProblem, what: string, both: boolean): Advice {
     case "missing":
       return {
         title: both ? "No camera and no microphone found" : `No ${what} found`,
-        text: `Connect ${both ? "one" : `a ${what}`}, or join without. Others will ${both ? "still see your name" : what === "camera" ? "hear you" : "see you"}.`,
+        text: `Connect ${both ? "one" : `a ${what}`}, ${inCall ? "and turn it on" : "or join without"}. Others will ${both ? "still see your name" : what === "camera" ? "hear you" : "see you"}.`,
       };
     case "busy":
       return {
@@ -47,7 +54,7 @@ function advice(problem: MediaProblem, what: string, both: boolean): Advice {
     case "insecure":
       return {
         title: `${upper} need a secure page`.replace(/^(Camera|Microphone) need/, "$1 needs"),
-        text: "Browsers give them to pages that came over https only. Open the https address of this page, or join without.",
+        text: `${HTTPS_ONLY} Open the https address of this page${inCall ? "" : ", or join without"}.`,
       };
   }
 }

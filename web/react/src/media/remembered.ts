@@ -11,6 +11,8 @@ export function remember(key: string, value: unknown): void {
 
 /** What was kept, if anything. */
 export function remembered<T>(key: string): T | undefined {
+  // A server may have a storage of its own, with a warning for whoever uses it.
+  if (typeof document === "undefined") return undefined;
   try {
     return JSON.parse(localStorage.getItem(PREFIX + key) ?? "null") ?? undefined;
   } catch {

@@ -1,4 +1,5 @@
 import type { RoomState } from "@arbiter/client";
+import { HTTPS_ONLY } from "../media/problems.ts";
 
 /** A headline and what to do. */
 export interface Words {
@@ -28,6 +29,11 @@ export function progressWords(state: RoomState | "asking"): Words {
 /** An error that ended a call, for people. What is not known by its code is shown in the words that came with it. */
 export function errorWords(error: { code: string; message: string } | undefined): Words {
   switch (error?.code) {
+    case "no_webrtc":
+      return {
+        title: "This browser cannot hold calls",
+        text: "It has no WebRTC. Open this page in an up-to-date Chrome, Edge, Firefox or Safari.",
+      };
     case "no_room":
       return {
         title: "No room is free",
@@ -81,6 +87,7 @@ export function errorWords(error: { code: string; message: string } | undefined)
 export function noticeWords(error: { code: string; message: string }): string {
   switch (error.code) {
     case "media_refused":
+      if (!globalThis.navigator?.mediaDevices) return HTTPS_ONLY;
       return "The browser does not allow it. Click the icon at the left of the address bar to change that.";
     case "media_missing":
       return "No such device was found.";
