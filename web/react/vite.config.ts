@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -27,6 +27,47 @@ export default defineConfig(({ mode }) => {
     base: "/",
     plugins: [react()],
     build: { outDir: here("dist/demo"), emptyOutDir: true },
-    test: { environment: "happy-dom", include: ["test/**/*.test.{ts,tsx}"], setupFiles: ["test/setup.ts"] },
+    test: {
+      projects: [
+        {
+          extends: true,
+          test: {
+            name: "browser",
+            environment: "happy-dom",
+            include: ["test/**/*.test.{ts,tsx}"],
+            exclude: ["test/server/**"],
+            setupFiles: ["test/setup.ts"],
+          },
+        },
+        onServer("18", here("../react-18/node_modules")),
+        onServer("19", here("../node_modules")),
+      ],
+    },
   };
 });
+
+/** The tests of rendering on a server, with a version of React, and with the client itself. */
+function onServer(version: string, modules: string): TestProjectConfiguration {
+  return {
+    extends: true,
+    resolve: {
+      alias: [
+        { find: /^(react|react-dom)(?=$|\/)/, replacement: `${modules}/$1` },
+        { find: "@arbiter/client", replacement: here("../sdk/src/index.ts") },
+      ],
+    },
+    test: {
+      name: `server, React ${version}`,
+      environment: "node",
+      include: ["test/server/*.test.tsx"],
+      provide: { react: version },
+    },
+  };
+}
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The major version of React that a run is for. */
+    react: string;
+  }
+}

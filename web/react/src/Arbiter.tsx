@@ -1,6 +1,6 @@
 import "./style.css";
 import type { Room, RoomErrorInit } from "@arbiter/client";
-import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { Call } from "./call/Call.tsx";
 import { Lobby } from "./lobby/Lobby.tsx";
 import { LocalMedia } from "./media/localMedia.ts";
@@ -9,7 +9,8 @@ import { shownPath } from "./people.ts";
 import { Message } from "./screens/Message.tsx";
 import { errorWords, progressWords } from "./screens/texts.ts";
 import { useLatest } from "./useLatest.ts";
-import { type UseRoom, type UseRoomOptions, useRoom } from "./useRoom.ts";
+import { type UseRoomOptions, useCall, useCallStore } from "./useRoom.ts";
+import { callsArePossible, Visit } from "./visit.ts";
 
 /** The properties of `<Arbiter />`. */
 export interface ArbiterProps {
@@ -44,111 +45,89 @@ export function Arbiter(props: ArbiterProps) {
   const options = roomOptions(props, name);
   // What makes another room for `useRoom` makes another visit, which begins at its beginning.
   const key = JSON.stringify([options.httpUrl, options.signalUrl, options.path, options.token !== undefined]);
-  return <Visit key={key} {...{ props, options, name, keepName, media }} />;
+  return <OneCall key={key} {...{ props, options, name, keepName, media }} />;
 }
 
-/** Where a person is in a visit. */
-type Stage = "lobby" | "entered" | "left" | "failed";
-
-interface VisitProps {
+interface OneCallProps {
   props: ArbiterProps;
   options: UseRoomOptions;
   name: string;
   keepName(name: string): void;
-  /** Outlives the visit: whoever was muted stays so in the next one. */
+  /** Outlives the call: whoever was muted stays so in the next one. */
   media: LocalMedia;
 }
 
 /** One call, from the lobby to the end. */
-function Visit({ props, options, name, keepName, media }: VisitProps) {
-  const { theme = "auto", onLeave, onError, onRoom } = props;
-  const call = useRoom(options);
+function OneCall({ props, options, name, keepName, media }: OneCallProps) {
+  const store = useCallStore(options);
+  const call = useCall(store);
+  const wishes = useLatest(props);
+  const visit = useMemo(() => new Visit(store, media, wishes), [store, media, wishes]);
+  const stage = useSyncExternalStore(visit.subscribe, visit.stage, visit.stage);
   const now = useSyncExternalStore(media.subscribe, media.snapshot, media.snapshot);
-  const [stage, setStage] = useState<Stage>(props.autoJoin ? "entered" : "lobby");
-  const { room, join, leave, state, error } = call;
-  const failed = stage === "failed" || (stage === "entered" && state === "failed");
+  const inBrowser = useInBrowser();
+  const { room, state, error } = call;
 
-  const attempt = useAttempts();
-
-  const enter = useCallback(async () => {
-    const current = attempt();
-    setStage("entered");
-    const stream = await media.take();
-    if (current()) await join(stream);
-    else for (const track of stream?.getTracks() ?? []) track.stop();
-  }, [attempt, media, join]);
-
-  const cancel = () => {
-    attempt();
-    media.keep();
-    setStage("lobby");
-    void leave();
-  };
-
-  const exit = useCallback(() => void leave(), [leave]);
-  useEnd(room, (state) => {
-    media.prefer(wantedIn(room));
-    if (state === "failed") return;
-    setStage("left");
-    onLeave?.();
-  });
-  useFailure(call, stage, setStage);
-  useSuccession(room, media);
-
+  useEffect(() => {
+    visit.mount();
+    return () => visit.unmount();
+  }, [visit]);
   useLobbyMedia(media, stage === "lobby");
-  useOnce(props.autoJoin === true, enter);
-  const callbacks = useLatest({ onRoom, onError });
-  useEffect(() => {
-    callbacks.current.onRoom?.(room);
-  }, [room, callbacks]);
-  useEffect(() => {
-    if (error) callbacks.current.onError?.(error);
-  }, [error, callbacks]);
+  useTold(room, props.onRoom);
+  useTold(error, props.onError);
 
   return (
-    <div className="arbiter" data-theme={theme} data-state={failed ? "failed" : state}>
+    <div
+      className="arbiter"
+      data-theme={props.theme ?? "auto"}
+      data-state={stage === "failed" ? "failed" : state}
+    >
       {screen()}
     </div>
   );
 
   function screen() {
-    const inviteUrl = inviteUrlOf(props);
     if (stage === "left") {
       return (
         <Message title="You left the call" text="You can come back at any time.">
-          <button type="button" className="arbiter-button arbiter-primary" onClick={enter}>
+          <button type="button" className="arbiter-button arbiter-primary" onClick={visit.enter}>
             Rejoin
           </button>
         </Message>
       );
     }
     if (stage === "lobby") {
-      return <Lobby {...{ name, media, now }} path={shownPath(room.path)} onName={keepName} onJoin={enter} />;
+      // A server does not know the page's address.
+      const path = inBrowser || props.path !== undefined ? shownPath(room.path) : "";
+      return <Lobby {...{ name, media, now, path }} onName={keepName} onJoin={visit.enter} />;
     }
-    if (failed) {
+    if (stage === "failed") {
       return (
         <Message {...errorWords(error)} role="alert">
-          <button type="button" className="arbiter-button arbiter-primary" onClick={enter}>
-            Try again
-          </button>
+          {callsArePossible() && (
+            <button type="button" className="arbiter-button arbiter-primary" onClick={visit.enter}>
+              Try again
+            </button>
+          )}
         </Message>
       );
     }
     if (state === "joined" || state === "reconnecting") {
       return (
         <Call
-          {...{ call, inviteUrl }}
+          call={call}
+          inviteUrl={inviteUrlOf(props)}
           chosen={now.chosen}
           onChoose={media.choose}
           onName={keepName}
-          onLeave={exit}
+          onLeave={call.leave}
           problems={now.problems}
         />
       );
     }
     return (
       <Message {...progressWords(now.asking ? "asking" : state)} busy>
-        <button type="button" className="arbiter-button" onClick={cancel}>
+        <button type="button" className="arbiter-button" onClick={visit.cancel}>
           Cancel
         </button>
       </Message>
@@ -159,91 +138,44 @@ function Visit({ props, options, name, keepName, media }: VisitProps) {
 /** Camera and microphone are on while the lobby is to be seen. */
 function useLobbyMedia(media: LocalMedia, open: boolean): void {
   useEffect(() => {
-    if (!open) return;
+    if (!open || !callsArePossible()) return;
     void media.start();
     return () => media.stop();
   }, [media, open]);
+}
+
+/** False on a server, and while the browser takes over what came from there: what is shown then is the same in both. */
+function useInBrowser(): boolean {
+  return useSyncExternalStore(
+    never,
+    () => true,
+    () => false,
+  );
+}
+
+const never = () => () => {};
+
+/** Tells the page of each new value, once: effects run again when the component is shown again. */
+function useTold<T>(value: T | undefined, tell: ((value: T) => void) | undefined): void {
+  const told = useRef<T>(undefined);
+  const latest = useLatest(tell);
+  useEffect(() => {
+    if (value === undefined || value === told.current) return;
+    told.current = value;
+    latest.current?.(value);
+  }, [value, latest]);
 }
 
 /** The name that others see: what this person has entered here, else the page's, else what they entered last time. */
 function useName(given: string | undefined): [string, (entered: string) => void] {
   const [entered, setEntered] = useState<string>();
   const [before] = useState(() => remembered<string>("name"));
+  const inBrowser = useInBrowser();
   const keep = useCallback((name: string) => {
     setEntered(name);
     remember("name", name.trim());
   }, []);
-  return [entered ?? given ?? before ?? "", keep];
-}
-
-/** After a failure the room is left, which lets go of camera and microphone. The stage says what happened, as the room's state no longer does. */
-function useFailure(
-  { room, state, leave }: UseRoom,
-  stage: Stage,
-  setStage: (next: (stage: Stage) => Stage) => void,
-): void {
-  useEffect(() => {
-    if (state === "failed") setStage((stage) => (stage === "entered" ? "failed" : stage));
-  }, [state, setStage]);
-  useEffect(() => {
-    if (stage === "failed" && room.state === "failed") void leave();
-  }, [stage, room, leave]);
-}
-
-/** What passes from one visit to the next: nothing that the one before was about to take, and whether microphone and camera were on. */
-function useSuccession(room: Room, media: LocalMedia): void {
-  useOnce(true, media.keep);
-  useEffect(
-    () => () => {
-      if (room.state === "joined" || room.state === "reconnecting") media.prefer(wantedIn(room));
-    },
-    [room, media],
-  );
-}
-
-function wantedIn(room: Room): { audio: boolean; video: boolean } {
-  const { audio, video } = room.self.features;
-  return { audio, video };
-}
-
-/** Calls back when a call that had been joined is over: by an error, by the button, by the page's own code, or because the page was put away. */
-function useEnd(room: Room, onEnd: (state: "idle" | "failed") => void): void {
-  const latest = useLatest(onEnd);
-  useEffect(
-    () =>
-      room.on("state", ({ state, previous }) => {
-        const over = state === "idle" || state === "failed";
-        if (over && (previous === "joined" || previous === "reconnecting")) latest.current(state);
-      }),
-    [room, latest],
-  );
-}
-
-/** Numbers the attempts to join: the function that comes back is true until there is another, or the component has gone. */
-function useAttempts(): () => () => boolean {
-  const latest = useRef(0);
-  const mounted = useRef(true);
-  useEffect(() => {
-    mounted.current = true;
-    return () => {
-      mounted.current = false;
-    };
-  }, []);
-  return useCallback(() => {
-    latest.current += 1;
-    const own = latest.current;
-    return () => mounted.current && latest.current === own;
-  }, []);
-}
-
-/** Runs something once in the life of the component, also when StrictMode mounts it twice. */
-function useOnce(wanted: boolean, action: () => unknown): void {
-  const done = useRef(false);
-  useEffect(() => {
-    if (!wanted || done.current) return;
-    done.current = true;
-    void action();
-  }, [wanted, action]);
+  return [entered ?? given ?? (inBrowser ? before : undefined) ?? "", keep];
 }
 
 function roomOptions(props: ArbiterProps, name: string): UseRoomOptions {

@@ -36,6 +36,18 @@ export interface UseRoom extends CallSnapshot {
  */
 export function useRoom(options: UseRoomOptions): UseRoom {
   const latest = useLatest(options);
+  const store = useCallStore(options);
+  useEffect(() => {
+    const again = store.mount();
+    if (!again && latest.current.autoJoin) void store.join();
+    return () => store.unmount();
+  }, [store, latest]);
+  return useCall(store);
+}
+
+/** The store of the call that the options name, for whoever mounts it. */
+export function useCallStore(options: UseRoomOptions): CallStore {
+  const latest = useLatest(options);
   const { httpUrl, signalUrl, path, peerId, createRooms, simulcast, name } = options;
   const withToken = options.token !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is listed is what makes another call; the rest is read from `latest`
@@ -45,16 +57,14 @@ export function useRoom(options: UseRoomOptions): UseRoom {
   }, [httpUrl, signalUrl, path, peerId, createRooms, simulcast, withToken]);
 
   useEffect(() => {
-    const again = store.mount();
-    if (!again && latest.current.autoJoin) void store.join();
-    return () => store.unmount();
-  }, [store, latest]);
-
-  useEffect(() => {
     if (name !== undefined && name !== store.room.self.features.name)
       void store.attempt(() => store.room.setName(name));
   }, [store, name]);
+  return store;
+}
 
+/** What a store knows, and what can be done. */
+export function useCall(store: CallStore): UseRoom {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
   const methods = useMemo(() => methodsOf(store), [store]);
   return useMemo(() => ({ ...snapshot, ...methods }), [snapshot, methods]);
@@ -75,9 +85,7 @@ function methodsOf(store: CallStore): Omit<UseRoom, keyof CallSnapshot> {
   return {
     room,
     join: store.join,
-    leave: async () => {
-      await store.attempt(() => room.leave());
-    },
+    leave: store.leave,
     setMicrophone: (on, deviceId) => withDevice(() => room.setMicrophone(on, deviceId)),
     setCamera: (on, deviceId) => withDevice(() => room.setCamera(on, deviceId)),
     selectDevice: (kind, deviceId) => store.attempt(() => room.selectDevice(kind, deviceId)),

@@ -1,0 +1,155 @@
+import { Room, type RoomState } from "@arbiter/client";
+import type { CallStore } from "./callStore.ts";
+import type { LocalMedia } from "./media/localMedia.ts";
+
+/** Where a person is in a visit. `entered`: in the call, or on the way into it. */
+export type Stage = "lobby" | "entered" | "left" | "failed";
+
+/** What the page wants of a visit, as of now. */
+export interface VisitWishes {
+  readonly current: { autoJoin?: boolean; onLeave?: () => void };
+}
+
+/** Whether there can be a call in this browser. A client that does not say so is taken at its best. */
+export const callsArePossible = (): boolean => Room.supported !== false;
+
+/**
+ * One call as a person goes through it, from the lobby to the end.
+ *
+ * The room's state leads, whoever brought it about: the person, the page's own code, or a page that hides the component. It
+ * outlives being hidden and React's double mount in StrictMode, as the store does.
+ */
+export class Visit {
+  readonly #store: CallStore;
+  readonly #media: LocalMedia;
+  readonly #wishes: VisitWishes;
+  readonly #listeners = new Set<() => void>();
+  #stage: Stage;
+  #state: RoomState = "idle";
+  #mounted = false;
+  /** The way into the call, from the question for camera and microphone on. */
+  #attempt: AbortController | undefined;
+  #stop: (() => void) | undefined;
+
+  constructor(store: CallStore, media: LocalMedia, wishes: VisitWishes) {
+    this.#store = store;
+    this.#media = media;
+    this.#wishes = wishes;
+    this.#stage = wishes.current.autoJoin ? "entered" : "lobby";
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly stage = (): Stage => this.#stage;
+
+  /** Begins, or goes on where the component is shown again: a call that had to be left for it is over, or with `autoJoin` joined anew. */
+  mount(): void {
+    this.#store.mount();
+    this.#mounted = true;
+    this.#state = this.#store.snapshot().state;
+    this.#stop ??= this.#follow();
+    // What the visit before was about to take stays for this one's lobby.
+    if (!this.#attempt) this.#media.keep();
+    const over = this.#stage === "entered" && !this.#attempt && !isActive(this.#state);
+    const enters = over ? this.#wishes.current.autoJoin : this.#stage === "lobby" && !callsArePossible();
+    if (enters) void this.enter();
+    else if (over) this.#to("left");
+    else this.#look();
+  }
+
+  /** Leaves the call, unless `mount` follows at once. */
+  unmount(): void {
+    this.#mounted = false;
+    // Now: the next visit may begin before this one's call is left.
+    if (!this.#attempt) this.#rememberSwitches();
+    this.#store.unmount(() => {
+      this.#stop?.();
+      this.#stop = undefined;
+      this.#callOff();
+    });
+  }
+
+  /** Joins, with the camera and the microphone that the person wants on. */
+  readonly enter = async (): Promise<void> => {
+    this.#media.keep();
+    this.#callOff();
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#to("entered");
+    // Where there can be no call nobody is asked for a camera: the room says what is wrong.
+    const stream = callsArePossible() ? await this.#media.take(attempt.signal) : undefined;
+    if (attempt.signal.aborted || !this.#mounted) {
+      for (const track of stream?.getTracks() ?? []) track.stop();
+    } else {
+      await this.#store.join(stream);
+    }
+    if (this.#attempt !== attempt) return;
+    this.#attempt = undefined;
+    this.#look();
+  };
+
+  /** Goes back to the lobby, which keeps the camera and the microphone. */
+  readonly cancel = (): void => {
+    this.#media.keep();
+    this.#callOff();
+    this.#to("lobby");
+    void this.#store.leave();
+  };
+
+  #callOff(): void {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+  }
+
+  #follow(): () => void {
+    const stop = [
+      this.#store.subscribe(() => this.#look()),
+      this.#store.onLeave(() => {
+        this.#callOff();
+        this.#look();
+      }),
+    ];
+    return () => {
+      for (const off of stop) off();
+    };
+  }
+
+  /** Follows the room. */
+  #look(): void {
+    const { state } = this.#store.snapshot();
+    const before = this.#state;
+    this.#state = state;
+    if (isActive(state)) {
+      this.#to("entered");
+    } else if (state === "failed" && before !== "failed") {
+      this.#callOff();
+      this.#to("failed");
+      // The room lets go of camera and microphone, once everybody has heard why.
+      queueMicrotask(() => this.#store.room.state === "failed" && this.#store.leave());
+    } else if (state === "idle" && this.#stage === "entered" && !this.#attempt) {
+      this.#to("left");
+      if (this.#mounted) this.#wishes.current.onLeave?.();
+    }
+    if (!isActive(state)) this.#rememberSwitches(before);
+  }
+
+  /** Whoever was muted in this call is so in the next one. */
+  #rememberSwitches(state: RoomState = this.#state): void {
+    if (state !== "joined" && state !== "reconnecting") return;
+    const { audio, video } = this.#store.room.self.features;
+    this.#media.prefer({ audio, video });
+  }
+
+  #to(stage: Stage): void {
+    if (stage === this.#stage) return;
+    this.#stage = stage;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function isActive(state: RoomState): boolean {
+  return state !== "idle" && state !== "failed";
+}
