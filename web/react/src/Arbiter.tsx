@@ -9,7 +9,7 @@ import { shownPath } from "./people.ts";
 import { Message } from "./screens/Message.tsx";
 import { errorWords, progressWords } from "./screens/texts.ts";
 import { useLatest } from "./useLatest.ts";
-import { type UseRoomOptions, useCall, useCallStore } from "./useRoom.ts";
+import { type UseRoom, type UseRoomOptions, useCall, useCallStore } from "./useRoom.ts";
 import { callsArePossible, Visit } from "./visit.ts";
 
 /** The properties of `<Arbiter />`. */
@@ -30,11 +30,11 @@ export interface ArbiterProps {
   theme?: "auto" | "light" | "dark";
   /** What the button to invite copies; `null` for no such button. Default: the address of the page when `path` is absent, else none. */
   inviteUrl?: string | null;
-  /** The person has left the call. */
+  /** The call is over, and not by an error: the person or the page's own code has left it. */
   onLeave?: () => void;
   /** Anything went wrong; the component shows it as well. */
   onError?: (error: RoomErrorInit & Error) => void;
-  /** The room that the component uses, as soon as it has one, for its events and for tests. */
+  /** The room that the component uses, as soon as it has one, for its events and for tests. Once for each room. */
   onRoom?: (room: Room) => void;
 }
 
@@ -73,8 +73,7 @@ function OneCall({ props, options, name, keepName, media }: OneCallProps) {
     return () => visit.unmount();
   }, [visit]);
   useLobbyMedia(media, stage === "lobby");
-  useTold(room, props.onRoom);
-  useTold(error, props.onError);
+  useErrors(error, props.onError);
 
   return (
     <div
@@ -138,7 +137,7 @@ function OneCall({ props, options, name, keepName, media }: OneCallProps) {
 /** Camera and microphone are on while the lobby is to be seen. */
 function useLobbyMedia(media: LocalMedia, open: boolean): void {
   useEffect(() => {
-    if (!open || !callsArePossible()) return;
+    if (!open) return;
     void media.start();
     return () => media.stop();
   }, [media, open]);
@@ -155,15 +154,15 @@ function useInBrowser(): boolean {
 
 const never = () => () => {};
 
-/** Tells the page of each new value, once: effects run again when the component is shown again. */
-function useTold<T>(value: T | undefined, tell: ((value: T) => void) | undefined): void {
-  const told = useRef<T>(undefined);
-  const latest = useLatest(tell);
+/** Tells the page of each error once: effects run again when the component is shown again. */
+function useErrors(error: UseRoom["error"], onError: ArbiterProps["onError"]): void {
+  const told = useRef<UseRoom["error"]>(undefined);
+  const latest = useLatest(onError);
   useEffect(() => {
-    if (value === undefined || value === told.current) return;
-    told.current = value;
-    latest.current?.(value);
-  }, [value, latest]);
+    if (!error || error === told.current) return;
+    told.current = error;
+    latest.current?.(error);
+  }, [error, latest]);
 }
 
 /** The name that others see: what this person has entered here, else the page's, else what they entered last time. */

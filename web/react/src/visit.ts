@@ -7,7 +7,7 @@ export type Stage = "lobby" | "entered" | "left" | "failed";
 
 /** What the page wants of a visit, as of now. */
 export interface VisitWishes {
-  readonly current: { autoJoin?: boolean; onLeave?: () => void };
+  readonly current: { autoJoin?: boolean; onLeave?: () => void; onRoom?: (room: Room) => void };
 }
 
 /** Whether there can be a call in this browser. A client that does not say so is taken at its best. */
@@ -27,6 +27,8 @@ export class Visit {
   #stage: Stage;
   #state: RoomState = "idle";
   #mounted = false;
+  /** The page has been told of the room. */
+  #told = false;
   /** The way into the call, from the question for camera and microphone on. */
   #attempt: AbortController | undefined;
   #stop: (() => void) | undefined;
@@ -58,6 +60,11 @@ export class Visit {
     if (enters) void this.enter();
     else if (over) this.#to("left");
     else this.#look();
+    if (this.#told) return;
+    this.#told = true;
+    this.#wishes.current.onRoom?.(this.#store.room);
+    // The page may have left in the meantime.
+    this.#look();
   }
 
   /** Leaves the call, unless `mount` follows at once. */
@@ -109,7 +116,8 @@ export class Visit {
       this.#store.subscribe(() => this.#look()),
       this.#store.onLeave(() => {
         this.#callOff();
-        this.#look();
+        // Not at once: a page that tidies up leaves also when StrictMode is about to mount everything again.
+        queueMicrotask(() => this.#look());
       }),
     ];
     return () => {
@@ -129,9 +137,9 @@ export class Visit {
       this.#to("failed");
       // The room lets go of camera and microphone, once everybody has heard why.
       queueMicrotask(() => this.#store.room.state === "failed" && this.#store.leave());
-    } else if (state === "idle" && this.#stage === "entered" && !this.#attempt) {
+    } else if (state === "idle" && this.#stage === "entered" && !this.#attempt && this.#mounted) {
       this.#to("left");
-      if (this.#mounted) this.#wishes.current.onLeave?.();
+      this.#wishes.current.onLeave?.();
     }
     if (!isActive(state)) this.#rememberSwitches(before);
   }

@@ -179,19 +179,47 @@ describe("in the lobby", () => {
     open();
     await screen.findByLabelText("Your camera");
     const { mediaDevices } = navigator;
-    const slow = mediaDevices.enumerateDevices;
-    let late = () => {};
+    const { enumerateDevices } = mediaDevices;
     const stale = machine.devices;
+    const late: (() => void)[] = [];
     mediaDevices.enumerateDevices = () =>
       new Promise((resolve) => {
-        late = () => resolve(stale);
+        late.push(() => resolve(stale));
       });
     await happens(changed);
-    mediaDevices.enumerateDevices = slow;
+    mediaDevices.enumerateDevices = enumerateDevices;
     await happens(() => machine.plug("videoinput", "cam-3", "New camera"));
-    await happens(late);
+    expect(options("Camera")).toContain("New camera");
+    await happens(() => {
+      mediaDevices.enumerateDevices = () => new Promise(() => {});
+      for (const resolve of late) resolve();
+    });
     expect(options("Camera")).toContain("New camera");
   });
+
+  it.each(["closes", "hands over"])(
+    "a list that comes after the lobby %s leads to no question",
+    async (how) => {
+      machine.unplug("cam-1", "cam-2");
+      const { unmount } = open();
+      await screen.findByRole("alert");
+      const list = machine.devices;
+      let late = () => {};
+      navigator.mediaDevices.enumerateDevices = () =>
+        new Promise((resolve) => {
+          late = () => resolve(list);
+        });
+      const media = new LocalMedia();
+      media.set("video", false);
+      machine.asked = [];
+      await happens(changed);
+      if (how === "closes") unmount();
+      else fireEvent.click(button("Join"));
+      await happens(() => machine.plug("videoinput", "cam-3", "New camera"));
+      await happens(() => late());
+      expect(machine.asked).toEqual([]);
+    },
+  );
 
   it("Join waits for the device that takes the place of one that has just gone", async () => {
     open();
@@ -372,6 +400,44 @@ describe("in a call", () => {
     const told = screen.getAllByRole("alert").map(({ textContent }) => textContent);
     expect(told).toEqual([expect.stringMatching(/https only/), expect.stringMatching(/https only/)]);
   });
+});
+
+it("what ends while the browser asks for the rest is not handed over: another takes its place", async () => {
+  const media = new LocalMedia();
+  media.set("video", false);
+  await media.start();
+  const answer = prompt();
+  media.set("video", true);
+  await happens(() => {});
+  const taken = media.take();
+  await happens(() => machine.unplug("mic-1"));
+  answer();
+  const stream = await taken;
+  expect(stream?.getTracks().map(({ kind, readyState }) => `${kind} ${readyState}`)).toEqual([
+    "video live",
+    "audio live",
+  ]);
+  await happens(() => {});
+  expect(live()).toEqual(["cam-1", "mic-2"]);
+});
+
+it("what is allowed while a call waits for the rest is the call's to use", async () => {
+  machine.permit("camera", "denied");
+  machine.permissions.microphone = "granted";
+  const media = new LocalMedia();
+  await media.start();
+  expect(media.snapshot().problems).toEqual({ video: "refused" });
+  media.set("audio", false);
+  const answer = prompt();
+  media.set("audio", true);
+  await happens(() => {});
+  const taken = media.take();
+  machine.permit("camera", "granted");
+  machine.asked = [];
+  answer();
+  expect((await taken)?.getTracks()).toHaveLength(1);
+  await happens(() => {});
+  expect([machine.asked, live()]).toEqual([[], ["mic-1"]]);
 });
 
 it("what is called off stops at once what there was, and what is still to come", async () => {

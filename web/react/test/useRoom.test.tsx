@@ -1,5 +1,5 @@
 import { act, render, renderHook } from "@testing-library/react";
-import { StrictMode } from "react";
+import { Activity, StrictMode } from "react";
 import { describe, expect, it, vi } from "vitest";
 import { type UseRoomOptions, useRoom } from "../src/useRoom.ts";
 import { ScriptedRoom } from "./scriptedRoom.ts";
@@ -34,6 +34,22 @@ describe("joining and leaving", () => {
     await settle();
     expect(ScriptedRoom.inCall).toBe(0);
     expect(room.listening).toBe(0);
+  });
+
+  it("a component that is hidden leaves the call, and joins it again when it is shown", async () => {
+    const page = (mode: "visible" | "hidden") => (
+      <Activity mode={mode}>
+        <Auto />
+      </Activity>
+    );
+    const { rerender, container } = render(page("visible"));
+    await settle();
+    rerender(page("hidden"));
+    await settle();
+    expect(ScriptedRoom.inCall).toBe(0);
+    rerender(page("visible"));
+    await settle();
+    expect(container.textContent).toBe("joined");
   });
 
   it("another path is another call: the old one is left", async () => {

@@ -1,5 +1,5 @@
 import { act, fireEvent, render, screen, waitFor } from "@testing-library/react";
-import { StrictMode } from "react";
+import { StrictMode, useEffect, useRef } from "react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Arbiter, type ArbiterProps } from "../src/index.ts";
 import { machine } from "./machine.ts";
@@ -98,6 +98,28 @@ describe("the page's own code leaves", () => {
     await screen.findByText("You left the call");
     expect(onLeave).toHaveBeenCalledOnce();
   });
+});
+
+/** A page that leaves the call when it goes itself, as the component does anyway. */
+function Tidy() {
+  const room = useRef<{ leave(): Promise<void> }>(undefined);
+  useEffect(() => () => void room.current?.leave(), []);
+  const onRoom = (made: { leave(): Promise<void> }) => {
+    room.current = made;
+  };
+  return <Arbiter httpUrl="http://h" signalUrl="ws://s" path="/a" autoJoin onRoom={onRoom} />;
+}
+
+it("a page that leaves as it goes is joined, though StrictMode makes it go once", async () => {
+  const { unmount } = render(
+    <StrictMode>
+      <Tidy />
+    </StrictMode>,
+  );
+  await screen.findByLabelText("Video call");
+  unmount();
+  await settle();
+  expect([ScriptedRoom.inCall, live()]).toEqual([0, []]);
 });
 
 describe("the page's own code joins", () => {

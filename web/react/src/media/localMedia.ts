@@ -76,7 +76,7 @@ export class LocalMedia {
   }
 
   async #fill(life: number, again: readonly MediaKind[]): Promise<void> {
-    this.#drop((track) => track.readyState === "ended");
+    this.#drop(isEnded);
     const { on, chosen, problems: known } = this.#snapshot;
     const wanted = KINDS.filter(
       (kind) => on[kind] && !this.#track(kind) && (!known[kind] || again.includes(kind)),
@@ -164,7 +164,9 @@ export class LocalMedia {
       this.#taking = undefined;
       this.stop();
     });
-    await this.start();
+    // Once more for what ends while the browser asks for the rest.
+    do await this.start();
+    while (this.#taking === own && this.#tracks.some(isEnded));
     if (this.#taking !== own) return undefined;
     this.#taking = undefined;
     const { stream } = this.#snapshot;
@@ -232,6 +234,10 @@ export class LocalMedia {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
   }
+}
+
+function isEnded(track: MediaStreamTrack): boolean {
+  return track.readyState === "ended";
 }
 
 /** Browsers differ in whether a track ends when its device is gone. One that lists a device without its id does not tell. */

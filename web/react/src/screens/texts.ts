@@ -90,7 +90,7 @@ export function noticeWords(error: { code: string; message: string }): string {
       if (!globalThis.navigator?.mediaDevices) return HTTPS_ONLY;
       return "The browser does not allow it. Click the icon at the left of the address bar to change that.";
     case "media_missing":
-      return "No such device was found.";
+      return `${error.message} Connect one, and turn it on.`;
     case "media_busy":
       return "The device could not be opened. Another program may be using it.";
     case "too_many_requests":
