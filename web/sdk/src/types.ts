@@ -94,7 +94,8 @@ export interface RoomErrorInit {
   /**
    * A code of docs/PROTOCOL.md (`room_closed`, `unauthorized`, …), or one of this library's: `no_webrtc` (the browser has none, and nothing was asked for),
    * `no_room` (none is free and none may be started), `start_failed`, `unreachable` (no answer from Arbiter), `media_refused` (camera or microphone is not allowed), `media_missing` (there is none),
-   * `media_busy`, `media_failed` (no media connection came about), `replaced` (the same person joined elsewhere), `left` (`leave` was called
+   * `media_busy`, `media_failed` (no media connection came about), `offer_refused` (the SFU does not take what this browser sends;
+   * fatal only before the call has stood), `room_full` (nobody more can join), `replaced` (the same person joined elsewhere), `left` (`leave` was called
    * before the call was joined). `too_large` may also be a chat message over 16 KB.
    */
   code: string;

@@ -1,4 +1,4 @@
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, test } from "vitest";
 import { calls } from "../src/call";
@@ -78,8 +78,8 @@ function ours(beforeJoining = ""): Join {
     const { demoUrl, httpUrl, signalUrl } = stack.urls;
     const person = await emptyPage(stack, name, capture);
     const sdk = resolve(import.meta.dirname, "../../sdk/dist");
-    await person.page.route("**/sdk/*.js", (route) =>
-      route.fulfill({ path: join(sdk, basename(new URL(route.request().url()).pathname)) }),
+    await person.page.route("**/sdk/**", (route) =>
+      route.fulfill({ path: join(sdk, new URL(route.request().url()).pathname.replace(/^\/sdk\//, "")) }),
     );
     const content = `
       import { Room } from "${demoUrl}/sdk/index.js";

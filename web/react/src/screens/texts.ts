@@ -54,6 +54,13 @@ export function errorWords(error: { code: string; message: string } | undefined)
         title: "No sound and picture came through",
         text: "Your network may be blocking calls. Try another network, or turn off the VPN if you use one.",
       };
+    case "offer_refused":
+      return {
+        title: "This browser's sound and picture cannot be taken",
+        text: `${error.message} Another browser may help.`,
+      };
+    case "room_full":
+      return { title: "The call is full", text: "Nobody more can join. Try again when somebody has left." };
     case "replaced":
       return {
         title: "You joined somewhere else",
