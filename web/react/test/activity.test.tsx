@@ -1,5 +1,5 @@
 import { act, fireEvent, render, screen, waitFor } from "@testing-library/react";
-import { Activity, Fragment, StrictMode } from "react";
+import { Activity, Fragment, StrictMode, useEffect } from "react";
 import { flushSync } from "react-dom";
 import { describe, expect, it, vi } from "vitest";
 import { Arbiter, type ArbiterProps } from "../src/index.ts";
@@ -23,6 +23,17 @@ function prompt(): () => Promise<void> {
       machine.prompt = undefined;
       answer();
     });
+}
+
+/** Another part of the page, which leaves the call when it goes. */
+function Leaver() {
+  useEffect(
+    () => () => {
+      for (const room of ScriptedRoom.made) void room.leave();
+    },
+    [],
+  );
+  return null;
 }
 
 describe.each([
@@ -211,6 +222,26 @@ describe.each([
     await show();
     await screen.findByLabelText("Video call");
     expect(live()).toEqual([]);
+  });
+
+  it("what leaves because it is hidden too is no leaving of the person", async () => {
+    const onLeave = vi.fn();
+    const page = (mode: "visible" | "hidden") => (
+      <Mode>
+        <Activity mode={mode}>
+          <Arbiter httpUrl="http://h" signalUrl="ws://s" path="/a" autoJoin onLeave={onLeave} />
+          <Leaver />
+        </Activity>
+      </Mode>
+    );
+    const { rerender } = render(page("visible"));
+    await screen.findByLabelText("Video call");
+    rerender(page("hidden"));
+    await settle();
+    expect([ScriptedRoom.inCall, live()]).toEqual([0, []]);
+    rerender(page("visible"));
+    await screen.findByLabelText("Video call");
+    expect(onLeave).not.toHaveBeenCalled();
   });
 
   it("for no longer than a moment, it is the same call", async () => {

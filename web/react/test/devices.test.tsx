@@ -407,9 +407,9 @@ it("what ends while the browser asks for the rest is not handed over: another ta
   media.set("video", false);
   await media.start();
   const answer = prompt();
-  media.set("video", true);
-  await happens(() => {});
+  media.prefer({ audio: true, video: true });
   const taken = media.take();
+  await happens(() => {});
   await happens(() => machine.unplug("mic-1"));
   answer();
   const stream = await taken;
