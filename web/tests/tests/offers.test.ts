@@ -144,8 +144,8 @@ test(
     let taken = 0;
     for (let seed = SEED; seed < SEED + RUNS && found.length < 5; seed += 1) {
       // Chromium counts connections that are closed, and makes no more than some hundred for a page.
-    if ((seed - SEED) % 200 === 199) await page.reload();
-    const { offer, changes } = changed(offers, seed);
+      if ((seed - SEED) % 200 === 199) await page.reload();
+      const { offer, changes } = changed(offers, seed);
       const [browsers, reply] = await Promise.all([
         page.evaluate(browsersAnswer, offer),
         page.evaluate(sfusReply, { signalUrl, roomId, id: `o${seed}`, sdp: offer }),
