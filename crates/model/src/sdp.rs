@@ -110,8 +110,7 @@ mod tests {
     const DATA: &str = "application 9 UDP/DTLS/SCTP webrtc-datachannel";
 
     fn sdp(session: &str, sections: &[&str]) -> String {
-        let sections: String = sections.iter().map(|section| format!("m={section}\r\n")).collect();
-        format!("v=0\r\n{session}{sections}")
+        format!("v=0\r\n{session}m={}\r\n", sections.join("\r\nm="))
     }
 
     fn with(section: &str, attribute: &str) -> String {
