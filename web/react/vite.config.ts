@@ -1,18 +1,25 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { defineConfig, type Plugin, type TestProjectConfiguration } from "vitest/config";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** TypeScript 6 asks for the types of a style sheet too, where it is imported: there are none. */
+const styleTypes: Plugin = {
+  name: "style-types",
+  generateBundle() {
+    this.emitFile({ type: "asset", fileName: "style.d.css.ts", source: "export {};\n" });
+  },
+};
 
 /** `--mode library`: what is published. `--mode demo`: the page that the local gateway serves at every path, hence the absolute base. */
 export default defineConfig(({ mode }) => {
   if (mode === "library") {
     return {
-      plugins: [react()],
+      plugins: [react(), styleTypes],
       publicDir: false,
       build: {
         outDir: "dist",
-        sourcemap: true,
         lib: { entry: here("src/index.ts"), formats: ["es"], fileName: "index", cssFileName: "style" },
         rollupOptions: {
           external: ["react", "react-dom", "react/jsx-runtime", "@arbiter/client"],

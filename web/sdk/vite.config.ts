@@ -1,0 +1,15 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+
+/** The whole client in one small file, for pages without a bundler. Bundlers get what `tsc` makes, module by module. */
+export default defineConfig({
+  build: {
+    lib: {
+      entry: fileURLToPath(new URL("src/index.ts", import.meta.url)),
+      formats: ["es"],
+      fileName: () => "arbiter.js",
+    },
+    // Vite leaves the spaces in a library's ES module, for a bundler to take out: here none follows.
+    rolldownOptions: { output: { minify: true } },
+  },
+});
