@@ -11,6 +11,7 @@ SECONDS_EACH ?= 60
 
 TOOLS := $(CURDIR)/.tools
 SAM := $(TOOLS)/aws-sam-cli/bin/sam
+AT_AWS := $(TOOLS)/aws-sam-cli/bin/python scripts/stack.py
 DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 # PORT, LOCAL_DIR, PARAMETERS and SFU_COMMAND reach arbiter-local as make exports its command line. An
 # `export` here would make them empty, not absent, when they are not given.
@@ -19,6 +20,11 @@ SFU = $(or $(SFU_COMMAND),env PUBLIC_IP=127.0.0.1 $(DEBUG)/arbiter-sfu)
 DEMO := web/react/dist/demo
 NODE_MODULES := web/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY := 0
+# The AWS CLI and Rust's SDK read the one, the SAM CLI and Python's SDK the other.
+ifneq ($(AWS_REGION)$(AWS_DEFAULT_REGION),)
+export AWS_REGION := $(or $(AWS_REGION),$(AWS_DEFAULT_REGION))
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
 export RUSTDOCFLAGS := -D warnings
 
 # $(call first,FILE,SENTENCE): says the sentence when FILE is not there, so that a long wait is expected.
@@ -55,9 +61,13 @@ watch: gateway ## Serve the functions for `cargo lambda invoke`, beside a runnin
 token: needs-PATH_NAME gateway ## Mint a token for a running `make run`. PATH_NAME=… [PEER=… ROLE=…]
 	@$(DEBUG)/arbiter-local token --path "$(PATH_NAME)" $(if $(PEER),--peer "$(PEER)") $(if $(ROLE),--role "$(ROLE)")
 
-project: gateway ## Make a project, or rotate the secret of API_KEY. [API_KEY=… RETIRE=yes PUBLIC_KEY=file.pem AWS=yes]
+project: $(if $(filter-out no false 0 off,$(AWS)),known) gateway ## Make a project, or rotate the secret of API_KEY. [API_KEY=… RETIRE=yes PUBLIC_KEY=file.pem AWS=yes]
 	@$(DEBUG)/arbiter-project $(if $(API_KEY),--api-key "$(API_KEY)") $(if $(RETIRE),--retire "$(RETIRE)") \
 	  $(if $(PUBLIC_KEY),--public-key "$(PUBLIC_KEY)") $(if $(AWS),--aws "$(AWS)") --stack "$(STACK)"
+
+packages: web ## Make the npm packages, into web/dist/: npm install path/to/web/dist/*.tgz
+	@rm -rf web/dist && mkdir -p web/dist
+	@cd web && npm pack --silent --workspace sdk --workspace react --pack-destination dist
 
 bench: web ## Measure functions, relays and calls, and write the tables of docs/BENCHMARKS.md
 	$(call first,$(or $(CARGO_TARGET_DIR),target)/release/arbiter-local,First optimised build: about 20 minutes on two cores.)
@@ -71,7 +81,7 @@ fuzz: ## Feed every message parser with nonsense. [TARGET=… SECONDS_EACH=60]
 
 ##@ Checks
 
-check: fmt clippy docs lint-web templates policies ## Everything below but audit
+check: fmt clippy docs lint-web templates policies emulated ## Everything below but audit
 
 fmt: ## Formatting
 	@echo "Formatting."
@@ -95,6 +105,11 @@ templates: ## sam validate --lint, and cfn-lint on the nested templates
 	@$(SAM) validate --lint --region us-east-1
 	@$(TOOLS)/cfn-lint/bin/cfn-lint --non-zero-exit-code informational infra/*.yaml
 
+emulated: ## What deploy asks and destroy deletes, with an emulator of AWS
+	@scripts/tools.sh aws-sam-cli ministack
+	@echo "Deploying and destroying stacks of an emulator (under a minute)."
+	@$(TOOLS)/aws-sam-cli/bin/python scripts/test_stack.py --failfast
+
 policies: ## What the templates allow, against scripts/calls.yaml
 	@scripts/tools.sh aws-sam-cli
 	@$(TOOLS)/aws-sam-cli/bin/python scripts/check_policies.py
@@ -113,21 +128,28 @@ build: ## Build every function for Lambda, into .aws-sam/
 image: ## Build the SFU's image and push it to ECR. [ARCHITECTURE=arm64 REPOSITORY=…]
 	@scripts/image.sh "$(or $(ARCHITECTURE),x86_64)" "$(or $(REPOSITORY),$(STACK)-sfu)"
 
-deploy: build ## Create or update a stack. The first time: PARAMETERS="SfuImage=…"
+deploy: ## Create or update a stack, and write its addresses into .env. The first time: PARAMETERS="SfuImage=…"
+	@scripts/tools.sh aws-sam-cli
+	@$(AT_AWS) ready $(STACK)
+	@$(MAKE) build
 	@$(SAM) deploy --stack-name $(STACK) $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+	@$(AT_AWS) addresses $(STACK)
+
+destroy: ## Delete a stack and all that it leaves, named one by one, after a yes. [YES=yes]
+	@scripts/tools.sh aws-sam-cli
+	@$(AT_AWS) destroy $(STACK)
 
 smoke: needs-URL ## Check a deployed stack. URL=https://… SIGNAL_URL=wss://…
 	@echo "Checking $(URL) $(SIGNAL_URL) (building first)."
 	@cargo run --quiet -p arbiter-tests --bin smoke -- $(URL) $(SIGNAL_URL)
 
-logs: ## Follow the log of all functions of a stack
-	@scripts/tools.sh aws-sam-cli
+logs: known ## Follow the log of all functions of a stack
 	@exec $(SAM) logs --cw-log-group /arbiter/$(STACK)/functions --tail
 
 ##@ Other
 
 clean: ## Remove what these commands made, tools and local data included
-	@rm -rf .aws-sam .local .tools web/node_modules web/*/dist
+	@rm -rf .aws-sam .local .tools web/node_modules web/dist web/*/dist
 	@cargo clean
 
 help: ## This list
@@ -154,9 +176,14 @@ gateway:
 	$(call first,$(DEBUG)/arbiter-local,First build: about 4 minutes on two cores. Later ones take seconds.)
 	@cargo build --quiet --workspace --exclude arbiter-tests --bins
 
+# Stops with a sentence when there is no such stack. Standard output is whoever asks for this.
+known:
+	@scripts/tools.sh aws-sam-cli >&2
+	@$(AT_AWS) known $(STACK)
+
 # Stops with a sentence when a variable is not given.
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check clean clippy deploy docs fmt fuzz gateway help image invoke lint-web logs policies project run \
+.PHONY: audit bench build check clean clippy deploy destroy docs emulated fmt fuzz gateway help image invoke known lint-web logs packages policies project run \
 	smoke templates test test-rust test-web token watch web

@@ -13,6 +13,7 @@ version_of() {
     cargo-deny) echo 0.20.2 ;;
     cargo-machete) echo 0.9.2 ;;
     cargo-fuzz) echo 0.13.2 ;;
+    ministack) echo 1.5.33 ;; # AWS on this machine, for the tests of deploying
     opentok) echo 3.15.0 ;; # PyPI's server SDK of the vendor, for tests
     older-opentok) echo 3.6.0 ;; # the same, when it read XML alone and wrote Python's booleans
     older-npm-opentok) echo 2.10.0 ;; # npm's, before it was written anew
@@ -27,7 +28,7 @@ from_pypi() {
         echo "This needs Python 3.10 or newer with its venv module (on Debian: apt-get install python3-venv)." >&2
         return 1
     fi
-    "$3/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$1==$2"
+    "$3/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$1==$2" "${@:4}"
 }
 
 from_crates_io() {
@@ -49,6 +50,7 @@ for tool in "$@"; do
     rm -rf "$folder"
     case "$tool" in
     cargo-deny | cargo-machete | cargo-fuzz) from_crates_io "$tool" "$version" "$folder" ;;
+    ministack) from_pypi "$tool" "$version" "$folder" aws-sam-translator==1.115.0 ;; # for our templates
     wrtc) from_npm "@roamhq/wrtc" "$version" "$folder" ;;
     older-npm-opentok) from_npm opentok "$version" "$folder" ;;
     older-opentok) from_pypi opentok "$version" "$folder" ;;
