@@ -13,6 +13,15 @@ if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
     echo "SECONDS_EACH must be a whole number of seconds, not \"$seconds\"." >&2
     exit 2
 fi
+# Before the minutes that cargo-fuzz takes to be built.
+mapfile -t targets < <(sed -n '/^\[\[bin\]\]/,/^$/s/^name = "\(.*\)"/\1/p' fuzz/Cargo.toml)
+if [[ -n $target ]]; then
+    if [[ " ${targets[*]} " != *" $target "* ]]; then
+        echo "There is no target $target. There are: $(scripts/nearest.sh "$target" "${targets[@]}")" >&2
+        exit 2
+    fi
+    targets=("$target")
+fi
 if ! command -v c++ >/dev/null; then
     echo "libFuzzer is C++: install a compiler first (on Debian: apt-get install g++)." >&2
     exit 1
@@ -22,15 +31,6 @@ if ! scripts/tools.sh cargo-fuzz; then
     exit 1
 fi
 PATH="$PWD/.tools/cargo-fuzz/bin:$PATH"
-
-mapfile -t targets < <(cargo fuzz list)
-if [[ -n $target ]]; then
-    if [[ " ${targets[*]} " != *" $target "* ]]; then
-        echo "There is no target $target. There are: ${targets[*]}" >&2
-        exit 2
-    fi
-    targets=("$target")
-fi
 
 failed=()
 for target in "${targets[@]}"; do
