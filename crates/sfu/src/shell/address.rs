@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::environment::Environment;
+use super::environment::{Environment, Public};
 use super::media::Media;
 use super::stun;
 
@@ -25,16 +25,35 @@ const CHECK_WAIT: Duration = Duration::from_secs(5);
 /// The most of its answer that is read.
 const CHECK_BYTES: u64 = 4_096;
 
-/// The address to bind: what is asked for, else the one from which the outside is reached.
-pub(super) fn bound(environment: &Environment) -> IpAddr {
+/// The addresses to bind: the one that is asked for, else those of this machine alone, else the one from which the outside
+/// is reached.
+pub(super) fn bound(environment: &Environment) -> Vec<IpAddr> {
     if let Some(ip) = environment.bind {
-        return ip;
+        return vec![ip];
     }
-    let public = environment.public.first();
+    let public = match &environment.public {
+        Public::Local => return local(route(false)),
+        Public::Given(addresses) => addresses.first(),
+        Public::Unknown => None,
+    };
     if let Some(loopback) = public.filter(|ip| ip.is_loopback()) {
-        return *loopback;
+        return vec![*loopback];
     }
-    route(public.is_some_and(IpAddr::is_ipv6)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    vec![route(public.is_some_and(IpAddr::is_ipv6)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+}
+
+/// The loopback address, and `own` if the internet cannot reach it there: a machine that calls itself opens no port to
+/// everybody.
+fn local(own: Option<IpAddr>) -> Vec<IpAddr> {
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    addresses.extend(own.filter(|ip| matches!(ip, IpAddr::V4(ip) if is_private(*ip))));
+    addresses
+}
+
+/// Whether the internet has no route to it.
+fn is_private(ip: Ipv4Addr) -> bool {
+    let shared = matches!(ip.octets(), [100, 64..=127, ..]); // RFC 6598: behind a provider's NAT
+    ip.is_private() || ip.is_link_local() || ip.is_documentation() || shared
 }
 
 /// The local address of the default route. Nothing is sent: connecting a datagram socket only looks the route up.
@@ -59,8 +78,12 @@ pub(super) async fn advertised(
     media: &Media,
     tls: Arc<ClientConfig>,
 ) -> Result<Vec<SocketAddr>, String> {
-    if !environment.public.is_empty() {
-        return Ok(environment.public.iter().map(|ip| SocketAddr::new(*ip, media.port())).collect());
+    match &environment.public {
+        Public::Given(addresses) => {
+            return Ok(addresses.iter().map(|ip| SocketAddr::new(*ip, media.port())).collect());
+        }
+        Public::Local => return Ok(media.addresses()),
+        Public::Unknown => {}
     }
     for server in &environment.stun {
         if let Some(seen) = ask_stun(server, media).await {
@@ -118,6 +141,19 @@ fn web_answer(answer: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_that_calls_itself_opens_no_port_to_the_internet() {
+        let loopback: IpAddr = Ipv4Addr::LOCALHOST.into();
+        for own in ["192.168.1.20", "10.0.0.7", "172.31.255.1", "100.64.0.1", "169.254.3.4", "192.0.2.2"] {
+            let own: IpAddr = own.parse().unwrap();
+            assert_eq!(local(Some(own)), [loopback, own]);
+        }
+        for own in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "0.0.0.0", "127.0.0.1", "2001:db8::1"] {
+            assert_eq!(local(Some(own.parse().unwrap())), [loopback], "{own}");
+        }
+        assert_eq!(local(None), [loopback]);
+    }
 
     #[test]
     fn the_web_server_s_answer_is_an_address_or_nothing() {

@@ -5,7 +5,7 @@
 //! | `SIGNAL_SERVER_URL` | where the gateway is, with the room's secret in its query | refused |
 //! | `SFU_ID` | the room | refused |
 //! | `RTC_CONFIG` | an `RTCConfiguration`: its `stun:` servers tell the public address | no servers |
-//! | `PUBLIC_IP` | what the candidates say; several with commas | asked of STUN, then of a web server |
+//! | `PUBLIC_IP` | what the candidates say; several with commas; or `local` | asked of STUN, then of a web server |
 //! | `BIND_IP` | the address to bind | that of the default route; the loopback address, if it is the public one |
 //! | `MEDIA_PORT` | UDP and TCP; 0 is any | 3478 |
 //! | `METRICS_PORT` | figures and health, on loopback | off |
@@ -15,7 +15,9 @@
 //! | `PING_SECONDS`, `PONG_SECONDS` | the keepalive, and how long its answer may take | 240, 10 |
 //! | `RENEW_EARLY_SECONDS` | how long before `reconnectBefore` a socket is replaced | 60 |
 //!
-//! Times may be fractions.
+//! Times may be fractions. `local` is for a machine that calls itself, as `make run` does: the loopback address, and beside it
+//! the machine's own in a private network, if it has one, because Firefox makes no connection to a loopback address. Both are
+//! bound, and no other.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -30,8 +32,7 @@ pub(crate) struct Environment {
     pub(crate) room: RoomId,
     /// `host:port` of the STUN servers.
     pub(crate) stun: Vec<String>,
-    /// What the candidates say; empty: to be found out.
-    pub(crate) public: Vec<IpAddr>,
+    pub(crate) public: Public,
     pub(crate) bind: Option<IpAddr>,
     pub(crate) port: u16,
     pub(crate) room_idle: Duration,
@@ -46,6 +47,15 @@ pub(crate) struct Environment {
     pub(crate) ping: Duration,
     /// How long the answer to it may take.
     pub(crate) pong: Duration,
+}
+
+/// What the candidates say.
+pub(crate) enum Public {
+    /// To be found out.
+    Unknown,
+    Given(Vec<IpAddr>),
+    /// What is bound: addresses at which this machine reaches itself.
+    Local,
 }
 
 impl Environment {
@@ -71,7 +81,7 @@ impl Environment {
             signal_url,
             room,
             stun: stun_servers(get("RTC_CONFIG").as_deref())?,
-            public: addresses(&get)?,
+            public: public(&get)?,
             bind: address(&get, "BIND_IP")?,
             port: number(&get, "MEDIA_PORT")?.unwrap_or(3478),
             room_idle: minutes("ROOM_IDLE_MINUTES", 5.0)?,
@@ -120,11 +130,18 @@ fn address(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<I
     get(name).map(parse).transpose()
 }
 
-fn addresses(get: &impl Fn(&str) -> Option<String>) -> Result<Vec<IpAddr>, String> {
-    let Some(list) = get("PUBLIC_IP") else { return Ok(vec![]) };
-    let wrong =
-        |_| "PUBLIC_IP is no IP address: one is allowed, or several with commas between them".to_owned();
-    list.split(',').map(|address| address.trim().parse().map_err(wrong)).collect()
+fn public(get: &impl Fn(&str) -> Option<String>) -> Result<Public, String> {
+    let Some(list) = get("PUBLIC_IP") else { return Ok(Public::Unknown) };
+    if list.trim() == "local" {
+        return Ok(Public::Local);
+    }
+    let wrong = |_| {
+        "PUBLIC_IP is no IP address: one is allowed, several with commas between them, or local".to_owned()
+    };
+    list.split(',')
+        .map(|address| address.trim().parse().map_err(wrong))
+        .collect::<Result<_, _>>()
+        .map(Public::Given)
 }
 
 #[derive(Deserialize)]

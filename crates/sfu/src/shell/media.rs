@@ -1,9 +1,12 @@
 //! The media port: UDP, and TCP on the same number for clients whose network lets no UDP out.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::task::Poll;
 use std::time::Instant;
 
+use rustix::net::sockopt;
 use str0m::net::{Protocol, Transmit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -18,12 +21,22 @@ const BATCH: usize = 64;
 /// The largest datagram: more than any network carries.
 const DATAGRAM: usize = 2_048;
 
-/// The sockets.
-pub(super) struct Media {
+/// The most that may wait to be read, as far as the system lets it: what comes to a call of twelve while a busy machine
+/// gives the process no turn. The usual 208 KiB hold some 150 packets.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// What one address sends and receives by.
+struct Socket {
     /// Watched for what comes only: over loopback each packet sent would wake us to say that there is room for another.
     udp: AsyncFd<UdpSocket>,
-    streams: Streams,
     local: SocketAddr,
+}
+
+/// The sockets.
+pub(super) struct Media {
+    /// One of each address; never empty.
+    sockets: Vec<Socket>,
+    streams: Streams,
     buffer: Box<[u8; DATAGRAM]>,
     /// Packets of the streams, which were awaited and are yet to be handled.
     frame: Option<(SocketAddr, Vec<u8>)>,
@@ -32,41 +45,50 @@ pub(super) struct Media {
 }
 
 impl Media {
-    /// Binds both; `port` 0 is any that is free for both.
-    pub(super) async fn bind(ip: IpAddr, port: u16) -> Result<Self, String> {
+    /// Binds both at every address; `port` 0 is any that is free for both.
+    pub(super) async fn bind(ips: &[IpAddr], port: u16) -> Result<Self, String> {
         let failed = |error: io::Error| format!("MEDIA_PORT {port} cannot be bound: {}", error.kind());
-        let mut tries = if port == 0 { 16 } else { 1 };
-        let (udp, tcp) = loop {
-            tries -= 1;
-            let udp = UdpSocket::bind((ip, port)).map_err(failed)?;
+        let (mut sockets, mut listeners, mut smallest) = (vec![], vec![], RECEIVE_BUFFER);
+        for ip in ips {
+            let (udp, listener) = bind(*ip, port).await.map_err(failed)?;
+            smallest = smallest.min(enlarge(&udp).map_err(failed)?);
+            udp.set_nonblocking(true).map_err(failed)?;
             let local = udp.local_addr().map_err(failed)?;
-            match TcpListener::bind(local).await {
-                Ok(tcp) => break (udp, tcp),
-                Err(error) if tries == 0 => return Err(failed(error)),
-                Err(_) => {}
-            }
-        };
-        let local = udp.local_addr().map_err(failed)?;
-        udp.set_nonblocking(true).map_err(failed)?;
-        let udp = watched(udp).map_err(failed)?;
+            sockets.push(Socket { udp: watched(udp).map_err(failed)?, local });
+            listeners.push(listener);
+        }
+        if smallest < RECEIVE_BUFFER {
+            tracing::warn!(
+                bytes = smallest,
+                wanted = RECEIVE_BUFFER,
+                "the system gives the media port a smaller receive buffer: net.core.rmem_max limits it"
+            );
+        }
         let buffer = Box::new([0; DATAGRAM]);
-        Ok(Self { udp, streams: Streams::listen(tcp), local, buffer, frame: None, more: false })
+        Ok(Self { sockets, streams: Streams::listen(listeners), buffer, frame: None, more: false })
     }
 
+    /// The port; of the first address, where several have their own.
     pub(super) fn port(&self) -> u16 {
-        self.local.port()
+        self.sockets.first().map_or(0, |socket| socket.local.port())
     }
 
     pub(super) fn is_v6(&self) -> bool {
-        self.local.is_ipv6()
+        self.sockets.first().is_some_and(|socket| socket.local.is_ipv6())
+    }
+
+    /// What is bound.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().map(|socket| socket.local).collect()
     }
 
     /// Sends a packet from the media port, and waits for one in return.
     pub(super) async fn ask(&self, server: SocketAddr, packet: &[u8]) -> Option<Vec<u8>> {
-        self.udp.get_ref().send_to(packet, server).ok()?;
+        let udp = &self.sockets.first()?.udp;
+        udp.get_ref().send_to(packet, server).ok()?;
         let mut answer = [0; DATAGRAM];
         let receive = |udp: &UdpSocket| udp.recv(&mut answer);
-        let length = self.udp.async_io(Interest::READABLE, receive).await.ok()?;
+        let length = udp.async_io(Interest::READABLE, receive).await.ok()?;
         answer.get(..length).map(<[u8]>::to_vec)
     }
 
@@ -80,8 +102,14 @@ impl Media {
         if std::mem::take(&mut self.more) {
             yield_now().await;
         }
+        let sockets = &self.sockets;
+        let readable = poll_fn(|context| {
+            let states = sockets.iter().map(|socket| socket.udp.poll_read_ready(context).is_ready());
+            // Each is asked, for each has to wake us.
+            if states.fold(false, |any, ready| any | ready) { Poll::Ready(()) } else { Poll::Pending }
+        });
         tokio::select! {
-            _ = self.udp.readable() => {}
+            () = readable => {}
             frame = self.streams.next() => self.frame = Some(frame),
         }
     }
@@ -91,29 +119,67 @@ impl Media {
         if let Some((source, bytes)) = self.frame.take() {
             room.handle_packet(Instant::now(), Protocol::Tcp, source, &bytes);
         }
-        self.more = true;
-        for _ in 0..BATCH {
-            let buffer = self.buffer.as_mut_slice();
-            let received = self.udp.try_io(Interest::READABLE, |udp| udp.recv_from(buffer));
-            let Ok((length, source)) = received else {
-                self.more = false;
-                break;
-            };
-            if let Some(bytes) = self.buffer.get(..length) {
-                room.handle_packet(Instant::now(), Protocol::Udp, source, bytes);
+        self.more = false;
+        for socket in &self.sockets {
+            let mut left = BATCH;
+            while left > 0 {
+                let buffer = self.buffer.as_mut_slice();
+                let received = socket.udp.try_io(Interest::READABLE, |udp| udp.recv_from(buffer));
+                let Ok((length, source)) = received else { break };
+                if let Some(bytes) = self.buffer.get(..length) {
+                    room.handle_packet(Instant::now(), Protocol::Udp, source, bytes);
+                }
+                left -= 1;
             }
+            self.more |= left == 0;
         }
     }
 
     /// Sends a packet. One that the network does not take at once is lost, as on any network.
     pub(super) fn send(&mut self, transmit: &Transmit) {
         match transmit.proto {
-            Protocol::Udp => drop(self.udp.get_ref().send_to(&transmit.contents, transmit.destination)),
+            Protocol::Udp => {
+                if let Some(udp) = self.towards(transmit.destination.ip()) {
+                    let _ = udp.send_to(&transmit.contents, transmit.destination);
+                }
+            }
             Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => {
                 self.streams.send(transmit.destination, &transmit.contents);
             }
         }
     }
+
+    /// The socket from which an address is answered: the loopback address from the loopback one, all others from another,
+    /// where there are both. Who asks crosswise gets its answer from an address that it has not asked, drops it, and has
+    /// the straight way besides.
+    fn towards(&self, destination: IpAddr) -> Option<&UdpSocket> {
+        let alike = |socket: &&Socket| socket.local.ip().is_loopback() == destination.is_loopback();
+        let socket = self.sockets.iter().find(alike).or(self.sockets.first())?;
+        Some(socket.udp.get_ref())
+    }
+}
+
+/// UDP and TCP on one port.
+async fn bind(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, TcpListener)> {
+    let mut tries = if port == 0 { 16 } else { 1 };
+    loop {
+        tries -= 1;
+        let udp = UdpSocket::bind((ip, port))?;
+        match TcpListener::bind(udp.local_addr()?).await {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(error) if tries == 0 => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Asks for [`RECEIVE_BUFFER`], and tells what the system has given.
+fn enlarge(udp: &UdpSocket) -> io::Result<usize> {
+    // Where too much is an error, and not cut down to what is allowed, the socket stays as it was.
+    let _ = sockopt::set_socket_recv_buffer_size(udp, RECEIVE_BUFFER);
+    let given = sockopt::socket_recv_buffer_size(udp)?;
+    // Linux doubles what it is asked for, for its own records, and reports that.
+    Ok(if cfg!(target_os = "linux") { given / 2 } else { given })
 }
 
 #[expect(
@@ -134,12 +200,12 @@ mod tests {
 
     #[tokio::test]
     async fn packets_that_never_end_leave_the_rest_of_the_process_its_turns() {
-        let mut media = Media::bind("127.0.0.1".parse().unwrap(), 0).await.unwrap();
-        let settings = Settings::new("room".to_owned().try_into().unwrap(), vec![media.local]);
+        let mut media = Media::bind(&["127.0.0.1".parse().unwrap()], 0).await.unwrap();
+        let settings = Settings::new("room".to_owned().try_into().unwrap(), media.addresses());
         let mut room = Room::new(settings, Instant::now());
         let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..=2 * BATCH {
-            stranger.send_to(&[0; 20], media.local).unwrap();
+            stranger.send_to(&[0; 20], media.addresses()[0]).unwrap();
         }
         let turns = Rc::new(Cell::new(0));
         let counted = Rc::clone(&turns);

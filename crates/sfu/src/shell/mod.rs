@@ -60,7 +60,7 @@ async fn run(environment: Environment) -> Result<(), String> {
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
     let tls = tls::config()?;
-    let mut media = Media::bind(address::bound(&environment), environment.port).await?;
+    let mut media = Media::bind(&address::bound(&environment), environment.port).await?;
     let addresses = tokio::select! {
         addresses = address::advertised(&environment, &media, Arc::clone(&tls)) => addresses?,
         _ = terminated.recv() => return Ok(()),

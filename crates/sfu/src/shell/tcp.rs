@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 /// Streams at a time.
@@ -35,9 +36,12 @@ pub(super) struct Streams {
 
 impl Streams {
     /// Accepts streams from now on.
-    pub(super) fn listen(listener: TcpListener) -> Self {
+    pub(super) fn listen(listeners: Vec<TcpListener>) -> Self {
         let (sender, happenings) = mpsc::channel(INBOX);
-        tokio::spawn(accept(listener, sender));
+        let places = Arc::new(Semaphore::new(MAX_STREAMS));
+        for listener in listeners {
+            tokio::spawn(accept(listener, Arc::clone(&places), sender.clone()));
+        }
         Self { happenings, senders: HashMap::new() }
     }
 
@@ -70,10 +74,9 @@ impl Streams {
     }
 }
 
-async fn accept(listener: TcpListener, happenings: mpsc::Sender<Happening>) {
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(MAX_STREAMS));
+async fn accept(listener: TcpListener, places: Arc<Semaphore>, happenings: mpsc::Sender<Happening>) {
     loop {
-        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, source)) => {
                 let happenings = happenings.clone();

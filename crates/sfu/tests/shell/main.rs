@@ -182,11 +182,104 @@ async fn it_ends_when_asked_to_while_it_still_looks_for_its_address() {
     assert_eq!(sfu.ended().await, Some(0));
 }
 
+/// The sockets of a process in one of the kernel's tables, with their drops: `(address:port in hexadecimal, datagrams dropped)`.
+#[cfg(target_os = "linux")]
+fn udp_sockets(sfu: &Sfu) -> Vec<(String, u64)> {
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", sfu.pid())).unwrap();
+    let open: Vec<String> = descriptors
+        .filter_map(|fd| Some(std::fs::read_link(fd.ok()?.path()).ok()?.to_string_lossy().into_owned()))
+        .collect();
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| open.contains(&format!("socket:[{}]", row[9])))
+        .map(|row| (row[1].to_owned(), row[12].parse().unwrap()))
+        .collect()
+}
+
+/// The address of `192.0.2.7:53` as the kernel's table writes it, without the port.
+#[cfg(target_os = "linux")]
+fn in_the_table(ip: std::net::Ipv4Addr) -> String {
+    format!("{:08X}", u32::from_ne_bytes(ip.octets()))
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_machine_that_calls_itself_has_its_own_address_beside_loopback_and_no_other_is_bound() {
+    let mut gateway = Gateway::start().await;
+    let sfu = Sfu::start(&gateway, &[("PUBLIC_IP", "local")]);
+    let mut socket = gateway.accept().await;
+    socket.next("identify").await;
+    socket.identified(Duration::from_hours(1)).await;
+    socket.say(&offer("anna", "room")).await;
+    let answer = socket.next("handshake").await;
+    let sdp = answer["data"]["description"]["sdp"].as_str().unwrap();
+    let mut said: Vec<(std::net::Ipv4Addr, u16)> = sdp
+        .lines()
+        .filter(|line| line.starts_with("a=candidate:") && line.contains(" udp "))
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .map(|words| (words[4].parse().unwrap(), words[5].parse().unwrap()))
+        .collect();
+    // Of the one that leads out, as far as the internet does not lead to it.
+    let out = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let own = out.connect("192.0.2.1:9").and_then(|()| out.local_addr()).map(|address| address.ip());
+    let addresses = said.iter().map(|(ip, _)| *ip).collect::<Vec<_>>();
+    assert_eq!(addresses.first(), Some(&std::net::Ipv4Addr::LOCALHOST));
+    match own {
+        Ok(std::net::IpAddr::V4(own)) if own.is_private() || own.is_documentation() => {
+            assert_eq!(addresses, [std::net::Ipv4Addr::LOCALHOST, own]);
+        }
+        _ => assert!(!addresses.contains(&std::net::Ipv4Addr::UNSPECIFIED), "{addresses:?}"),
+    }
+    let mut bound: Vec<_> = udp_sockets(&sfu).into_iter().map(|(address, _)| address).collect();
+    bound.sort();
+    said.sort();
+    let mut wanted: Vec<_> =
+        said.iter().map(|(ip, port)| format!("{}:{port:04X}", in_the_table(*ip))).collect();
+    wanted.sort();
+    assert_eq!(bound, wanted);
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn what_comes_while_the_process_has_no_turn_waits_at_its_socket() {
+    const WANTED: usize = 4 << 20;
+    let mut gateway = Gateway::start().await;
+    let mut sfu = Sfu::start(&gateway, &[]);
+    let mut socket = gateway.accept().await;
+    socket.next("identify").await;
+    socket.identified(Duration::from_hours(1)).await;
+    let sockets = udp_sockets(&sfu);
+    assert!(sockets.len() == 1 && sockets[0].1 == 0, "one socket, and nothing lost: {sockets:?}");
+    let address = &sockets[0].0;
+    let port = u16::from_str_radix(address.split_once(':').unwrap().1, 16).unwrap();
+    sfu.pause();
+    let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    // Ten times what the usual buffer holds.
+    for _ in 0..2_000 {
+        stranger.send_to(&[0; 1_200], ("127.0.0.1", port)).unwrap();
+    }
+    let (_, lost) = udp_sockets(&sfu)[0];
+    sfu.resume();
+    sfu.terminate();
+    let leave = socket.next("leave").await;
+    socket.say(&json!({ "type": "ack", "requestId": leave["requestId"] })).await;
+    assert_eq!(sfu.ended().await, Some(0));
+    let said = sfu.output().await.matches("a smaller receive buffer").count();
+    let limit: usize =
+        std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap().trim().parse().unwrap();
+    if limit >= WANTED {
+        assert_eq!((lost, said), (0, 0));
+    } else {
+        assert_eq!(said, 1, "the system gives {limit} bytes");
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_environment_is_one_sentence() {
     let gateway = Gateway::start().await;
     let cases = [
         ("PUBLIC_IP", "here", "PUBLIC_IP is no IP address"),
+        ("PUBLIC_IP", "local,127.0.0.1", "PUBLIC_IP is no IP address"),
         ("MEDIA_PORT", "70000", "MEDIA_PORT is no port"),
         ("ROOM_IDLE_MINUTES", "-1", "ROOM_IDLE_MINUTES is no time"),
         ("RTC_CONFIG", "[", "RTC_CONFIG is no RTCConfiguration"),
