@@ -16,7 +16,7 @@ DEBUG := $(or $(CARGO_TARGET_DIR),target)/debug
 # PORT, LOCAL_DIR, PARAMETERS and SFU_COMMAND reach arbiter-local as make exports its command line. An
 # `export` here would make them empty, not absent, when they are not given.
 # What createRoom starts on this machine, unless something else is asked for.
-SFU = $(or $(SFU_COMMAND),env PUBLIC_IP=127.0.0.1 $(DEBUG)/arbiter-sfu)
+SFU = $(or $(SFU_COMMAND),env PUBLIC_IP=local $(DEBUG)/arbiter-sfu)
 DEMO := web/react/dist/demo
 NODE_MODULES := web/node_modules/.package-lock.json
 export SAM_CLI_TELEMETRY := 0
@@ -141,7 +141,7 @@ destroy: ## Delete a stack and all that it leaves, named one by one, after a yes
 
 smoke: needs-URL ## Check a deployed stack. URL=https://… SIGNAL_URL=wss://…
 	@echo "Checking $(URL) $(SIGNAL_URL) (building first)."
-	@cargo run --quiet -p arbiter-tests --bin smoke -- $(URL) $(SIGNAL_URL)
+	@cargo run --quiet -p arbiter-tests --bin smoke -- "$(URL)" $(if $(SIGNAL_URL),"$(SIGNAL_URL)")
 
 logs: known ## Follow the log of all functions of a stack
 	@exec $(SAM) logs --cw-log-group /arbiter/$(STACK)/functions --tail
@@ -180,6 +180,12 @@ gateway:
 known:
 	@scripts/tools.sh aws-sam-cli >&2
 	@$(AT_AWS) known $(STACK)
+
+# A target that there is not.
+.DEFAULT:
+	@echo "There is no \"make $@\". There are: $$(scripts/nearest.sh "$@" $$(sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile))" >&2
+	@echo "make help says what they do." >&2
+	@exit 2
 
 # Stops with a sentence when a variable is not given.
 needs-%:
