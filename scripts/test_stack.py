@@ -97,6 +97,13 @@ class WithoutAnAccount(unittest.TestCase):
         self.assertIn("AWS refuses the credentials (ExpiredToken): get new ones", said)
 
 
+    def test_what_is_not_there_is_told_from_what_is_nearest_to_it(self):
+        for arguments, nearest in ((["depoly"], "deploy "), (["nosuch"], ""), (["fuzz", "TARGET=sfu_spd"], "sfu_sdp ")):
+            done = make(*arguments, environment=NOTHING)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"There are: {nearest}", done.stderr)
+
+
 class WithAnAccount(unittest.TestCase):
     """One life of a stack, in the order of its tests' names."""
 

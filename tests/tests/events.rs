@@ -82,23 +82,29 @@ fn readme() -> Readme {
     readme
 }
 
-/// Runs `arbiter-local invoke`; answers with its lines.
-async fn invoke(sample: &Sample) -> Vec<String> {
-    let function = FUNCTIONS.iter().find(|name| sample.event.starts_with(*name)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+/// `arbiter-local invoke`, with a folder of its own.
+fn command(function: &str, event: &str, folder: &Path) -> Command {
     let mut command = Command::new(binary("arbiter-local"));
     command
         .args(["invoke", "--function", function, "--event"])
-        .arg(Path::new("events").join(&sample.event))
+        .arg(Path::new("events").join(event))
         .arg("--bin-dir")
         .arg(binaries())
         .arg("--local-dir")
-        .arg(folder.path())
+        .arg(folder)
         .current_dir(repository())
         .env_remove("PARAMETERS")
         .env_remove("SFU_COMMAND")
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    command
+}
+
+/// Invokes the function of a sample; answers with the lines.
+async fn invoke(sample: &Sample) -> Vec<String> {
+    let function = FUNCTIONS.iter().find(|name| sample.event.starts_with(*name)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(function, &sample.event, folder.path());
     for (name, value) in &sample.needs {
         match name.as_str() {
             "FIXTURES" => command.args(["--fixtures", value]),
@@ -220,5 +226,29 @@ fn the_readme_has_a_row_for_every_event_and_no_other() {
     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), events);
     for function in FUNCTIONS {
         assert!(events.contains(&format!("{function}.json")), "{function}.json is what make invoke takes");
+    }
+}
+
+#[tokio::test]
+async fn who_names_what_is_not_there_is_told_what_is() {
+    for (function, event, sentence) in [
+        ("nosuch", "nosuch.json", "there is no function nosuch; there are claim-room, connect, "),
+        (
+            "connect",
+            "connect-nosuch.json",
+            "there is no events/connect-nosuch.json; for connect there are in events: \
+             connect-forbidden-origin.json, connect-sfu.json, connect.json\n",
+        ),
+        (
+            "ConnectFunction",
+            "ConnectFunction.json",
+            "for connect there are in events: connect-forbidden-origin.json, ",
+        ),
+        ("connect", "nosuch/connect.json", "for connect there are in events/nosuch: none"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let output = command(function, event, folder.path()).output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(sentence), "{said}");
     }
 }

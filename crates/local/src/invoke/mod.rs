@@ -37,10 +37,9 @@ pub(crate) async fn run(
     event: &Path,
     fixtures: &Path,
 ) -> Result<bool, AnyError> {
-    let event = read(event)?;
     let rows = if fixtures.exists() { read(fixtures)? } else { json!({}) };
     let running = gateway::start(options).await?;
-    let result = invoke(&running.gateway, function, &event, &rows).await;
+    let result = invoke(&running.gateway, function, event, &rows).await;
     running.stop().await;
     result
 }
@@ -50,13 +49,34 @@ fn read(path: &Path) -> Result<Json, AnyError> {
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
-async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Json, rows: &Json) -> Result<bool, AnyError> {
+/// Reads the event; where there is none, names those that lie beside it for this function.
+fn read_event(path: &Path, function: &str) -> Result<Json, AnyError> {
+    if path.exists() {
+        return read(path);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_its = |name: &String| {
+        let rest = name.strip_prefix(function).and_then(|rest| rest.strip_suffix(".json"));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut events: Vec<_> =
+        files.filter_map(|file| file.file_name().into_string().ok()).filter(is_its).collect();
+    events.sort();
+    let there = if events.is_empty() { "none".to_owned() } else { events.join(", ") };
+    Err(format!("there is no {}; for {function} there are in {}: {there}", path.display(), folder.display())
+        .into())
+}
+
+async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Path, rows: &Json) -> Result<bool, AnyError> {
     let mut pools = gateway.lambda.pools();
-    let found = pools.find(|pool| pool.function().is(function)).map(|pool| pool.function().logical.clone());
-    let logical = found.ok_or_else(|| {
+    let found = pools.find(|pool| pool.function().is(function));
+    let found = found.map(|pool| (pool.function().logical.clone(), pool.function().binary.clone()));
+    let (logical, binary) = found.ok_or_else(|| {
         let names: Vec<_> = gateway.lambda.pools().map(|pool| pool.function().binary.as_str()).collect();
         format!("there is no function {function}; there are {}", names.join(", "))
     })?;
+    let event = read_event(event, &binary)?;
     let mut recorders = load(gateway, rows)?;
     let context = &event["requestContext"];
     let own = context["connectionId"].as_str().unwrap_or_default();
