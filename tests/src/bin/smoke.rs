@@ -186,8 +186,8 @@ async fn signaling(checks: &mut Checks, url: &str) {
         }
     };
     checks.equal(opens, &json!("open"), &json!("open"));
-    let pong = socket.request("ping", json!({})).await;
-    checks.equal(ping, &pong["type"], &json!("pong"));
+    let answer = socket.request("ping", json!({})).await;
+    checks.equal(ping, &answer["type"], &json!("pong"));
     let unknown = socket.request("no-such-action", json!({})).await;
     checks.equal(action, &unknown["code"], &json!("unknown_action"));
     let nobody = socket.request("identify", json!({})).await;

@@ -78,7 +78,7 @@ async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Path, rows: &Jso
     })?;
     let event = read_event(event, &binary)?;
     let mut recorders = load(gateway, rows)?;
-    let context = &event["requestContext"];
+    let context = event.get("requestContext").unwrap_or(&Json::Null);
     let own = context["connectionId"].as_str().unwrap_or_default();
     // The socket that a message came from is open, one that connects or has gone is not.
     if context["eventType"] == "MESSAGE" && recorders.iter().all(|recorder| recorder.id != own) {

@@ -125,8 +125,8 @@ pub(crate) struct Client {
     queue: VecDeque<(ChannelId, String)>,
 }
 
-fn edited(sdp: String, edit: Option<fn(&str) -> String>) -> String {
-    edit.map_or_else(|| sdp.clone(), |edit| edit(&sdp))
+fn edited(sdp: &str, edit: Option<fn(&str) -> String>) -> String {
+    edit.map_or_else(|| sdp.to_owned(), |edit| edit(sdp))
 }
 
 /// A fresh address for each connection, as browsers have.
@@ -330,7 +330,7 @@ impl Client {
         self.number += 1;
         let mut data = json!({
             "type": "producer", "sender": self.id, "roomId": self.room,
-            "description": { "type": "offer", "sdp": edited(offer.to_sdp_string(), self.edit) },
+            "description": { "type": "offer", "sdp": edited(&offer.to_sdp_string(), self.edit) },
         });
         if !self.original {
             data["negotiation"] = self.number.into();
@@ -393,7 +393,7 @@ impl Client {
         let answer = receiver.connection.rtc.sdp_api().accept_offer(offer).unwrap();
         let mut data = json!({
             "type": "consumer", "sender": self.id, "roomId": self.room, "remotePeerId": remote,
-            "description": { "type": "answer", "sdp": edited(answer.to_sdp_string(), self.edit_answers) },
+            "description": { "type": "answer", "sdp": edited(&answer.to_sdp_string(), self.edit_answers) },
         });
         if !self.original {
             data["negotiation"] = number.into();
