@@ -55,6 +55,8 @@ export class Producer {
   readonly #sender: CandidateSender;
   readonly #transceivers = new Map<Slot, RTCRtpTransceiver>();
   #state: RTCPeerConnectionState = "new";
+  /** The certificate with which the SFU answered first. */
+  #answeredBy: string | undefined;
 
   constructor(options: ProducerOptions, hooks: ProducerHooks) {
     this.#options = options;
@@ -190,8 +192,13 @@ export class Producer {
   }
 
   async #apply(answer: Description): Promise<void> {
+    const { fingerprint, ufrag } = identityOf(answer.sdp);
+    this.#answeredBy ??= fingerprint;
+    // The SFU has forgotten this connection and begun another one for it. It would get simulcast streams there that it cannot tell
+    // apart: a browser names them only until that has been acknowledged once.
+    if (fingerprint !== this.#answeredBy) throw new Error("the answer is another connection's");
     await this.connection.setRemoteDescription({ type: "answer", sdp: answer.sdp });
-    await this.#take(this.#box.described(identityOf(answer.sdp).ufrag));
+    await this.#take(this.#box.described(ufrag));
   }
 
   async #take(candidates: RTCIceCandidateInit[]): Promise<void> {

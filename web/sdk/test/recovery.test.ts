@@ -51,6 +51,17 @@ describe("media that breaks", () => {
     expect(producer().channels.features?.sent[0]).toMatchObject({ initialConnect: true });
   });
 
+  test("is replaced by a new connection when the SFU has forgotten the one that there was", async () => {
+    const { room, sfu, producer } = await calling();
+    const connection = producer();
+    sfu.fingerprint = "another";
+    connection.become("failed");
+    await until("another connection", () => producer() !== connection);
+    await until("joined", () => room.state === "joined");
+    expect(connection.remote).toHaveLength(1);
+    expect(connection.connectionState).toBe("closed");
+  });
+
   test("that never comes about ends the joining in words", async () => {
     await gateway().room();
     FakeConnection.automatic = false;

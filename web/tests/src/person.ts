@@ -8,6 +8,10 @@ declare global {
     arbiter: Room;
     /** Every peer connection of the page, in the order in which they were made. */
     connections: RTCPeerConnection[];
+    /** Every socket of the page, in the order in which they were made. */
+    sockets: WebSocket[];
+    /** Let no socket be had. */
+    offline?: boolean;
     /** Let peer connections use nothing but TURN. */
     relayOnly?: boolean;
     /** What the camera is asked for in place of a small picture. */
@@ -130,6 +134,21 @@ export class Person<Driven extends Tab = Page> {
     await until(`${this.name} goes on seeing ${name}`, async () => (await frames()) > before + 5, seconds);
   }
 
+  /** Loses the page's socket, as if it had been closed with `code`, and lets it have no other. */
+  loseSocket(code: number): Promise<void> {
+    return this.page.evaluate((code) => {
+      window.offline = true;
+      window.sockets.at(-1)?.close(code);
+    }, code);
+  }
+
+  /** Lets the page have sockets again. */
+  haveSockets(): Promise<void> {
+    return this.page.evaluate(() => {
+      window.offline = false;
+    });
+  }
+
   /** Goes as a person goes: by closing the tab. */
   async close(): Promise<void> {
     await this.page.close();
@@ -154,6 +173,17 @@ function recordConnections() {
   };
 }
 
+/** Runs in the page before everything else. */
+function recordSockets() {
+  window.sockets = [];
+  window.WebSocket = class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(window.offline ? "ws://127.0.0.1:9/" : url, protocols);
+      window.sockets.push(this);
+    }
+  };
+}
+
 /** Runs in the page before everything else: two cores encode and decode for everybody in the call. */
 function captureSmall() {
   const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -164,4 +194,4 @@ function captureSmall() {
 }
 
 /** What runs in a page before everything else. */
-export const PREPARATIONS = [recordConnections, captureSmall];
+export const PREPARATIONS = [recordConnections, recordSockets, captureSmall];

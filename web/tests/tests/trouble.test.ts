@@ -23,6 +23,15 @@ describe("signaling in trouble", () => {
     expect(await ann.page.evaluate(() => window.connections.length)).toBe(2);
   });
 
+  test("who is taken to have left, and has not, comes back and is seen", async () => {
+    const [ann, bob] = await call.of("Ann", "Bob");
+    // The way in which a socket is closed that is not lost: the SFU forgets Bob at once, and Bob goes on sending.
+    await bob.loseSocket(1000);
+    await until("Bob has left", () => ann.page.evaluate(() => window.arbiter.peers.size === 0));
+    await bob.haveSockets();
+    await Promise.all([ann.seesAndHears("Bob", 40), bob.seesAndHears("Ann", 40)]);
+  });
+
   test("a message of ten comes late and out of order: everybody still meets", async () => {
     await call.stack.fault({
       fault: "delay",

@@ -14,11 +14,14 @@ export class Sfu {
   readonly heard: Message[] = [];
   /** Answers every producer offer at once. */
   answers = true;
+  /** That of the certificate with which it answers. */
+  fingerprint: string;
 
   private constructor(url: string, id: string, features: string[]) {
     this.#url = url;
     this.id = id;
     this.#features = features;
+    this.fingerprint = id;
     this.#socket = new WebSocket(url);
   }
 
@@ -78,9 +81,9 @@ export class Sfu {
     await until("the SFU's identify", () => identified);
   }
 
-  /** Answers an offer. */
+  /** Answers an offer, with a certificate. */
   answer({ sender, negotiation }: Handshake): void {
-    const sdp = `a=ice-ufrag:${this.id.slice(0, 8)}\r\na=fingerprint:sha-256 ${this.id}\r\n`;
+    const sdp = `a=ice-ufrag:${this.id.slice(0, 8)}\r\na=fingerprint:sha-256 ${this.fingerprint}\r\n`;
     this.send(sender, {
       type: "producer",
       ...(negotiation !== undefined && { negotiation }),
