@@ -17,17 +17,18 @@ async function configuration(): Promise<Pick<ArbiterProps, "httpUrl" | "signalUr
   return response.json();
 }
 
-/** `?join=1` joins without a click, `?name=` sets the name, `?token=` is the token of AuthMode=token. */
+/** `?join=1` joins without a click, `?name=` sets the name, `?token=` is the token of AuthMode=token, `?exactPath=1` keeps the path as it is. */
 function propsOf(query: URLSearchParams): Partial<ArbiterProps> {
   const name = query.get("name");
   const token = query.get("token");
   return {
     autoJoin: query.get("join") === "1",
+    exactPath: query.get("exactPath") === "1",
     ...(name !== null && { name }),
     ...(token !== null && { token }),
     onRoom: (room) => {
       window.arbiter = room;
-      document.title = room.path === "/" ? "Arbiter" : `/${room.path} · Arbiter`;
+      document.title = room.path === "/" ? "Arbiter" : `/${room.path.replace(/^\//, "")} · Arbiter`;
     },
   };
 }

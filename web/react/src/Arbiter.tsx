@@ -20,6 +20,8 @@ export interface ArbiterProps {
   signalUrl: string;
   /** Which call: everybody with the same path meets. Default: the path of the page. */
   path?: string;
+  /** Ask for the path byte for byte as it is, to meet clients that do so, as the original's. Default: false. */
+  exactPath?: boolean;
   /** With `AuthMode=token`: the token, or a function that gets a fresh one. */
   token?: UseRoomOptions["token"];
   /** This person's name. Default: what they entered last time. */
@@ -44,7 +46,8 @@ export function Arbiter(props: ArbiterProps) {
   const [media] = useState(() => new LocalMedia());
   const options = roomOptions(props, name);
   // What makes another room for `useRoom` makes another visit, which begins at its beginning.
-  const key = JSON.stringify([options.httpUrl, options.signalUrl, options.path, options.token !== undefined]);
+  const { httpUrl, signalUrl, path, exactPath } = options;
+  const key = JSON.stringify([httpUrl, signalUrl, path, exactPath, options.token !== undefined]);
   return <OneCall key={key} {...{ props, options, name, keepName, media }} />;
 }
 
@@ -178,9 +181,9 @@ function useName(given: string | undefined): [string, (entered: string) => void]
 }
 
 function roomOptions(props: ArbiterProps, name: string): UseRoomOptions {
-  const { httpUrl, signalUrl, token } = props;
+  const { httpUrl, signalUrl, exactPath = false, token } = props;
   const path = props.path ?? globalThis.location?.pathname ?? "/";
-  return { httpUrl, signalUrl, path, name: name.trim(), ...(token !== undefined && { token }) };
+  return { httpUrl, signalUrl, path, exactPath, name: name.trim(), ...(token !== undefined && { token }) };
 }
 
 function inviteUrlOf({ path, inviteUrl }: ArbiterProps): string | undefined {

@@ -48,13 +48,13 @@ export function useRoom(options: UseRoomOptions): UseRoom {
 /** The store of the call that the options name, for whoever mounts it. */
 export function useCallStore(options: UseRoomOptions): CallStore {
   const latest = useLatest(options);
-  const { httpUrl, signalUrl, path, peerId, createRooms, simulcast, name } = options;
+  const { httpUrl, signalUrl, path, exactPath, peerId, createRooms, simulcast, name } = options;
   const withToken = options.token !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is listed is what makes another call; the rest is read from `latest`
   const store = useMemo(() => {
     const { autoJoin: _, token: __, ...rest } = latest.current;
     return new CallStore(withToken ? { ...rest, token: () => currentToken(latest.current) } : rest);
-  }, [httpUrl, signalUrl, path, peerId, createRooms, simulcast, withToken]);
+  }, [httpUrl, signalUrl, path, exactPath, peerId, createRooms, simulcast, withToken]);
 
   useEffect(() => {
     if (name !== undefined && name !== store.room.self.features.name)

@@ -32,20 +32,22 @@ describe("another call", () => {
     expect(liveTracks()).toHaveLength(2);
   });
 
-  it.each([{ path: "/b" }, { path: "/a", httpUrl: "http://other" }, { path: "/a", signalUrl: "ws://other" }])(
-    "is joined at once with autoJoin: %j",
-    async (other) => {
-      const change = open({ path: "/a", autoJoin: true });
-      await screen.findByLabelText("Video call");
-      const first = ScriptedRoom.latest;
-      change({ ...other, autoJoin: true });
-      await waitFor(() => expect(first.state).toBe("idle"));
-      await screen.findByLabelText("Video call");
-      expect(ScriptedRoom.latest).not.toBe(first);
-      expect(ScriptedRoom.inCall).toBe(1);
-      expect(kinds(ScriptedRoom.latest)).toEqual(["audio", "video"]);
-    },
-  );
+  it.each([
+    { path: "/b" },
+    { path: "/a", httpUrl: "http://other" },
+    { path: "/a", signalUrl: "ws://other" },
+    { path: "/a", exactPath: true },
+  ])("is joined at once with autoJoin: %j", async (other) => {
+    const change = open({ path: "/a", autoJoin: true });
+    await screen.findByLabelText("Video call");
+    const first = ScriptedRoom.latest;
+    change({ ...other, autoJoin: true });
+    await waitFor(() => expect(first.state).toBe("idle"));
+    await screen.findByLabelText("Video call");
+    expect(ScriptedRoom.latest).not.toBe(first);
+    expect(ScriptedRoom.inCall).toBe(1);
+    expect(kinds(ScriptedRoom.latest)).toEqual(["audio", "video"]);
+  });
 
   it("is not one that was left", async () => {
     const change = open({ path: "/a", autoJoin: true });

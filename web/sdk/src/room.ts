@@ -33,7 +33,7 @@ export class Room extends Emitter<RoomEvents> {
     return typeof globalThis.RTCPeerConnection === "function";
   }
 
-  /** The path, as Arbiter compares it. */
+  /** The path that Arbiter is asked for. */
   readonly path: string;
   readonly #options: RoomOptions;
   readonly #peerId: string;
@@ -54,7 +54,7 @@ export class Room extends Emitter<RoomEvents> {
   constructor(options: RoomOptions) {
     super();
     this.#options = options;
-    this.path = roomPath(options.path);
+    this.path = options.exactPath ? options.path : roomPath(options.path);
     this.#peerId = options.peerId ?? newId();
     this.#name = shortName(options.name);
     this.#media = new LocalMedia({

@@ -6,6 +6,8 @@ export interface RoomOptions {
   signalUrl: string;
   /** The path of the page that the call belongs to. Percent-encoding and leading slashes do not matter; the site's root is `/`. */
   path: string;
+  /** Ask for `path` byte for byte as it is, to meet clients that do so, as the original's. Default: false. */
+  exactPath?: boolean;
   /** With `AuthMode=token`: the token, or a function that gets a fresh one. It is asked before every use. */
   token?: string | (() => string | Promise<string>);
   /** This person's id in the room, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Made up when absent. */
