@@ -22,8 +22,12 @@ export interface PeopleHooks {
   track(peer: Peer, track: MediaStreamTrack, stream: MediaStream, source: "camera" | "screen"): void;
 }
 
+/** What somebody has said of their features: clients of the original may say nothing of them, or not all. */
+type Said = Partial<Features>;
+
 interface Entry {
   peer: Peer;
+  said: Said;
   /** Not shown yet: see {@link People.offered}. */
   hidden: boolean;
   lost: boolean;
@@ -71,16 +75,15 @@ export class People {
     }
     const told = readFeatures(message.features);
     const isNew = this.#entries.get(id)?.hidden !== false;
-    const entry = this.#entries.get(id) ?? this.#add(id, told ?? { audio: false, video: false });
-    if (entry.hidden && told) entry.peer = { ...entry.peer, features: told };
+    const entry = this.#entries.get(id) ?? this.#add(id);
+    if (told) entry.said = told;
     this.#present(entry);
     entry.lost = message.presence === "lost";
     const before = entry.peer.features;
-    const features = told ?? before;
-    if (typeof features.screen === "string") remember(entry.screens, features.screen, MOST_SCREENS);
-    this.#update(entry, { features });
-    if (told && (isNew || !sameFeatures(before, features))) this.#hooks.features(entry.peer);
-    const speaking = features.speaking === true;
+    if (typeof entry.said.screen === "string") remember(entry.screens, entry.said.screen, MOST_SCREENS);
+    this.#update(entry);
+    if (told && isNew) this.#hooks.features(entry.peer);
+    const speaking = entry.said.speaking === true;
     if (speaking !== (!isNew && before.speaking === true)) this.#hooks.speaking(id, speaking);
   }
 
@@ -89,10 +92,10 @@ export class People {
    * before is shown only when there is more than that.
    */
   offered(id: string): void {
-    const entry = this.#entries.get(id) ?? this.#add(id, { audio: false, video: false }, "new");
+    const entry = this.#entries.get(id) ?? this.#add(id, "new");
     entry.connection = "new";
     if (!this.#departed.has(id)) this.#present(entry);
-    this.#update(entry, {});
+    this.#update(entry);
   }
 
   /** The connection with the peer's media is in another state. */
@@ -102,7 +105,7 @@ export class People {
     entry.connection = state;
     entry.wasConnected ||= state === "connected";
     if (state === "connected") this.#present(entry);
-    this.#update(entry, {});
+    this.#update(entry);
   }
 
   /** The streams that the peer sends now. */
@@ -110,7 +113,7 @@ export class People {
     const entry = this.#entries.get(id);
     if (!entry) return;
     entry.streams = streams;
-    this.#update(entry, {});
+    this.#update(entry);
   }
 
   /** A track arrived. */
@@ -142,7 +145,7 @@ export class People {
       clearTimeout(entry.suspended);
       entry.suspended = setTimeout(() => this.gone(id, "lost"), SUSPENDED_MS);
       entry.connection = undefined;
-      this.#update(entry, {});
+      this.#update(entry);
     }
   }
 
@@ -161,15 +164,18 @@ export class People {
     entry.suspended = undefined;
     if (!entry.hidden) return;
     entry.hidden = false;
-    entry.peer = { ...entry.peer, state: stateOf(entry, entry.peer.features) };
+    const features = featuresOf(entry, entry.peer.camera);
+    entry.peer = { ...entry.peer, features, state: stateOf(entry, features) };
     this.#peers.set(entry.peer.id, entry.peer);
     this.#hooks.joined(entry.peer);
     this.#announceAll(entry);
   }
 
-  #add(id: string, features: Features, connection?: RTCPeerConnectionState): Entry {
+  #add(id: string, connection?: RTCPeerConnectionState): Entry {
+    const features = { audio: false, video: false };
     const entry: Entry = {
       peer: { id, features, state: "connecting", camera: undefined, screen: undefined },
+      said: {},
       hidden: true,
       lost: false,
       connection,
@@ -186,22 +192,20 @@ export class People {
   }
 
   /** Makes a new snapshot, and tells if it differs from the last one. */
-  #update(entry: Entry, change: { features?: Features }): void {
+  #update(entry: Entry): void {
     const before = entry.peer;
-    const features = change.features ?? before.features;
-    const screen = entry.streams.find((stream) => stream.id === features.screen);
     const camera = this.#camera(entry);
+    const features = featuresOf(entry, camera);
+    const screen = entry.streams.find((stream) => stream.id === features.screen);
     const state = stateOf(entry, features);
-    const same =
-      state === before.state &&
-      camera === before.camera &&
-      screen === before.screen &&
-      sameFeatures(features, before.features);
+    const sameWord = sameFeatures(features, before.features);
+    const same = state === before.state && camera === before.camera && screen === before.screen && sameWord;
     if (same && !entry.hidden) return;
     entry.peer = { id: before.id, features, state, camera, screen };
     if (entry.hidden) return;
     this.#peers.set(before.id, entry.peer);
     this.#hooks.changed(entry.peer);
+    if (!sameWord) this.#hooks.features(entry.peer);
     this.#announceAll(entry);
   }
 
@@ -235,6 +239,15 @@ export class People {
   }
 }
 
+/** What somebody has switched on, as they say; what they have said nothing of, as their media shows once it is connected. */
+function featuresOf({ said, wasConnected }: Entry, camera?: MediaStream): Features {
+  return {
+    ...said,
+    audio: said.audio ?? (wasConnected && camera !== undefined && hasSound(camera)),
+    video: said.video ?? (wasConnected && camera !== undefined && hasPicture(camera)),
+  };
+}
+
 function hasSound(stream: MediaStream): boolean {
   return stream.getAudioTracks().length > 0;
 }
@@ -255,13 +268,13 @@ function stateOf(entry: Entry, features: Features): PeerState {
 }
 
 /** Reads what came over the wire: whatever else it holds is kept, known fields have their types. */
-function readFeatures(value: unknown): Features | undefined {
+function readFeatures(value: unknown): Said | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const { audio, video, name, screen, speaking, ...others } = value as Record<string, unknown>;
   return {
     ...others,
-    audio: audio === true,
-    video: video === true,
+    ...(audio !== undefined && { audio: audio === true }),
+    ...(video !== undefined && { video: video === true }),
     ...(typeof name === "string" && { name: [...name].slice(0, LONGEST_NAME).join("") }),
     ...(screen !== undefined && {
       screen: typeof screen === "string" && screen.length <= LONGEST_SCREEN ? screen : null,

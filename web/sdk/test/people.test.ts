@@ -200,6 +200,26 @@ describe("a peer", () => {
   });
 });
 
+test("what somebody says nothing of is as their media shows, from when it is connected until they say it", () => {
+  const { people, heard } = room();
+  const { stream: both } = stream("b", "audio", "video");
+  const features = () => people.peers.get("ann")?.features;
+  people.offered("ann");
+  people.streams("ann", [both]);
+  expect(features()).toEqual({ audio: false, video: false });
+  people.connection("ann", "connected");
+  expect(features()).toEqual({ audio: true, video: true });
+  expect(heard().slice(-2)).toEqual(["changed ann connected", "features ann"]);
+  people.told("ann", { features: { speaking: true } });
+  expect(features()).toEqual({ audio: true, video: true, speaking: true });
+  people.told("ann", { features: { audio: false } });
+  expect(features()).toEqual({ audio: false, video: true });
+  people.connection("ann", "disconnected");
+  expect(features()).toEqual({ audio: false, video: true });
+  people.streams("ann", []);
+  expect(features()).toEqual({ audio: false, video: false });
+});
+
 describe("what is remembered", () => {
   test("of screens is the last ones, and none with an id that no browser makes", () => {
     const { people } = room();
