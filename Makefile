@@ -76,6 +76,11 @@ bench: web ## Measure functions, relays and calls, and write the tables of docs/
 	@scripts/tools.sh wrtc
 	@cd web/tests && CHROMIUM="$$(../../scripts/program.sh chromium)" PROFILE=release npx vitest run --config bench/bench.config.ts
 
+original: needs-CLIENT needs-SFU gateway web ## The original's own programs beside ours, in a browser. CLIENT=folder SFU=folder [PICTURES=folder]
+	@echo "Installing what they need, beside copies of them, and holding six calls (about three minutes)."
+	@cd web/tests && CLIENT="$(abspath $(CLIENT))" SFU="$(abspath $(SFU))" $(if $(PICTURES),PICTURES="$(abspath $(PICTURES))") \
+	  CHROMIUM="$$(../../scripts/program.sh chromium)" npx vitest run --config original/original.config.ts
+
 fuzz: ## Feed every message parser with nonsense. [TARGET=… SECONDS_EACH=60]
 	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS_EACH)"
 
@@ -191,5 +196,5 @@ known:
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check clean clippy deploy destroy docs emulated fmt fuzz gateway help image invoke known lint-web logs packages policies project run \
+.PHONY: audit bench build check clean clippy deploy destroy docs emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run \
 	smoke templates test test-rust test-web token watch web

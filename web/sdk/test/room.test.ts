@@ -43,6 +43,15 @@ describe("joining", () => {
     expect(producer().channels.features?.sent.at(-1)).toMatchObject({ features: { video: true } });
   });
 
+  test("of a path as it is meets who asks for just that", async () => {
+    const sfu = await gateway().room();
+    const { room } = person({ path: "/mix%20one", exactPath: true });
+    await room.join();
+    expect(room.path).toBe("/mix%20one");
+    const found = await fetch(`${gateway().httpUrl}/getRoomId?urlPath=${encodeURIComponent("/mix%20one")}`);
+    expect(await found.json()).toMatchObject({ id: sfu.id });
+  });
+
   test("is one joining, however often it is asked for", async () => {
     const sfu = await gateway().room();
     const { room, heard } = person({ path: "/once", peerId: "ann" });
