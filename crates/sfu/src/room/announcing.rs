@@ -49,14 +49,19 @@ impl Room {
 
     /// Offers the source's tracks as they are now to the receiver, on a connection that is made if there is none.
     pub(super) fn offer_anew(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let known = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source));
-        match known {
-            Some(consumer) => {
-                consumer.stale = true;
-                consumer.failures = 0;
-                self.offer(now, receiver, source);
-            }
-            None => self.build(now, (receiver, source), 0),
+        let known = self.peers.get(&receiver).and_then(|peer| peer.consumers.get(&source));
+        let Some(known) = known else { return self.build(now, (receiver, source), 0) };
+        let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
+        let can_carry = producer.is_none_or(|producer| known.can_carry(producer));
+        if let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
+        {
+            consumer.stale = true;
+            consumer.failures = 0;
+        }
+        if can_carry {
+            self.offer(now, receiver, source);
+        } else {
+            self.rebuild_soon(now, receiver, source);
         }
     }
 
@@ -64,9 +69,11 @@ impl Room {
     fn build(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), failures: u32) {
         let producer = self.peers.get(&source).and_then(|peer| peer.producer.as_ref());
         let Some(producer) = producer.filter(|producer| !producer.tracks.is_empty()) else { return };
-        let link = consumer::link(&self.settings, &producer.sent_codecs(), producer.h264, now);
+        let codecs = producer.sent_codecs();
+        let h264 = producer.agreed.h264;
+        let link = consumer::link(&self.settings, &codecs, h264, now);
         let link = self.links.insert(Role::Consumer(receiver, source), link);
-        let consumer = Consumer::new(link, failures, now);
+        let consumer = Consumer::new(link, (codecs, h264), failures, now);
         match self.peers.get_mut(&receiver) {
             Some(peer) => {
                 peer.consumers.insert(source, consumer);

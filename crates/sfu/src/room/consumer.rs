@@ -40,6 +40,12 @@ pub(crate) struct Consumer {
     pub(crate) rebuild: Option<Instant>,
     pub(crate) built: Instant,
     pub(crate) sections: Vec<Section>,
+    /// What can be sent on the connection …
+    codecs: Vec<Codec>,
+    /// … and which format of H264.
+    h264: H264,
+    /// The receiver takes nothing of what it has been offered.
+    pub(crate) declined: bool,
     /// Bits a second that the way to the receiver is taken to carry.
     pub(crate) estimate: u64,
     /// What the estimator was last told of the rates that we would like to send.
@@ -65,6 +71,8 @@ pub(crate) struct Section {
     ids: (String, String),
     /// The receiver has agreed to it.
     pub(crate) open: bool,
+    /// The receiver has rejected it, which is for good (RFC 8829 §5.3.1).
+    rejected: bool,
     /// The encoding that is to be sent, by its place.
     pub(crate) layer: Option<usize>,
     pub(crate) rewriter: Rewriter,
@@ -83,7 +91,7 @@ pub(crate) fn link(settings: &Settings, codecs: &[Codec], h264: H264, now: Insta
 }
 
 impl Consumer {
-    pub(crate) fn new(link: LinkId, failures: u32, now: Instant) -> Self {
+    pub(crate) fn new(link: LinkId, (codecs, h264): (Vec<Codec>, H264), failures: u32, now: Instant) -> Self {
         Self {
             link,
             number: 0,
@@ -94,6 +102,9 @@ impl Consumer {
             rebuild: None,
             built: now,
             sections: vec![],
+            codecs,
+            h264,
+            declined: false,
             estimate: FIRST_ESTIMATE,
             asked: (0, 0),
         }
@@ -146,19 +157,34 @@ impl Consumer {
     pub(crate) fn answer(&mut self, link: &mut Link, sdp: &str) -> Result<bool, Failed> {
         let Some(outstanding) = self.outstanding.take() else { return Ok(false) };
         let places = Places::of_own(self.sections.iter().map(|section| (section.kind.into(), section.mid)));
-        let answer = Description::read(sdp).and_then(|answer| places.answer(&answer));
-        link.accept_answer(outstanding.pending, &answer.map_err(|_| Failed::Description)?)?;
+        let answer = Description::answer(sdp).and_then(|answer| places.answer(&answer));
+        let Some(answer) = answer.map_err(|_| Failed::Description)? else {
+            self.declined = true;
+            for section in &mut self.sections {
+                section.open = false;
+            }
+            return Ok(true);
+        };
+        link.accept_answer(outstanding.pending, &answer)?;
         let sections = &mut self.sections;
         link.with(|rtc| {
             let params = rtc.codec_config().params().to_vec();
             for section in sections {
                 let Some(media) = rtc.media(section.mid) else { continue };
                 section.open = media.direction().is_sending() && !media.disabled();
+                section.rejected = media.disabled();
                 section.codecs = agreed(&params, media.remote_pts());
             }
         })
         .ok_or(Failed::Ended)?;
         Ok(true)
+    }
+
+    /// Whether the connection can carry what the producer sends now.
+    pub(crate) fn can_carry(&self, producer: &Producer) -> bool {
+        let codecs = producer.sent_codecs();
+        let format = self.h264 == producer.agreed.h264 || !codecs.contains(&Codec::H264);
+        !self.declined && format && codecs.iter().all(|codec| self.codecs.contains(codec))
     }
 
     /// Whether a new connection would have a shorter description. One with as many live tracks would not.
@@ -190,7 +216,10 @@ fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) 
         if section.track.is_some_and(|mid| !goes_on(mid)) {
             section.track = None;
             section.layer = None;
-            api.set_direction(section.mid, Direction::Inactive);
+            section.rewriter.pause();
+            if !section.rejected {
+                api.set_direction(section.mid, Direction::Inactive);
+            }
         }
     }
     for track in tracks {
@@ -198,7 +227,10 @@ fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) 
             continue;
         }
         let ids = (track.stream.clone(), track.id.clone());
-        match sections.iter_mut().find(|section| section.track.is_none() && section.kind == track.kind) {
+        let is_free = |section: &&mut Section| {
+            section.track.is_none() && !section.rejected && section.kind == track.kind
+        };
+        match sections.iter_mut().find(is_free) {
             Some(section) => {
                 (section.track, section.ids) = (Some(track.mid), ids);
                 api.set_direction(section.mid, Direction::SendOnly);
@@ -222,6 +254,7 @@ fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section 
         track: Some(track.mid),
         ids,
         open: false,
+        rejected: false,
         layer: None,
         rewriter: Rewriter::default(),
         codecs: vec![],
@@ -240,13 +273,14 @@ mod tests {
             Settings::new("room".to_owned().try_into().unwrap(), vec!["127.0.0.1:9".parse().unwrap()]);
         let role = Role::Consumer(PeerKey(1), PeerKey(2));
         let link = Links::default().insert(role, link(&settings, &[Codec::Opus], H264::COMMON, now));
-        let mut consumer = Consumer::new(link, 0, now);
+        let mut consumer = Consumer::new(link, (vec![Codec::Opus], H264::COMMON), 0, now);
         consumer.sections.extend(tracks.iter().map(|track| Section {
             mid: Mid::from("0"),
             kind: MediaKind::Audio,
             track: *track,
             ids: (String::new(), String::new()),
             open: true,
+            rejected: false,
             layer: None,
             rewriter: Rewriter::default(),
             codecs: vec![],

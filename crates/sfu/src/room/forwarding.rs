@@ -39,7 +39,7 @@ impl Room {
         let Some(peer) = self.peers.get_mut(&source) else { return };
         let Some(producer) = peer.producer.as_mut().filter(|producer| producer.link == link) else { return };
         let Some(place) = place(producer, &mut self.links, packet.header.ssrc) else { return };
-        let Some(codec) = codecs::of(&producer.codecs, packet.header.payload_type) else { return };
+        let Some(codec) = codecs::of(&producer.agreed.params, packet.header.payload_type) else { return };
         let Some(track) = producer.tracks.get_mut(place.0) else { return };
         let mid = track.mid;
         let Some(layer) = track.layers.get_mut(place.1) else { return };

@@ -5,10 +5,11 @@ use std::time::Instant;
 use model::id::{PeerId, RoomId};
 
 use super::limits::MAX_PEERS;
+use super::link::Link;
 use super::outbox::About;
 use super::peer::{Peer, PeerKey};
 use super::producer::{self, Producer};
-use super::sdp::{Description, H264, Places, Refused};
+use super::sdp::{Agreed, Description, H264, Places, Refused, Transport};
 use super::signal::{self, DescriptionKind, Handshake};
 use super::{Role, Room};
 
@@ -28,7 +29,10 @@ impl Room {
         if stranger && !self.strangers.admit(now, &sender) {
             return;
         }
-        let entered = Description::read(&description.sdp).and_then(|offer| {
+        let entered = Description::offer(&description.sdp).and_then(|offer| {
+            if stranger && offer.transport.is_none() {
+                return Err(Refused::NothingToTake);
+            }
             let key = self.enter(now, &sender, handshake.connection_id.as_ref())?;
             Ok((key, offer))
         });
@@ -42,12 +46,13 @@ impl Room {
             }
         };
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if !peer.offers.take(now) || peer.has_left(&offer.transport.fingerprint) {
+        let past = |transport: &Transport| peer.has_left(&transport.fingerprint);
+        if offer.transport.as_ref().is_some_and(past) || !peer.offers.take(now) {
             return;
         }
         if let Some(producer) = peer.producer.as_ref()
-            && producer.fingerprint == offer.transport.fingerprint
-            && repeats(producer, number, &offer)
+            && let lives = self.links.get(producer.link).is_some_and(Link::lives)
+            && repeats(producer, number, &offer, lives)
         {
             // One that was overtaken by a newer offer may have come over a socket that is no more.
             if number >= producer.number {
@@ -86,10 +91,10 @@ impl Room {
         Ok(key)
     }
 
-    /// An answer that was lost on its way is sent again to a client that can tell.
+    /// The last offer has come again, as its answer may have been lost on its way.
     fn repeat_answer(&mut self, now: Instant, key: PeerKey, number: Option<u64>) {
         let Some(producer) = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()) else { return };
-        if number.is_some() && number == producer.number {
+        if number == producer.number {
             let answer = producer.answer.clone();
             self.send_answer(now, key, number, answer);
         }
@@ -105,11 +110,12 @@ impl Room {
         offer: Description,
     ) -> Result<(), Refused> {
         let same = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()).is_some_and(|producer| {
-            producer.fingerprint == offer.transport.fingerprint
-                && self.links.get(producer.link).is_some_and(super::link::Link::lives)
+            producer.is_meant(&offer) && self.links.get(producer.link).is_some_and(Link::lives)
         });
         if !same {
-            self.replace_producer(now, key, &offer).ok_or(Refused::Inconsistent)?;
+            // Nothing can be begun with an offer in which all is closed.
+            let transport = offer.transport.as_ref().ok_or(Refused::NothingToTake)?;
+            self.replace_producer(now, key, &offer, transport).ok_or(Refused::Inconsistent)?;
         }
         let accepted = self.answer_offer(now, key, &offer);
         let answer = match accepted {
@@ -146,7 +152,13 @@ impl Room {
         producer.accept(link, offer, now)
     }
 
-    fn replace_producer(&mut self, now: Instant, key: PeerKey, offer: &Description) -> Option<()> {
+    fn replace_producer(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        offer: &Description,
+        transport: &Transport,
+    ) -> Option<()> {
         let h264 = offer.h264().unwrap_or(H264::COMMON);
         let (link, channels) = producer::link(&self.settings, h264, now)?;
         self.drop_producer(key);
@@ -155,16 +167,15 @@ impl Room {
         peer.born = now;
         peer.producer = Some(Producer {
             link,
-            fingerprint: offer.transport.fingerprint.clone(),
+            transport: transport.clone(),
             number: None,
             offer: None,
             answer: String::new(),
             places: Places::default(),
-            h264,
             up: false,
             tracks: vec![],
             streams: std::collections::HashMap::new(),
-            codecs: vec![],
+            agreed: Agreed { params: vec![], h264 },
             channels,
         });
         Some(())
@@ -262,10 +273,14 @@ impl Room {
     }
 }
 
-/// Whether an offer on the present connection has been seen before.
-fn repeats(producer: &Producer, number: Option<u64>, offer: &Description) -> bool {
-    match (number, producer.number) {
-        (Some(number), Some(last)) => number <= last,
-        _ => producer.offer.as_ref() == Some(offer),
-    }
+/// Whether an offer on the present connection has been seen before. After its end one of another generation of ICE is of
+/// another connection, whose numbers may begin anew.
+fn repeats(producer: &Producer, number: Option<u64>, offer: &Description, lives: bool) -> bool {
+    let same = lives || offer.transport.as_ref() == Some(&producer.transport);
+    producer.is_meant(offer)
+        && same
+        && match (number, producer.number) {
+            (Some(number), Some(last)) => number <= last,
+            _ => producer.offer.as_ref() == Some(offer),
+        }
 }

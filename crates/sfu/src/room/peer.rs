@@ -33,8 +33,10 @@ pub(crate) struct Peer {
     /// The number of the last offer that it was made of anybody's media. It grows over all these connections, so that
     /// a word about an older one is known for what it is.
     pub(crate) last_offer: u64,
-    /// The last that it said on the features channel.
+    /// The last that it said on the features channel, or what its media shows if it says nothing.
     pub(crate) features: Option<Map<String, Value>>,
+    /// It has said nothing on the features channel.
+    pub(crate) silent: bool,
     /// The others have not been told of the last features yet.
     pub(crate) untold: bool,
     pub(crate) voice: Voice,
@@ -56,6 +58,7 @@ impl Peer {
             consumers: BTreeMap::new(),
             last_offer: 0,
             features: None,
+            silent: true,
             untold: false,
             voice: Voice::default(),
             talk: Bucket::new(now, CHANNEL_BURST, CHANNEL_PACE),
@@ -73,15 +76,17 @@ impl Peer {
         self.fingerprints.is_empty()
     }
 
-    /// Whether an offer is of a producer connection that this peer has had before its present one.
+    /// Whether an offer is of a producer connection that this peer has had before its present one. The same certificate may
+    /// be the present one's too.
     pub(crate) fn has_left(&self, fingerprint: &str) -> bool {
-        self.fingerprints.iter().any(|past| past == fingerprint)
+        let present = self.producer.as_ref().map(|producer| producer.transport.fingerprint.as_str());
+        present != Some(fingerprint) && self.fingerprints.iter().any(|past| past == fingerprint)
     }
 
     /// The present producer connection is over.
     pub(crate) fn retire(&mut self) -> Option<Producer> {
         let producer = self.producer.take()?;
-        self.fingerprints.push_back(producer.fingerprint.clone());
+        self.fingerprints.push_back(producer.transport.fingerprint.clone());
         if self.fingerprints.len() > MAX_FINGERPRINTS {
             self.fingerprints.pop_front();
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use str0m::channel::{ChannelConfig, ChannelId};
-use str0m::format::{Codec, PayloadParams};
+use str0m::format::Codec;
 use str0m::media::{MediaKind, Mid, Rid};
 use str0m::rtp::Ssrc;
 use str0m::{Rtc, RtcConfig};
@@ -16,7 +16,7 @@ use super::layers::Rate;
 use super::limits::{MAX_CHANNEL_MESSAGE, MAX_TRACKS};
 use super::link::Link;
 use super::links::LinkId;
-use super::sdp::{Description, H264, Places, Refused, Section};
+use super::sdp::{Agreed, Description, H264, Places, Refused, Section, Transport};
 use super::settings::Settings;
 
 /// The stream number of the channel for chat messages.
@@ -27,7 +27,8 @@ pub(crate) const FEATURES: u16 = 110;
 /// A producer connection.
 pub(crate) struct Producer {
     pub(crate) link: LinkId,
-    pub(crate) fingerprint: String,
+    /// The client's end, as it last said.
+    pub(crate) transport: Transport,
     /// The number of the last offer.
     pub(crate) number: Option<u64>,
     /// The last offer, to know its repetition when it has no number.
@@ -35,15 +36,13 @@ pub(crate) struct Producer {
     pub(crate) answer: String,
     /// Which section of the offers is which of str0m's.
     pub(crate) places: Places,
-    /// The one format of H264 that the connection knows.
-    pub(crate) h264: H264,
     /// The connection has been up, and its media has been announced.
     pub(crate) up: bool,
     pub(crate) tracks: Vec<Track>,
     /// Where the packets of an SSRC belong: a track and one of its encodings, by their places.
     pub(crate) streams: HashMap<Ssrc, (usize, usize)>,
-    /// What has been negotiated, to read payload types by.
-    pub(crate) codecs: Vec<PayloadParams>,
+    /// What has been agreed, to read payload types by.
+    pub(crate) agreed: Agreed,
     pub(crate) channels: Channels,
 }
 
@@ -98,6 +97,11 @@ pub(crate) fn link(settings: &Settings, h264: H264, now: Instant) -> Option<(Lin
 }
 
 impl Producer {
+    /// Whether an offer is of this connection, by its certificate. One in which all is closed needs none.
+    pub(crate) fn is_meant(&self, offer: &Description) -> bool {
+        offer.transport.as_ref().is_none_or(|transport| transport.fingerprint == self.transport.fingerprint)
+    }
+
     /// Takes an offer on this connection, and answers it.
     pub(crate) fn accept(
         &mut self,
@@ -106,16 +110,16 @@ impl Producer {
         now: Instant,
     ) -> Result<String, Refused> {
         let mut places = self.places.clone();
-        let answer = link.accept_offer(&places.offer(offer)).map_err(|_| Refused::Inconsistent)?;
-        let answer = places.restore(offer, &answer)?;
-        let (codecs, negotiated) = link
-            .with(|rtc| {
-                let codecs = rtc.codec_config().params().to_vec();
+        let transport = offer.transport.as_ref().unwrap_or(&self.transport).clone();
+        let answer =
+            link.accept_offer(&places.offer(offer, &transport)).map_err(|_| Refused::Inconsistent)?;
+        let params = link.with(|rtc| rtc.codec_config().params().to_vec()).ok_or(Refused::Inconsistent)?;
+        let agreed = Agreed { params, h264: self.agreed.h264 };
+        let answer = places.restore(offer, &answer, &agreed)?;
+        let negotiated = link
+            .with(|rtc| -> Vec<_> {
                 let sections = offer.sections.iter().enumerate();
-                let negotiated: Vec<_> = sections
-                    .map(|(line, section)| negotiated(rtc, section, places.mid(line)?, &codecs))
-                    .collect();
-                (codecs, negotiated)
+                sections.map(|(line, section)| negotiated(rtc, section, places.mid(line)?, &agreed)).collect()
             })
             .ok_or(Refused::Inconsistent)?;
         let sent: Vec<(&Section, Negotiated)> = offer
@@ -128,7 +132,8 @@ impl Producer {
         link.demux.ids = offer.extension_ids();
         link.demux.lanes = sent.iter().map(|(section, negotiated)| lane(section, negotiated)).collect();
         self.places = places;
-        self.codecs = codecs;
+        self.agreed = agreed;
+        self.transport = transport;
         self.streams.clear();
         let mut before = std::mem::take(&mut self.tracks);
         for (section, Negotiated { mid, kind, codecs, .. }) in sent {
@@ -160,7 +165,7 @@ impl Producer {
             self.tracks.iter().flat_map(|track| track.codecs.iter().copied()).collect();
         for kind in [MediaKind::Audio, MediaKind::Video] {
             if !sent.iter().any(|codec| codec.kind() == kind) {
-                let all = codecs::all(self.h264);
+                let all = codecs::all(self.agreed.h264);
                 sent.extend(
                     all.params()
                         .iter()
@@ -198,17 +203,14 @@ struct Negotiated {
 }
 
 /// What was agreed for a section, if media is to be received in it.
-fn negotiated(rtc: &Rtc, section: &Section, mid: Mid, params: &[PayloadParams]) -> Option<Negotiated> {
+fn negotiated(rtc: &Rtc, section: &Section, mid: Mid, agreed: &Agreed) -> Option<Negotiated> {
     let media = rtc.media(mid)?;
-    if !section.sends || media.disabled() || !media.direction().is_receiving() {
+    if !section.sends || !media.direction().is_receiving() {
         return None;
     }
-    let params: Vec<&PayloadParams> =
-        params.iter().filter(|params| media.remote_pts().contains(&params.pt())).collect();
-    let codecs: Vec<Codec> = params.iter().map(|params| params.spec().codec).collect();
-    let main = params.iter().map(|params| (*params.pt(), false));
-    let repairs = params.iter().filter_map(|params| Some((*params.resend()?, true)));
-    let pts = main.chain(repairs).collect();
+    let payloads = agreed.of(&section.payloads);
+    let codecs: Vec<Codec> = payloads.iter().filter_map(|(payload, _)| payload.codec.known()).collect();
+    let pts = payloads.iter().map(|(payload, _)| (payload.pt, payload.codec.known().is_none())).collect();
     (!codecs.is_empty()).then(|| Negotiated { mid, kind: media.kind(), codecs, pts })
 }
 

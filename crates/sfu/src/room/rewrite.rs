@@ -90,6 +90,12 @@ impl Rewriter {
         self.wanted.is_some()
     }
 
+    /// Nothing is sent for a while: what comes after it is as from another source, even if it is from the same. The receiver
+    /// could neither decode what builds on pictures that it was not sent, nor ask for packets that it was not to have.
+    pub(crate) fn pause(&mut self) {
+        (self.current, self.wanted) = (None, None);
+    }
+
     /// The packet as it goes to the receiver, or nothing if it does not.
     pub(crate) fn rewrite(&mut self, packet: &Packet<'_>, clock: u32) -> Option<Rewritten> {
         let vp8 = (packet.codec == Codec::Vp8).then(|| Vp8Descriptor::parse(packet.payload).ok()).flatten();

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use str0m::channel::{ChannelData, ChannelId};
+use str0m::media::MediaKind;
 
 use super::Room;
 use super::limits::{MAX_CHANNEL_MESSAGE, MAX_CHANNEL_QUEUE};
@@ -72,11 +73,28 @@ impl Room {
         message.remove("presence");
         let greeting = message.remove("initialConnect");
         peer.features = Some(message);
+        peer.silent = false;
         peer.untold = true;
         if may {
             self.tell_features(key, greeting);
         }
         self.heard_from(now, key, connection);
+    }
+
+    /// Says of a peer that says nothing what its media shows: clients of the original show nobody of whom they are not told.
+    pub(super) fn speak_for(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.silent) else { return };
+        let tracks = peer.producer.iter().flat_map(|producer| &producer.tracks);
+        let kinds: Vec<MediaKind> = tracks.map(|track| track.kind).collect();
+        if kinds.is_empty() && peer.features.is_none() {
+            return;
+        }
+        let has = |kind| kinds.contains(&kind);
+        let features = json!({ "audio": has(MediaKind::Audio), "video": has(MediaKind::Video) });
+        let message =
+            Map::from_iter([("id".to_owned(), peer.id.as_str().into()), ("features".to_owned(), features)]);
+        peer.untold |= peer.features.as_ref() != Some(&message);
+        peer.features = Some(message);
     }
 
     /// Tells the others what a peer last said of itself.

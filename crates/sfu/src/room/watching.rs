@@ -16,6 +16,8 @@ const CONSUMER_DEAD: Duration = Duration::from_secs(8);
 const ALIVE: Duration = Duration::from_secs(3);
 /// A consumer connection has to be up so soon after it was made and answered.
 const CONSUMER_UP: Duration = Duration::from_secs(10);
+/// Who has said nothing of what is switched on so long after the offer of a connection will say nothing.
+const SILENCE: Duration = Duration::from_secs(3);
 /// How often encodings are chosen anew.
 const ADAPT: u64 = 5;
 
@@ -28,6 +30,9 @@ impl Room {
             if self.is_over(now, key) {
                 self.remove(now, key);
                 continue;
+            }
+            if self.peers.get(&key).is_some_and(|peer| peer.is_up() && now >= peer.born + SILENCE) {
+                self.speak_for(key);
             }
             self.watch_voice(now, key);
             self.ask_key_frames(now, key);
@@ -85,7 +90,7 @@ impl Room {
                 Some(link) if link.lives() && link.connected => since(link.heard) >= CONSUMER_DEAD,
                 // Nobody has answered yet, or nobody has come since the answer.
                 Some(link) if link.lives() => {
-                    consumer.outstanding.is_none() && since(link.born) >= CONSUMER_UP
+                    consumer.outstanding.is_none() && !consumer.declined && since(link.born) >= CONSUMER_UP
                 }
                 Some(_) | None => true,
             })

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId};
+use str0m::config::DtlsCert;
 use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
@@ -113,6 +114,8 @@ pub(crate) struct Client {
     pub(crate) edit: Option<fn(&str) -> String>,
     /// What becomes of its answers.
     pub(crate) edit_answers: Option<fn(&str) -> String>,
+    /// Each of its producer connections has this certificate.
+    pub(crate) certificate: Option<DtlsCert>,
     /// Consumer offers are not answered.
     pub(crate) deaf: bool,
     pub(crate) without_channels: bool,
@@ -120,6 +123,7 @@ pub(crate) struct Client {
     pub(crate) first_offer: Value,
     added: Vec<(MediaKind, String, Vec<Option<Rid>>)>,
     ended: Vec<usize>,
+    resumed: Vec<usize>,
     restart: bool,
     pending: Option<SdpPendingOffer>,
     queue: VecDeque<(ChannelId, String)>,
@@ -181,7 +185,7 @@ fn config() -> RtcConfig {
 
 impl Client {
     pub(crate) fn new(id: &str, now: Instant) -> Self {
-        let (producer, channels) = Self::connection(now);
+        let (producer, channels) = Self::connection(now, None);
         Self {
             id: id.into(),
             room: "room".into(),
@@ -200,20 +204,26 @@ impl Client {
             refusals: vec![],
             edit: None,
             edit_answers: None,
+            certificate: None,
             deaf: false,
             without_channels: false,
             number: 0,
             first_offer: Value::Null,
             added: vec![],
             ended: vec![],
+            resumed: vec![],
             restart: false,
             pending: None,
             queue: VecDeque::new(),
         }
     }
 
-    fn connection(now: Instant) -> (Connection, (ChannelId, ChannelId)) {
-        let mut producer = Connection::new(config(), now);
+    fn connection(now: Instant, certificate: Option<DtlsCert>) -> (Connection, (ChannelId, ChannelId)) {
+        let config = match certificate {
+            Some(certificate) => config().set_dtls_cert(certificate),
+            None => config(),
+        };
+        let mut producer = Connection::new(config, now);
         let channel = |label: &str, id| ChannelConfig {
             label: label.into(),
             negotiated: Some(id),
@@ -249,6 +259,11 @@ impl Client {
         self.ended.push(source);
     }
 
+    /// Goes on sending what it had ended, at the next offer.
+    pub(crate) fn resume(&mut self, source: usize) {
+        self.resumed.push(source);
+    }
+
     /// Restarts ICE, at the next offer.
     pub(crate) fn restart(&mut self) {
         self.restart = true;
@@ -266,7 +281,7 @@ impl Client {
 
     /// A new producer connection in the same page.
     pub(crate) fn reconnect(&mut self, now: Instant) {
-        (self.producer, self.channels) = Self::connection(now);
+        (self.producer, self.channels) = Self::connection(now, self.certificate.clone());
         self.open = false;
         for source in std::mem::take(&mut self.sources) {
             let rids = source.encodings.iter().map(|encoding| encoding.rid).collect();
@@ -321,6 +336,10 @@ impl Client {
         for ended in self.ended.drain(..) {
             api.set_direction(self.sources[ended].mid, Direction::Inactive);
             self.sources[ended].muted = true;
+        }
+        for resumed in self.resumed.drain(..) {
+            api.set_direction(self.sources[resumed].mid, Direction::SendOnly);
+            self.sources[resumed].muted = false;
         }
         if std::mem::take(&mut self.restart) {
             api.ice_restart(true);

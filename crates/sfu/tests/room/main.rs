@@ -10,6 +10,7 @@
 mod client;
 mod hostile;
 mod joining;
+mod later_offers;
 mod leaving;
 mod media;
 mod offers;

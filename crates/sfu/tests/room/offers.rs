@@ -41,7 +41,7 @@ fn refusal(sdp: &str) -> String {
 }
 
 /// The lines of an answer that matter here: its group, and of each section the `m=` line, the direction and the `mid`.
-fn outline(answer: &str) -> Vec<&str> {
+pub(crate) fn outline(answer: &str) -> Vec<&str> {
     let matters = |line: &&str| {
         ["m=", "a=group", "a=mid:", "a=recvonly", "a=inactive"].iter().any(|start| line.starts_with(start))
     };
@@ -51,14 +51,15 @@ fn outline(answer: &str) -> Vec<&str> {
 const SESSION: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
 const TRANSPORT: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\na=setup:actpass\r\na=fingerprint:sha-256 \
     00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n";
-const AUDIO: &str =
+pub(crate) const AUDIO: &str =
     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n";
-const VIDEO: &str =
+pub(crate) const VIDEO: &str =
     "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n";
-const DATA: &str = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n";
+pub(crate) const DATA: &str =
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n";
 
 /// A description whose sections share a transport.
-fn bundled(sections: &[&str]) -> String {
+pub(crate) fn bundled(sections: &[&str]) -> String {
     let mids = sections.iter().filter_map(|section| section.split("a=mid:").nth(1)?.split("\r\n").next());
     let mut sdp = format!("{SESSION}a=group:BUNDLE");
     for mid in mids {
@@ -222,7 +223,7 @@ fn of_sections_that_do_not_share_a_transport_the_first_is_taken() {
     let offer = bundled(&[AUDIO, VIDEO, DATA])
         .replace("a=group:BUNDLE 0 1 2", "a=group:BUNDLE 1\r\na=group:LS 0 1\r\na=group:BUNDLE 2 0");
     let lines = answer(&offer);
-    assert_eq!(outline(&lines)[..4], ["a=group:BUNDLE 0 2", TAKEN, "a=mid:0", "a=recvonly"]);
+    assert_eq!(outline(&lines)[..4], ["a=group:BUNDLE 2 0", TAKEN, "a=mid:0", "a=recvonly"]);
     assert_eq!(outline(&lines)[4..7], rejected);
 }
 
@@ -233,6 +234,104 @@ fn the_section_that_stands_for_the_transport_has_its_candidates() {
     let answer = answer(&offer);
     let (before, audio) = answer.split_once("m=audio").unwrap();
     assert!(!before.contains("a=candidate") && audio.matches("a=candidate").count() == 2, "{answer}");
+    let answer = self::answer(&bundled(&[AUDIO, VIDEO]).replace("BUNDLE 0 1", "BUNDLE 1 0"));
+    let (before, video) = answer.split_once("m=video").unwrap();
+    assert!(answer.contains("a=group:BUNDLE 1 0\r\n"), "the first of the group stands for all");
+    assert!(!before.contains("a=candidate") && video.matches("a=candidate").count() == 2, "{answer}");
+}
+
+#[test]
+fn each_section_has_the_candidates_where_two_are_of_a_kind() {
+    let answer = answer(&bundled(&[AUDIO, VIDEO, &VIDEO.replace("a=mid:1", "a=mid:x"), DATA]));
+    assert!(
+        answer.split("m=").skip(1).all(|section| section.matches("a=candidate").count() == 2),
+        "{answer}"
+    );
+    let mut world = super::joining::call(&["anna", "ben"]);
+    world.client("anna").video("screen", &[None]);
+    let now = world.now;
+    world.client("anna").offer(now);
+    world.seconds(1);
+    let offers = &world.client("ben").receivers["anna"].offers;
+    let candidates = |offer: &str| -> Vec<usize> {
+        offer.split("m=").skip(1).map(|section| section.matches("a=candidate").count()).collect()
+    };
+    assert_eq!((candidates(&offers[0]), candidates(&offers[1])), (vec![2, 0], vec![2, 2, 2]));
+}
+
+/// A client whose offers are edited gets on, and is got.
+fn gets_on(edit: fn(&str) -> String) {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.microphone();
+    ben.camera(&[None]);
+    ben.edit = Some(edit);
+    world.enter(ben);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+/// The section of the first kind with these lines in place of its own `a=ice-…`.
+fn with_ice(sdp: &str, media: &str, ice: &str) -> String {
+    let (before, section) = sdp.split_once(media).unwrap();
+    let (section, after) = section.split_once("\r\nm=").unwrap();
+    let others: Vec<&str> = section.lines().filter(|line| !line.starts_with("a=ice-")).collect();
+    format!("{before}{media}{}\r\n{ice}m={after}", others.join("\r\n"))
+}
+
+const STRANGE: &str = "a=ice-ufrag:strange\r\na=ice-pwd:strangestrangestrangestr\r\n";
+
+#[test]
+fn the_session_says_the_transport_for_a_section_that_does_not() {
+    gets_on(|sdp| {
+        let ice: String = sdp
+            .lines()
+            .filter(|line| line.starts_with("a=ice-"))
+            .take(2)
+            .fold(String::new(), |lines, line| lines + line + "\r\n");
+        let session = sdp.replacen("t=0 0\r\n", &format!("t=0 0\r\n{ice}"), 1);
+        with_ice(&with_ice(&session, "m=application", ""), "m=audio", STRANGE)
+    });
+}
+
+#[test]
+fn a_section_in_which_nothing_can_be_agreed_is_rejected() {
+    let rejected = |sections: &[&str], line: &str| {
+        let answer = answer(&bundled(sections));
+        assert_eq!(outline(&answer)[0], "a=group:BUNDLE 0", "{answer}");
+        assert_eq!(outline(&answer)[1], sections[0].lines().next().unwrap(), "{answer}");
+        assert!(outline(&answer).contains(&line), "{answer}");
+    };
+    let video = |pt: u8, format: &str| {
+        format!(
+            "m=video 9 UDP/TLS/RTP/SAVPF {pt}\r\na=mid:{pt}\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:{pt} {format}\r\n"
+        )
+    };
+    let vp8 = |pt: u8| video(pt, "VP8/90000").replace(&format!("a=mid:{pt}"), "a=mid:0");
+    // One payload type for a codec, one format of H264.
+    rejected(&[&vp8(96), &video(98, "VP8/90000")], "m=video 0 UDP/TLS/RTP/SAVPF 98");
+    let h264 = |pt: u8, profile: &str| {
+        format!("{}a=fmtp:{pt} packetization-mode=1;profile-level-id={profile}\r\n", video(pt, "H264/90000"))
+    };
+    let first = h264(100, "42e01f").replace("a=mid:100", "a=mid:0");
+    rejected(&[&first, &h264(102, "640c1f")], "m=video 0 UDP/TLS/RTP/SAVPF 102");
+    rejected(&[AUDIO, &VIDEO.replace("a=rtcp-mux\r\n", "")], "m=video 0 UDP/TLS/RTP/SAVPF 96");
+    let data = answer(&bundled(&[AUDIO, DATA, &DATA.replace("a=mid:2", "a=mid:x")]));
+    assert_eq!(outline(&data)[0], "a=group:BUNDLE 0 2", "there is one association: {data}");
+    assert_eq!(outline(&data)[6], "m=application 0 UDP/DTLS/SCTP webrtc-datachannel");
+}
+
+#[test]
+fn a_header_extension_goes_the_way_that_was_offered() {
+    let mid = "urn:ietf:params:rtp-hdrext:sdes:mid";
+    let agreed = |direction: &str| {
+        let answer = answer(&bundled(&[&format!("{AUDIO}a=extmap:4{direction} {mid}\r\n")]));
+        answer.lines().find(|line| line.contains(mid)).map(str::to_owned)
+    };
+    assert_eq!(agreed("").unwrap(), format!("a=extmap:4 {mid}"));
+    assert_eq!(agreed("/sendrecv").unwrap(), format!("a=extmap:4 {mid}"));
+    assert_eq!(agreed("/sendonly").unwrap(), format!("a=extmap:4/recvonly {mid}"));
+    assert_eq!((agreed("/recvonly"), agreed("/inactive")), (None, None), "the SFU sends nothing here");
 }
 
 #[test]

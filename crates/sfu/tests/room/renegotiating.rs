@@ -266,3 +266,153 @@ fn a_key_frame_that_came_before_the_answer_is_asked_for_again() {
         !world.client("anna").sources[2].encodings[0].requests.is_empty()
     });
 }
+
+#[test]
+fn a_track_that_pauses_goes_on_with_a_key_frame_and_without_a_gap() {
+    let mut world = call(&["anna", "ben"]);
+    let now = world.now;
+    world.client("anna").end(1);
+    world.client("anna").offer(now);
+    world.until("it is over", 5, |world| !videos(world, "ben", "anna")[0].0);
+    world.seconds(1);
+    let before = videos(&mut world, "ben", "anna")[0].1;
+    // Frames come before ben has agreed to them.
+    world.client("ben").deaf = true;
+    let now = world.now;
+    world.client("anna").resume(1);
+    world.client("anna").offer(now);
+    world.seconds(1);
+    world.client("ben").deaf = false;
+    world.until("it is seen again", 10, |world| receives(world, "ben", "anna"));
+    world.seconds(1);
+    let track =
+        &world.client("ben").receivers["anna"].tracks.iter().find(|track| track.kind == MediaKind::Video);
+    let got = &track.unwrap().got;
+    assert!(got[before].key, "what builds on frames that were not sent cannot be decoded");
+    assert_eq!(got[before].seq, got[before - 1].seq + 1, "nor can packets be asked for that were never sent");
+}
+
+/// Rejects every section of video.
+fn without_video(sdp: &str) -> String {
+    let (session, sections) = sdp.split_once("m=").unwrap();
+    let mids: Vec<&str> = sections
+        .split("\r\nm=")
+        .filter(|section| section.starts_with("video"))
+        .map(|section| section.split("a=mid:").nth(1).unwrap().split("\r\n").next().unwrap())
+        .collect();
+    let group = session.lines().find(|line| line.starts_with("a=group")).unwrap();
+    let kept: Vec<&str> = group.split(' ').filter(|word| !mids.contains(word)).collect();
+    sdp.replace(group, &kept.join(" ")).replace("m=video 9", "m=video 0")
+}
+
+#[test]
+fn a_section_that_a_receiver_rejected_is_not_used_again() {
+    let mut world = World::new();
+    world.join("anna");
+    let mut ben = Client::new("ben", world.now);
+    ben.microphone();
+    ben.edit_answers = Some(without_video);
+    world.enter(ben);
+    world.until("ben hears anna", 5, |world| {
+        world.client("ben").receivers.get("anna").is_some_and(|anna| !anna.audio().is_empty())
+    });
+    world.client("ben").edit_answers = None;
+    let now = world.now;
+    world.client("anna").end(1);
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.until("ben sees the screen", 5, |world| !world.client("ben").receivers["anna"].video().is_empty());
+}
+
+#[test]
+fn a_receiver_that_takes_nothing_is_left_alone_until_there_is_something_else() {
+    let mut world = World::new();
+    let mut anna = Client::new("anna", world.now);
+    anna.camera(&[None]);
+    world.enter(anna);
+    let mut ben = Client::new("ben", world.now);
+    ben.microphone();
+    ben.edit_answers = Some(without_video);
+    world.enter(ben);
+    world.seconds(20);
+    assert_eq!(world.offers_to("ben"), 1);
+    assert_eq!(world.room.counters().bad_descriptions, 0);
+    world.client("ben").edit_answers = None;
+    let now = world.now;
+    world.client("anna").microphone();
+    world.client("anna").offer(now);
+    world.until("ben gets both", 5, |world| receives(world, "ben", "anna"));
+}
+
+/// Leaves one codec to sections of video.
+fn only(sdp: &str, codec: &str) -> String {
+    let (session, sections) = sdp.split_once("m=").unwrap();
+    let sections: Vec<String> = sections
+        .split("\r\nm=")
+        .map(|section| {
+            if !section.starts_with("video") {
+                return section.to_owned();
+            }
+            let maps: Vec<&str> = section.lines().filter(|line| line.starts_with("a=rtpmap")).collect();
+            let pts: Vec<&str> = maps
+                .iter()
+                .filter(|line| line.contains(codec))
+                .map(|line| line["a=rtpmap:".len()..].split(' ').next().unwrap())
+                .collect();
+            let (line, rest) = section.split_once("\r\n").unwrap();
+            let words: Vec<&str> = line.split(' ').take(3).chain(pts).collect();
+            format!("{}\r\n{rest}", words.join(" "))
+        })
+        .collect();
+    format!("{session}m={}", sections.join("\r\nm="))
+}
+
+#[test]
+fn a_later_track_of_another_codec_is_received_too() {
+    let mut world = World::new();
+    world.join("ben");
+    let mut anna = Client::new("anna", world.now);
+    anna.microphone();
+    anna.camera(&[None]);
+    anna.edit = Some(|sdp| only(sdp, "VP8"));
+    world.enter(anna);
+    all_meet(&mut world, &["anna", "ben"]);
+    world.client("anna").edit = Some(|sdp| {
+        let (before, last) = sdp.rsplit_once("m=video").unwrap();
+        format!("{before}{}", only(&format!("v=0\r\nm=video{last}"), "H264").split_once("\r\n").unwrap().1)
+    });
+    let now = world.now;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.until("it is offered to ben", 5, |world| {
+        let offers = &world.client("ben").receivers["anna"].offers;
+        let screen = offers.last().unwrap().split("m=").find(|section| section.contains("a=msid:screen"));
+        screen.is_some_and(|screen| screen.contains("H264/90000"))
+    });
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_connection_that_is_begun_anew_may_have_the_certificate_of_the_last_one() {
+    let mut world = call(&["anna", "ben"]);
+    let provider = str0m::crypto::from_feature_flags();
+    world.client("anna").certificate = provider.dtls_provider.generate_certificate();
+    let now = world.now;
+    world.client("anna").reconnect(now);
+    world.client("anna").offer(now);
+    world.seconds(2);
+    all_meet(&mut world, &["anna", "ben"]);
+    world.client("anna").hang_up();
+    world.seconds(2);
+    let now = world.now;
+    world.client("anna").reconnect(now);
+    world.client("anna").offer(now);
+    world.seconds(2);
+    all_meet(&mut world, &["anna", "ben"]);
+    let now = world.now;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.until("the screen is seen", 5, |world| {
+        videos(world, "ben", "anna").iter().filter(|(open, _)| *open).count() == 2
+    });
+}

@@ -278,3 +278,25 @@ fn a_newcomer_that_knows_no_presence_hears_nothing_of_who_went_while_it_came() {
     world.seconds(1);
     assert_eq!(last(&mut world, "old", "anna"), Value::Null);
 }
+
+#[test]
+fn of_whoever_says_nothing_the_others_are_told_what_is_sent() {
+    let mut world = call(&["anna", "ben"]);
+    world.until("ben is told of anna", 5, |world| !last(world, "ben", "anna").is_null());
+    let features = |world: &mut World| {
+        let said = last(world, "ben", "anna");
+        (said["features"]["audio"].clone(), said["features"]["video"].clone())
+    };
+    assert_eq!(features(&mut world), (json!(true), json!(true)));
+    let now = world.now;
+    world.client("anna").end(1);
+    world.client("anna").offer(now);
+    world.until("ben is told", 5, |world| features(world) == (json!(true), json!(false)));
+    world.join("cleo");
+    world.until("cleo is told of anna", 5, |world| !world.client("cleo").features.is_empty());
+    // What she says herself counts, whatever she sends.
+    world.client("anna").tell(&json!({ "features": { "audio": false } }));
+    world.until("ben hears it", 5, |world| features(world) == (json!(false), json!(null)));
+    world.seconds(5);
+    assert_eq!(features(&mut world), (json!(false), json!(null)));
+}

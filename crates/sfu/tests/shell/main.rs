@@ -248,6 +248,12 @@ async fn what_comes_while_the_process_has_no_turn_waits_at_its_socket() {
     let mut socket = gateway.accept().await;
     socket.next("identify").await;
     socket.identified(Duration::from_hours(1)).await;
+    // What it answers comes after it has heard that it is identified.
+    let description = json!({ "type": "offer", "sdp": "" });
+    socket
+        .say(&json!({ "type": "producer", "sender": "a", "roomId": "room", "description": description }))
+        .await;
+    socket.next("handshake").await;
     let sockets = udp_sockets(&sfu);
     assert!(sockets.len() == 1 && sockets[0].1 == 0, "one socket, and nothing lost: {sockets:?}");
     let address = &sockets[0].0;

@@ -1,12 +1,14 @@
 //! The payload types of a media section that the SFU can forward.
 
+use str0m::format::{Codec as Known, PayloadParams};
+
 use super::lines::MediaLines;
 
 /// One payload type (RFC 8866 §6.6, RFC 4585 §4.2).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Payload {
-    pub(super) pt: u8,
-    pub(super) codec: Codec,
+pub(crate) struct Payload {
+    pub(crate) pt: u8,
+    pub(crate) codec: Codec,
     /// `<name>/<clock rate>[/<channels>]`, as the client wrote it.
     pub(super) map: String,
     pub(super) parameters: Option<String>,
@@ -15,7 +17,7 @@ pub(super) struct Payload {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Codec {
+pub(crate) enum Codec {
     Opus,
     Vp8,
     H264(H264),
@@ -31,6 +33,16 @@ impl Codec {
             Self::Vp8 => "VP8/90000",
             Self::H264(_) => "H264/90000",
             Self::Rtx(_) => "rtx/90000",
+        }
+    }
+
+    /// What str0m calls it, unless it is a repair of another.
+    pub(crate) fn known(self) -> Option<Known> {
+        match self {
+            Self::Opus => Some(Known::Opus),
+            Self::Vp8 => Some(Known::Vp8),
+            Self::H264(_) => Some(Known::H264),
+            Self::Rtx(_) => None,
         }
     }
 
@@ -53,6 +65,38 @@ fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
         let (key, value) = pair.split_once('=')?;
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
     })
+}
+
+/// What has been agreed of payload types on a connection: those of all its sections, the preferred ones first.
+pub(crate) struct Agreed {
+    pub(crate) params: Vec<PayloadParams>,
+    /// The one format of H264.
+    pub(crate) h264: H264,
+}
+
+impl Agreed {
+    /// The payload types of a section that mean what has been agreed of them.
+    pub(crate) fn of<'a>(&self, payloads: &'a [Payload]) -> Vec<(&'a Payload, &PayloadParams)> {
+        let find = |pt: u8| payloads.iter().find(move |payload| payload.pt == pt);
+        let mut found = vec![];
+        for params in &self.params {
+            let Some(main) = find(*params.pt()).filter(|main| self.is(main, params)) else { continue };
+            found.push((main, params));
+            let repair = params.resend().and_then(|pt| find(*pt));
+            found.extend(
+                repair.filter(|repair| repair.codec == Codec::Rtx(main.pt)).map(|repair| (repair, params)),
+            );
+        }
+        found
+    }
+
+    fn is(&self, payload: &Payload, params: &PayloadParams) -> bool {
+        let format = match payload.codec {
+            Codec::H264(format) => format.rank() == self.h264.rank(),
+            Codec::Opus | Codec::Vp8 | Codec::Rtx(_) => true,
+        };
+        format && payload.codec.known() == Some(params.spec().codec)
+    }
 }
 
 /// What a stream of H264 may contain (RFC 6184 §8.1).

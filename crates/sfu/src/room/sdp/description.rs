@@ -36,18 +36,29 @@ const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-
 /// The ids that a one-byte header extension can have (RFC 8285 §4.2).
 const EXTENSION_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 
+/// Which of the two a client's description is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The client offers: the SFU is to receive what it sends.
+    Offer,
+    /// The client answers an offer of the SFU's: it receives.
+    Answer,
+}
+
 /// A client's offer or answer. Two that say the same are equal, whatever their candidates.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Description {
-    pub(crate) transport: Transport,
+    /// `None` where no section is taken.
+    pub(crate) transport: Option<Transport>,
     /// All media sections, in their order.
     pub(crate) sections: Vec<Section>,
-    /// The sections that are taken are in a BUNDLE group.
+    /// The places of those that are taken: as the BUNDLE group lists them, where they are in one.
+    pub(super) taken: Vec<usize>,
     pub(super) bundled: bool,
 }
 
 /// The one transport that all sections share which are taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transport {
     /// Whose certificate it is: another one is another connection. `sha-256 <hex>`, in small letters.
     pub(crate) fingerprint: String,
@@ -95,19 +106,34 @@ pub(crate) struct Section {
     pub(crate) track: String,
     /// Simulcast encodings (RFC 8853), in the client's order.
     pub(super) rids: Vec<String>,
-    pub(super) payloads: Vec<Payload>,
-    pub(super) extensions: Vec<(u8, &'static str)>,
+    pub(crate) payloads: Vec<Payload>,
+    pub(super) extensions: Vec<Extension>,
     /// SSRCs that it announces, each with that of its retransmissions.
     pub(super) sources: Vec<(u32, Option<u32>)>,
     pub(super) max_message_size: Option<u32>,
 }
 
+/// A header extension of a section (RFC 8285 §5).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Extension {
+    pub(super) id: u8,
+    pub(super) uri: &'static str,
+    /// The client sends it, and does not want it.
+    pub(super) one_way: bool,
+}
+
 impl Description {
-    /// Reads an offer or an answer.
-    ///
+    pub(crate) fn offer(sdp: &str) -> Result<Self, Refused> {
+        Self::read(sdp, Role::Offer)
+    }
+
+    pub(crate) fn answer(sdp: &str) -> Result<Self, Refused> {
+        Self::read(sdp, Role::Answer)
+    }
+
     /// Of several transports the first is taken: the sections that share it (RFC 9143 §7.3), and no others. Candidates
     /// are not read: an ICE-lite agent needs none.
-    pub(crate) fn read(sdp: &str) -> Result<Self, Refused> {
+    fn read(sdp: &str, role: Role) -> Result<Self, Refused> {
         if sdp.len() > MAX_SDP_BYTES {
             return Err(Refused::TooLong);
         }
@@ -119,17 +145,18 @@ impl Description {
             return Err(Refused::IceLite);
         }
         let mut sections: Vec<Section> =
-            lines.sections.iter().map(|section| Section::read(section, &lines.session)).collect();
+            lines.sections.iter().map(|section| Section::read(section, &lines.session, role)).collect();
         if alike(&sections, &lines) {
             return Err(Refused::MidTwice);
         }
-        let bundled = take(&mut sections, &lines);
-        let taken = lines.sections.iter().zip(&sections).filter(|(_, section)| section.taken);
-        let taken: Vec<&Attributes<'_>> = taken.map(|(lines, _)| &lines.attributes).collect();
-        if taken.is_empty() {
-            return Err(Refused::NothingToTake);
-        }
-        Ok(Self { transport: Transport::read(&taken, &lines.session)?, sections, bundled })
+        let (taken, bundled) = take(&mut sections, &lines, role);
+        let mut attributes =
+            taken.iter().filter_map(|place| lines.sections.get(*place)).map(|lines| &lines.attributes);
+        let transport = match attributes.next() {
+            Some(tag) => Some(Transport::read(tag, &lines.session, &attributes.collect::<Vec<_>>())?),
+            None => None,
+        };
+        Ok(Self { transport, sections, taken, bundled })
     }
 
     /// The one of the H264 formats in it which most receivers can decode.
@@ -147,7 +174,7 @@ impl Description {
     pub(crate) fn extension_ids(&self) -> ExtensionIds {
         let taken = self.sections.iter().filter(|section| section.taken);
         let extensions: Vec<_> = taken.flat_map(|section| &section.extensions).collect();
-        let id = |uri: &str| extensions.iter().find(|(_, known)| *known == uri).map(|(id, _)| *id);
+        let id = |uri: &str| extensions.iter().find(|known| known.uri == uri).map(|known| known.id);
         ExtensionIds { mid: id(MID), rid: id(RID), repaired_rid: id(REPAIRED_RID) }
     }
 }
@@ -159,31 +186,50 @@ fn alike(sections: &[Section], lines: &Lines<'_>) -> bool {
     mids.iter().enumerate().any(|(place, mid)| mids.iter().skip(place + 1).any(|other| other == mid))
 }
 
-/// Chooses the sections that are taken: the first that can be, and those which are bundled with it. Answers whether
-/// there is a group.
+/// Chooses the sections that are taken: the first that can be, and those which are bundled with it. Answers their places,
+/// and whether there is a group: then the section that it lists first stands for all (RFC 9143 §7.2.1).
 ///
 /// A section with port 0 is rejected by its author (RFC 8829 §5.3.1), unless it is in a group, whose port it shares.
-fn take(sections: &mut [Section], lines: &Lines<'_>) -> bool {
+fn take(sections: &mut [Section], lines: &Lines<'_>, role: Role) -> (Vec<usize>, bool) {
     let groups: Vec<Vec<&str>> = lines.session.all("group").filter_map(bundle).collect();
-    let in_group = |group: &[&str], mid: &Option<String>| {
-        mid.as_ref().is_some_and(|mid| group.iter().any(|member| member == mid))
-    };
-    let open = |(section, lines): (&Section, &MediaLines<'_>)| {
+    let is_open = |section: &Section, lines: &MediaLines<'_>| {
+        // What is not offered cannot be agreed (RFC 5761 §5.1.1), and there is one port for both.
+        let muxed = role == Role::Answer
+            || ["rtcp-mux", "rtcp-mux-only"].iter().any(|name| lines.attributes.has(name));
         let usable = match section.kind {
-            Kind::Audio | Kind::Video => !section.payloads.is_empty(),
+            Kind::Audio | Kind::Video => muxed && !section.payloads.is_empty(),
             Kind::Data => true,
             Kind::Other => false,
         };
-        usable && (lines.port != 0 || groups.iter().any(|group| in_group(group, &section.mid)))
+        let listed = |group: &Vec<&str>| section.mid().is_some_and(|mid| group.contains(&mid));
+        usable && (lines.port != 0 || groups.iter().any(listed))
     };
-    let opens: Vec<bool> = sections.iter().zip(&lines.sections).map(open).collect();
-    let Some(first) = opens.iter().position(|open| *open) else { return false };
-    let Some(tag) = sections.get(first).map(|section| section.mid.clone()) else { return false };
-    let group = groups.iter().find(|group| in_group(group, &tag));
-    for (place, (section, open)) in sections.iter_mut().zip(opens).enumerate() {
-        section.taken = open && (place == first || group.is_some_and(|group| in_group(group, &section.mid)));
+    let mut open: Vec<usize> = vec![];
+    for (place, (section, lines)) in sections.iter().zip(&lines.sections).enumerate() {
+        // There is one association for data channels (RFC 8841 §9.3).
+        let second = section.kind == Kind::Data
+            && open.iter().any(|other| sections.get(*other).is_some_and(|other| other.kind == Kind::Data));
+        if is_open(section, lines) && !second {
+            open.push(place);
+        }
     }
-    group.is_some()
+    let Some(first) = open.first().copied() else { return (vec![], false) };
+    let mid = |place: usize| sections.get(place).and_then(Section::mid);
+    let group = mid(first).and_then(|mid| groups.iter().find(|group| group.contains(&mid)));
+    let taken = match group {
+        Some(group) => group
+            .iter()
+            .filter_map(|member| open.iter().copied().find(|place| mid(*place) == Some(*member)))
+            .collect(),
+        None => vec![first],
+    };
+    let bundled = group.is_some();
+    for place in &taken {
+        if let Some(section) = sections.get_mut(*place) {
+            section.taken = true;
+        }
+    }
+    (taken, bundled)
 }
 
 fn bundle(group: &str) -> Option<Vec<&str>> {
@@ -192,19 +238,19 @@ fn bundle(group: &str) -> Option<Vec<&str>> {
 }
 
 impl Transport {
-    /// Bundled sections need not repeat it, and the session may say it for all.
-    fn read(taken: &[&Attributes<'_>], session: &Attributes<'_>) -> Result<Self, Refused> {
-        let find =
-            |name| taken.iter().find_map(|section| section.first(name)).or_else(|| session.first(name));
+    /// What the section that stands for all says of it, or the session; else any of the others, which need not repeat it.
+    fn read(
+        tag: &Attributes<'_>,
+        session: &Attributes<'_>,
+        others: &[&Attributes<'_>],
+    ) -> Result<Self, Refused> {
+        let sayings = || [tag, session].into_iter().chain(others.iter().copied());
+        let find = |name| sayings().find_map(|attributes| attributes.first(name));
         let (Some(ufrag), Some(password)) = (find("ice-ufrag"), find("ice-pwd")) else {
             return Err(Refused::NoIce);
         };
-        let fingerprint = |section: &Attributes<'_>| {
-            section.all("fingerprint").map(str::to_ascii_lowercase).find(|value| is_sha_256(value))
-        };
-        let fingerprint = taken.iter().find_map(|section| fingerprint(section));
-        let fingerprint = fingerprint.or_else(|| {
-            session.all("fingerprint").map(str::to_ascii_lowercase).find(|value| is_sha_256(value))
+        let fingerprint = sayings().find_map(|attributes| {
+            attributes.all("fingerprint").map(str::to_ascii_lowercase).find(|value| is_sha_256(value))
         });
         let setup = match find("setup") {
             Some("active") => "active",
@@ -231,7 +277,7 @@ fn is_sha_256(fingerprint: &str) -> bool {
 }
 
 impl Section {
-    fn read(lines: &MediaLines<'_>, session: &Attributes<'_>) -> Self {
+    fn read(lines: &MediaLines<'_>, session: &Attributes<'_>, role: Role) -> Self {
         let attributes = &lines.attributes;
         let kind = match lines.media {
             "audio" if RTP.contains(&lines.proto) => Kind::Audio,
@@ -257,7 +303,7 @@ impl Section {
             track,
             rids: attributes.first("simulcast").map(sent_rids).unwrap_or_default(),
             payloads: if media { codecs::read(lines) } else { vec![] },
-            extensions: if media { extensions(attributes, session) } else { vec![] },
+            extensions: if media { extensions(attributes, session, role) } else { vec![] },
             sources: if media { sources(attributes) } else { vec![] },
             max_message_size: attributes
                 .first("max-message-size")
@@ -343,17 +389,22 @@ fn sent_rids(simulcast: &str) -> Vec<String> {
     rids
 }
 
-/// The header extensions of a section that are of use: the session's are everybody's (RFC 8285 §5).
-fn extensions(attributes: &Attributes<'_>, session: &Attributes<'_>) -> Vec<(u8, &'static str)> {
-    let mut found: Vec<(u8, &'static str)> = vec![];
+/// The header extensions of a section that are of use: the session's are everybody's. One that the client does not send
+/// is of none in an offer, and one that it does not want in an answer.
+fn extensions(attributes: &Attributes<'_>, session: &Attributes<'_>, role: Role) -> Vec<Extension> {
+    let unused = if role == Role::Offer { "recvonly" } else { "sendonly" };
+    let mut found: Vec<Extension> = vec![];
     for value in attributes.all("extmap").chain(session.all("extmap")) {
         let mut words = value.split_whitespace();
-        let id = words.next().and_then(|id| id.split('/').next()?.parse::<u8>().ok());
+        let (id, direction) =
+            words.next().map(|id| id.split_once('/').unwrap_or((id, ""))).unwrap_or_default();
+        let id = id.parse().ok().filter(|id| EXTENSION_IDS.contains(id));
         let uri = words.next().and_then(|uri| EXTENSIONS.iter().find(|known| **known == uri));
-        if let (Some(id), Some(uri)) = (id.filter(|id| EXTENSION_IDS.contains(id)), uri)
-            && !found.iter().any(|(known, other)| *known == id || other == uri)
+        if let (Some(id), Some(uri)) = (id, uri)
+            && ![unused, "inactive"].contains(&direction)
+            && !found.iter().any(|known| known.id == id || known.uri == *uri)
         {
-            found.push((id, uri));
+            found.push(Extension { id, uri, one_way: direction == "sendonly" });
         }
     }
     found
@@ -378,4 +429,30 @@ fn sources(attributes: &Attributes<'_>) -> Vec<(u32, Option<u32>)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_that_a_group_lists_first_says_the_transport() {
+        let section = |media: &str, mid: &str| {
+            format!(
+                "m={media} 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:{mid}\r\na=rtcp-mux\r\na=rtpmap:96 {}\r\na=ice-ufrag:of-{mid}\r\na=ice-pwd:{mid}\r\n",
+                if media == "audio" { "opus/48000/2" } else { "VP8/90000" }
+            )
+        };
+        let fingerprint = ["00"; 32].join(":");
+        let ufrag = |group: &str| {
+            let session = format!("v=0\r\na=group:BUNDLE {group}\r\na=fingerprint:sha-256 {fingerprint}\r\n");
+            let offer =
+                Description::offer(&(session + &section("audio", "a") + &section("video", "v"))).unwrap();
+            (offer.transport.unwrap().ufrag, offer.taken)
+        };
+        assert_eq!(ufrag("a v"), ("of-a".to_owned(), vec![0, 1]));
+        assert_eq!(ufrag("v a"), ("of-v".to_owned(), vec![1, 0]));
+        assert_eq!(ufrag("x v a"), ("of-v".to_owned(), vec![1, 0]));
+        assert_eq!(ufrag("v x"), ("of-a".to_owned(), vec![0]), "the first that can be taken is in no group");
+    }
 }

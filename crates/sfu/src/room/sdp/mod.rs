@@ -18,8 +18,8 @@ mod lines;
 mod own;
 mod places;
 
-pub(crate) use self::codecs::H264;
-pub(crate) use self::description::{Description, Section};
+pub(crate) use self::codecs::{Agreed, H264};
+pub(crate) use self::description::{Description, Section, Transport};
 pub(crate) use self::own::with_tracks;
 pub(crate) use self::places::Places;
 

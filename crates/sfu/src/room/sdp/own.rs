@@ -1,21 +1,37 @@
 //! The tracks in the SFU's own offers.
 
+use super::places::several_of_a_kind;
+
 /// Says of each media section of an offer which track is sent in it, in place of what str0m says: it keeps the ids that a
 /// section had first, and repeats those of sections in which nothing is sent any more, so that two might have the same,
 /// which browsers refuse. `tracks` has the stream and the track of each section, in their order.
 pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'a str, &'a str)>>) -> String {
     let mut tracks = tracks.fuse();
     let mut offer = String::with_capacity(sdp.len());
-    for line in sdp.split_inclusive("\r\n") {
+    let lines = || sdp.split_inclusive("\r\n");
+    let kinds = lines().filter(|line| line.starts_with("m=") && !line.contains(" 0 "));
+    let everywhere = several_of_a_kind(kinds.map(|line| line.split(' ').next()));
+    let is_candidate =
+        |line: &&str| line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
+    let candidates: Vec<&str> = lines().filter(is_candidate).collect();
+    // str0m says them in the first section.
+    let (mut sections, mut closed) = (0, false);
+    for line in lines() {
+        if line.starts_with("m=") {
+            (sections, closed) = (sections + 1, line.contains(" 0 "));
+        }
         let is_ids = line.starts_with("a=msid:") || (line.starts_with("a=ssrc:") && line.contains(" msid:"));
         if !is_ids {
             offer.push_str(line);
         }
-        if line.starts_with("a=mid:")
-            && let Some((stream, track)) = tracks.next().flatten()
-        {
-            for words in ["a=msid:", stream, " ", track, "\r\n"] {
-                offer.push_str(words);
+        if line.starts_with("a=mid:") {
+            if everywhere && sections > 1 && !closed {
+                offer.extend(candidates.iter().copied());
+            }
+            if let Some((stream, track)) = tracks.next().flatten() {
+                for words in ["a=msid:", stream, " ", track, "\r\n"] {
+                    offer.push_str(words);
+                }
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use str0m::format::PayloadParams;
 use str0m::media::Mid;
 
 use super::Refused;
-use super::codecs::{Codec, Payload};
-use super::description::{Description, Kind, Section};
+use super::codecs::{Agreed, Codec, Payload};
+use super::description::{Description, Extension, Kind, Role, Section, Transport};
 use super::lines::{Attributes, Lines, MediaLines};
 
 /// Which media section of a client's descriptions is which of str0m's, for the life of a connection.
@@ -14,93 +15,108 @@ use super::lines::{Attributes, Lines, MediaLines};
 /// str0m knows those sections that have ever been taken, in the order in which they first were; the others are answered
 /// without it. It calls a section as the client does where it can: its `mid`s have sixteen letters and digits.
 #[derive(Clone, Default)]
-pub(crate) struct Places(Vec<Place>);
+pub(crate) struct Places {
+    places: Vec<Place>,
+    /// How many answers there have been.
+    version: u64,
+}
 
 #[derive(Clone)]
 struct Place {
-    /// The section's place among the client's.
-    line: usize,
+    /// The section's place among the client's; `None` for one that has given its place to one of another kind.
+    line: Option<usize>,
     kind: Kind,
     mid: Mid,
     /// What the client calls it.
     name: Option<String>,
-}
-
-/// Who made the description that is to be put into str0m's terms.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// The client: the SFU is to receive what it sends.
-    Offer,
-    /// The client, of an offer of the SFU's: it receives.
-    Answer,
+    /// It was not taken the last time, which is for good.
+    closed: bool,
 }
 
 impl Places {
     /// The sections of an offer of the SFU's own.
     pub(crate) fn of_own(sections: impl Iterator<Item = (Kind, Mid)>) -> Self {
-        let place = |(line, (kind, mid)): (usize, (Kind, Mid))| Place { line, kind, mid, name: None };
-        Self(sections.enumerate().map(place).collect())
+        let place = |(line, (kind, mid)): (usize, (Kind, Mid))| Place {
+            line: Some(line),
+            kind,
+            mid,
+            name: None,
+            closed: false,
+        };
+        Self { places: sections.enumerate().map(place).collect(), version: 0 }
     }
 
-    /// The client's offer in str0m's terms. The sections that it takes for the first time get a place.
-    pub(crate) fn offer(&mut self, offer: &Description) -> String {
+    /// The client's offer in str0m's terms, on this transport. The sections that it takes for the first time get a place.
+    pub(crate) fn offer(&mut self, offer: &Description, transport: &Transport) -> String {
         for (line, section) in offer.sections.iter().enumerate().filter(|(_, section)| section.taken) {
             self.settle(line, section);
         }
-        self.write(offer, Role::Offer)
+        for place in &mut self.places {
+            place.closed = place.line.is_none_or(|line| !offer.taken.contains(&line));
+        }
+        self.write(offer, transport, Role::Offer)
     }
 
-    /// The client's answer to an offer of the SFU's, in str0m's terms.
-    pub(crate) fn answer(&self, answer: &Description) -> Result<String, Refused> {
-        if answer.sections.len() != self.0.len() {
+    /// The client's answer to an offer of the SFU's, in str0m's terms; nothing if it takes no section.
+    pub(crate) fn answer(&self, answer: &Description) -> Result<Option<String>, Refused> {
+        if answer.sections.len() != self.places.len() {
             return Err(Refused::Inconsistent);
         }
-        Ok(self.write(answer, Role::Answer))
+        Ok(answer.transport.as_ref().map(|transport| self.write(answer, transport, Role::Answer)))
     }
 
     /// What str0m calls the client's section at `line`, if it knows it.
     pub(crate) fn mid(&self, line: usize) -> Option<Mid> {
-        self.0.iter().find(|place| place.line == line).map(|place| place.mid)
+        self.places.iter().find(|place| place.line == Some(line)).map(|place| place.mid)
     }
 
-    /// A section with another `mid` in the place of one that was closed is a new one (RFC 8829 §5.2.2).
+    /// A section in the place of one that was closed is a new one (RFC 8829 §5.2.2), of whatever kind.
     fn settle(&mut self, line: usize, section: &Section) {
-        let known = self.0.iter().position(|place| place.line == line);
-        let place = known.and_then(|known| self.0.get(known));
-        if place.is_some_and(|place| place.name == section.mid && place.kind == section.kind) {
-            return;
-        }
-        let mid = self.free(section.mid.as_deref());
-        let place = Place { line, kind: section.kind, mid, name: section.mid.clone() };
-        match known.and_then(|known| self.0.get_mut(known)) {
-            Some(known) => *known = place,
-            None => self.0.push(place),
+        let mid = self.free(section.mid());
+        let name = section.mid().map(str::to_owned);
+        // str0m has one section for data channels, wherever the client has it.
+        let data =
+            self.places.iter().position(|place| place.kind == Kind::Data && section.kind == Kind::Data);
+        let known = self.places.iter().position(|place| place.line == Some(line));
+        match data.or(known).and_then(|known| self.places.get_mut(known)) {
+            Some(place) if place.kind == section.kind => {
+                let named_anew = place.name.is_some() && name.is_some() && place.name != name;
+                if (place.closed || named_anew) && section.kind != Kind::Data {
+                    place.mid = mid;
+                }
+                (place.line, place.name) = (Some(line), name);
+            }
+            known => {
+                if let Some(known) = known {
+                    known.line = None;
+                }
+                self.places.push(Place { line: Some(line), kind: section.kind, mid, name, closed: false });
+            }
         }
     }
 
     fn free(&self, name: Option<&str>) -> Mid {
         let plain = |name: &&str| name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let wanted = name.filter(plain).map(Mid::from).into_iter();
-        let others = (0..=self.0.len()).map(|number| Mid::from(format!("x{number}").as_str()));
-        let is_free = |mid: &Mid| !self.0.iter().any(|place| place.mid == *mid);
+        let others = (0..=self.places.len()).map(|number| Mid::from(format!("x{number}").as_str()));
+        let is_free = |mid: &Mid| !self.places.iter().any(|place| place.mid == *mid);
         wanted.chain(others).find(is_free).unwrap_or_default()
     }
 
-    fn write(&self, description: &Description, role: Role) -> String {
-        let section = |place: &Place| description.sections.get(place.line).filter(|section| section.taken);
+    fn write(&self, description: &Description, transport: &Transport, role: Role) -> String {
+        let section = |place: &Place| description.sections.get(place.line?).filter(|section| section.taken);
         let mut sdp = String::with_capacity(4_096);
         sdp.push_str("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE");
-        for place in self.0.iter().filter(|place| section(place).is_some()) {
+        for place in self.places.iter().filter(|place| section(place).is_some()) {
             push(&mut sdp, format_args!(" {}", place.mid));
         }
-        let transport = &description.transport;
         push(
             &mut sdp,
             format_args!("\r\na=ice-ufrag:{}\r\na=ice-pwd:{}", transport.ufrag, transport.password),
         );
         push(&mut sdp, format_args!("\r\na=fingerprint:{}", transport.fingerprint));
         push(&mut sdp, format_args!("\r\na=setup:{}\r\n", transport.setup));
-        for place in &self.0 {
+        for place in &self.places {
             match section(place) {
                 Some(section) if place.kind == Kind::Data => write_data(&mut sdp, place, section),
                 Some(section) => write_media(&mut sdp, place, section, role),
@@ -110,23 +126,37 @@ impl Places {
         sdp
     }
 
-    /// str0m's answer in the words of the client's offer.
-    pub(crate) fn restore(&self, offer: &Description, answer: &str) -> Result<String, Refused> {
-        let origin = answer.lines().find(|line| line.starts_with("o=")).ok_or(Refused::Inconsistent)?;
+    /// str0m's answer in the words of the client's offer, with what has been `agreed` of payload types. A first answer
+    /// takes something.
+    pub(crate) fn restore(
+        &mut self,
+        offer: &Description,
+        answer: &str,
+        agreed: &Agreed,
+    ) -> Result<String, Refused> {
         let lines = Lines::read(answer)?;
         let of = |line: usize| {
-            let place = self.0.iter().position(|place| place.line == line)?;
+            let place = self.places.iter().position(|place| place.line == Some(line))?;
             let answered = lines.sections.get(place)?;
             let section = offer.sections.get(line).filter(|section| section.taken)?;
+            let payloads = agreed.of(&section.payloads);
             // Without a codec that both sides know nothing is left of a section.
-            (section.kind == Kind::Data || !answered.formats.is_empty()).then_some((section, answered))
+            let left = section.kind == Kind::Data || !payloads.is_empty();
+            left.then_some(Accepted { section, answered, payloads })
         };
-        let taken: Vec<_> = (0..offer.sections.len()).map(of).collect();
-        let Some(tag) = taken.iter().position(Option::is_some) else { return Err(Refused::NothingToTake) };
-        let mut sdp = format!("v=0\r\n{origin}\r\ns=-\r\nt=0 0\r\n");
-        if offer.bundled {
+        let accepted: Vec<_> = (0..offer.sections.len()).map(of).collect();
+        let taken = offer.taken.iter().filter(|line| accepted.get(**line).is_some_and(Option::is_some));
+        let taken: Vec<usize> = taken.copied().collect();
+        if taken.is_empty() && self.version == 0 {
+            return Err(Refused::NothingToTake);
+        }
+        self.version += 1;
+        let session = answer.lines().find_map(|line| line.strip_prefix("o=")?.split(' ').nth(1));
+        let session = session.ok_or(Refused::Inconsistent)?;
+        let mut sdp = format!("v=0\r\no=- {session} {} IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", self.version);
+        if offer.bundled && !taken.is_empty() {
             sdp.push_str("a=group:BUNDLE");
-            for mid in taken.iter().flatten().filter_map(|(section, _)| section.mid.as_deref()) {
+            for mid in taken.iter().filter_map(|line| offer.sections.get(*line)?.mid()) {
                 push(&mut sdp, format_args!(" {mid}"));
             }
             sdp.push_str("\r\n");
@@ -134,14 +164,15 @@ impl Places {
         if lines.session.has("ice-lite") {
             sdp.push_str("a=ice-lite\r\n");
         }
-        for (line, (section, answered)) in offer.sections.iter().zip(taken).enumerate() {
-            let Some((_, answered)) = answered else {
+        let everywhere = several_of_a_kind(accepted.iter().flatten().map(|accepted| accepted.section.kind));
+        for (line, (section, accepted)) in offer.sections.iter().zip(accepted).enumerate() {
+            let Some(accepted) = accepted else {
                 reject(&mut sdp, section);
                 continue;
             };
-            accept(&mut sdp, section, answered);
-            // The section that stands for the transport has its candidates: str0m has them in its first.
-            if line == tag {
+            accept(&mut sdp, &accepted);
+            // The section that stands for all has the candidates: str0m has them in its first.
+            if everywhere || taken.first() == Some(&line) {
                 for candidate in lines.sections.iter().flat_map(|section| candidates(&section.attributes)) {
                     push(&mut sdp, format_args!("a={candidate}\r\n"));
                 }
@@ -149,6 +180,21 @@ impl Places {
         }
         Ok(sdp)
     }
+}
+
+/// A section that is taken.
+struct Accepted<'a> {
+    section: &'a Section,
+    /// What str0m says of it.
+    answered: &'a MediaLines<'a>,
+    payloads: Vec<(&'a Payload, &'a PayloadParams)>,
+}
+
+/// Whether candidates are said in each section. One would do (RFC 9143 §7.1.3), but aiortc has one transport for all sections
+/// of a kind and looks for candidates in the last of them.
+pub(super) fn several_of_a_kind<K: PartialEq>(kinds: impl Iterator<Item = K>) -> bool {
+    let kinds: Vec<K> = kinds.collect();
+    kinds.iter().enumerate().any(|(place, kind)| kinds.iter().skip(place + 1).any(|other| other == kind))
 }
 
 fn push(sdp: &mut String, words: std::fmt::Arguments<'_>) {
@@ -191,7 +237,7 @@ fn write_media(sdp: &mut String, place: &Place, section: &Section, role: Role) {
         Role::Offer | Role::Answer => "inactive",
     };
     push(sdp, format_args!("\r\nc=IN IP4 0.0.0.0\r\na=mid:{}\r\na={direction}\r\na=rtcp-mux\r\n", place.mid));
-    for (id, uri) in &section.extensions {
+    for Extension { id, uri, .. } in &section.extensions {
         push(sdp, format_args!("a=extmap:{id} {uri}\r\n"));
     }
     for payload in &section.payloads {
@@ -239,40 +285,68 @@ fn reject(sdp: &mut String, section: &Section) {
 }
 
 /// A section that is taken: what str0m says of it, under the names that the client has for its parts.
-fn accept(sdp: &mut String, section: &Section, answered: &MediaLines<'_>) {
-    let formats =
-        if section.kind == Kind::Data { section.formats.join(" ") } else { answered.formats.join(" ") };
-    push(sdp, format_args!("m={} 9 {} {formats}\r\nc=IN IP4 0.0.0.0\r\n", section.media, section.proto));
+fn accept(sdp: &mut String, Accepted { section, answered, payloads }: &Accepted<'_>) {
+    push(sdp, format_args!("m={} 9 {}", section.media, section.proto));
+    if section.kind == Kind::Data {
+        push(sdp, format_args!(" {}", section.formats.join(" ")));
+    }
+    for (payload, _) in payloads {
+        push(sdp, format_args!(" {}", payload.pt));
+    }
+    sdp.push_str("\r\nc=IN IP4 0.0.0.0\r\n");
     if let Some(mid) = &section.mid {
         push(sdp, format_args!("a=mid:{mid}\r\n"));
     }
     for line in answered.attributes.iter() {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        let (pt, rest) = value.split_once(' ').unwrap_or((value, ""));
-        let payload = section.payloads.iter().find(|payload| pt.parse() == Ok(payload.pt));
         match name {
-            // Said above, below, or of the section that stands for the transport; nothing is sent on this connection.
-            "mid" | "rid" | "candidate" | "end-of-candidates" | "msid" | "ssrc" | "ssrc-group" => {}
-            // An answer has no feedback that was not offered (RFC 4585 §4.2), which str0m does not heed.
-            "rtcp-fb"
-                if payload.is_some_and(|payload| !payload.feedback.iter().any(|known| known == rest)) => {}
-            "rtpmap" if let Some(payload) = payload => {
-                push(sdp, format_args!("a=rtpmap:{pt} {}\r\n", payload.map));
-            }
-            "fmtp" if let Some(Payload { codec: Codec::H264(_), parameters, .. }) = payload => {
-                // The profile is not to be negotiated, and the level may be as the client can send it (RFC 6184 §8.2.2).
-                if let Some(parameters) = parameters {
-                    push(sdp, format_args!("a=fmtp:{pt} {parameters}\r\n"));
-                }
-            }
-            "simulcast" => {
-                for rid in &section.rids {
-                    push(sdp, format_args!("a=rid:{rid} recv\r\n"));
-                }
-                push(sdp, format_args!("a=simulcast:recv {}\r\n", section.rids.join(";")));
+            // Said above, below, or of the section that stands for all; nothing is sent on this connection.
+            "mid" | "rtpmap" | "fmtp" | "rtcp-fb" | "rid" | "simulcast" | "candidate"
+            | "end-of-candidates" | "msid" | "ssrc" | "ssrc-group" => {}
+            "extmap" => {
+                let (id, uri) = value.split_once(' ').unwrap_or_default();
+                let one_way =
+                    section.extensions.iter().any(|known| known.one_way && id.parse() == Ok(known.id));
+                let direction = if one_way { "/recvonly" } else { "" };
+                push(sdp, format_args!("a=extmap:{id}{direction} {uri}\r\n"));
             }
             _ => push(sdp, format_args!("a={line}\r\n")),
         }
+    }
+    for (payload, params) in payloads {
+        accept_payload(sdp, payload, params);
+    }
+    if answered.attributes.has("simulcast") {
+        for rid in &section.rids {
+            push(sdp, format_args!("a=rid:{rid} recv\r\n"));
+        }
+        push(sdp, format_args!("a=simulcast:recv {}\r\n", section.rids.join(";")));
+    }
+}
+
+fn accept_payload(sdp: &mut String, payload: &Payload, params: &PayloadParams) {
+    let pt = payload.pt;
+    push(sdp, format_args!("a=rtpmap:{pt} {}\r\n", payload.map));
+    let known = [
+        (params.fb_transport_cc(), "transport-cc"),
+        (params.fb_remb(), "goog-remb"),
+        (params.fb_fir(), "ccm fir"),
+        (params.fb_nack(), "nack"),
+        (params.fb_pli(), "nack pli"),
+    ];
+    // An answer has no feedback that was not offered (RFC 4585 §4.2).
+    for (_, feedback) in
+        known.iter().filter(|(known, word)| *known && payload.feedback.iter().any(|f| f == word))
+    {
+        push(sdp, format_args!("a=rtcp-fb:{pt} {feedback}\r\n"));
+    }
+    match (payload.codec, &payload.parameters) {
+        (Codec::Opus, _) => push(sdp, format_args!("a=fmtp:{pt} minptime=10;useinbandfec=1\r\n")),
+        // A profile is not to be negotiated, and the level may be as the client can send it (RFC 6184 §8.2.2).
+        (Codec::H264(_) | Codec::Rtx(_), Some(parameters)) => {
+            push(sdp, format_args!("a=fmtp:{pt} {parameters}\r\n"));
+        }
+        (Codec::H264(_) | Codec::Rtx(_) | Codec::Vp8, _) => {}
     }
 }
 
