@@ -271,8 +271,12 @@ fn choose(consumer: &mut Consumer, producer: &Producer, now: Instant) -> Vec<(Mi
         let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else {
             continue;
         };
-        let rates: Vec<_> = track.layers.iter().map(|layer| layer.rate.get(now)).collect();
-        let Some(chosen) = layers::choose(&rates, section.layer, budget) else { continue };
+        let places = track.by_size();
+        let coming = |place: &usize| track.layers.get(*place).and_then(|layer| layer.rate.get(now));
+        let rates: Vec<_> = places.iter().map(coming).collect();
+        let current = places.iter().position(|place| Some(*place) == section.layer);
+        let chosen = layers::choose(&rates, current, budget).and_then(|chosen| places.get(chosen));
+        let Some(chosen) = chosen.copied() else { continue };
         budget = budget.saturating_sub(rate(track, chosen, now));
         if section.layer.replace(chosen) != Some(chosen) {
             switched.push((track.mid, chosen));
@@ -308,7 +312,9 @@ fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
         let chosen = section.layer.unwrap_or(0);
         let of = |layer: usize| rate(track, layer, now);
         sent += of(chosen);
-        next += (chosen + 1..track.layers.len()).map(of).find(|rate| *rate > 0).unwrap_or_else(|| of(chosen));
+        let places = track.by_size();
+        let larger = places.iter().skip_while(|place| **place != chosen).skip(1).copied();
+        next += larger.map(of).find(|rate| *rate > 0).unwrap_or_else(|| of(chosen));
         best += (0..track.layers.len()).map(of).max().unwrap_or_default();
     }
     // Probes stop at what we would like to send, and what they find is a little less.

@@ -8,6 +8,8 @@ pub(crate) struct Rate {
     since: Instant,
     bytes: u64,
     bits_per_second: u64,
+    /// The highest that it has been.
+    pub(crate) peak: u64,
     last: Option<Instant>,
 }
 
@@ -18,7 +20,7 @@ const SILENCE: Duration = Duration::from_millis(1_500);
 
 impl Rate {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { since: now, bytes: 0, bits_per_second: 0, last: None }
+        Self { since: now, bytes: 0, bits_per_second: 0, peak: 0, last: None }
     }
 
     pub(crate) fn add(&mut self, now: Instant, bytes: usize) {
@@ -34,6 +36,7 @@ impl Rate {
             } else {
                 u64::midpoint(self.bits_per_second, now_rate)
             };
+            self.peak = self.peak.max(self.bits_per_second);
             (self.since, self.bytes) = (now, 0);
         }
     }

@@ -64,8 +64,22 @@ pub(crate) struct Track {
     pub(crate) stream: String,
     pub(crate) id: String,
     pub(crate) codecs: Vec<Codec>,
-    /// Its encodings from the smallest: one, unless it is simulcast.
+    /// Its encodings: one, unless it is simulcast.
     pub(crate) layers: Vec<Layer>,
+    /// They are listed from the smallest.
+    pub(crate) sorted: bool,
+}
+
+impl Track {
+    /// The places of its encodings from the smallest. Of names that say nothing it is told by what has come of each: a client
+    /// lists first what it likes best (RFC 8853 §5.2).
+    pub(crate) fn by_size(&self) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.layers.len()).collect();
+        if !self.sorted {
+            places.sort_by_key(|place| self.layers.get(*place).map(|layer| layer.rate.peak));
+        }
+        places
+    }
 }
 
 /// One encoding of a track.
@@ -144,7 +158,8 @@ impl Producer {
                 Some(_) | None => layers(section, now),
             };
             let (stream, id) = self.ids(section, mid);
-            self.tracks.push(Track { mid, kind, stream, id, codecs, layers });
+            let sorted = section.is_sorted();
+            self.tracks.push(Track { mid, kind, stream, id, codecs, layers, sorted });
         }
         Ok(answer)
     }

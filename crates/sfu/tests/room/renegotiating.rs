@@ -73,6 +73,9 @@ fn a_screen_comes_and_goes_and_comes_without_the_offer_growing() {
         world.seconds(1);
         assert!(videos(&mut world, "ben", "anna")[1].1 >= before);
         assert!(receives(&mut world, "ben", "anna"), "the camera goes on");
+        let offer = world.client("ben").receivers["anna"].offers.last().unwrap();
+        let mut quiet = offer.split("m=").filter(|section| section.contains("a=inactive"));
+        assert!(quiet.all(|section| !section.contains("a=ssrc")), "libwebrtc would refuse them: {offer}");
     }
     assert!(sizes.iter().max().unwrap() - sizes[0] < 20, "{sizes:?}");
     let receiver = &world.client("ben").receivers["anna"];

@@ -7,13 +7,21 @@ use super::world::World;
 
 /// Anna sends three encodings, ben receives.
 fn call(bottleneck: Option<u64>) -> World {
+    call_of([("l", 400), ("m", 1_600), ("h", 6_400)], bottleneck)
+}
+
+/// The same with encodings of these names and bytes a frame.
+fn call_of(encodings: [(&str, usize); 3], bottleneck: Option<u64>) -> World {
     let mut world = World::new();
     // Frames are under way when a key frame is asked for.
     world.latency = Duration::from_millis(60);
     let mut anna = Client::new("anna", world.now);
     anna.microphone();
-    anna.camera(&[Some("l"), Some("m"), Some("h")]);
+    anna.camera(&encodings.map(|(rid, _)| Some(rid)));
     world.enter(anna);
+    for (encoding, (_, size)) in world.client("anna").sources[1].encodings.iter_mut().zip(encodings) {
+        encoding.size = size;
+    }
     world.seconds(2);
     world.join("ben");
     world.until("ben has an offer", 5, |world| world.client("ben").receivers.contains_key("anna"));
@@ -48,6 +56,18 @@ fn a_good_network_gets_the_best_encoding() {
     world.until("the best", 20, |world| layer(world) == 2);
     world.seconds(10);
     assert_eq!(layer(&mut world), 2);
+}
+
+#[test]
+fn encodings_may_be_listed_from_the_largest() {
+    let largest_first = [("hi", 6_400), ("mid", 1_600), ("lo", 400)];
+    let mut world = call_of(largest_first, None);
+    world.until("the best", 20, |world| layer(world) == 0);
+    world.seconds(10);
+    assert_eq!(layer(&mut world), 0);
+    let mut world = call_of(largest_first, Some(500_000));
+    world.seconds(30);
+    assert_eq!(layer(&mut world), 1);
 }
 
 #[test]

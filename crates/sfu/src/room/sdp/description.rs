@@ -333,16 +333,25 @@ impl Section {
         known
     }
 
-    /// Its simulcast encodings from the smallest. Our clients list them so, as `docs/MEDIA.md` says; others may not, but
-    /// use the same letters.
+    /// Its simulcast encodings: from the smallest where their names say which that is, as our clients' do
+    /// (`docs/MEDIA.md`), else in the client's order.
     pub(crate) fn layers(&self) -> Vec<Rid> {
-        let rank = |rid: &String| ["l", "m", "h"].iter().position(|known| known == rid);
-        let mut rids: Vec<(Option<usize>, Rid)> = self.rids.iter().map(rank).zip(self.known_rids()).collect();
-        if rids.iter().all(|(rank, _)| rank.is_some()) {
+        let mut rids: Vec<(Option<usize>, Rid)> =
+            self.rids.iter().map(|rid| rank(rid)).zip(self.known_rids()).collect();
+        if self.is_sorted() {
             rids.sort_by_key(|(rank, _)| *rank);
         }
         rids.into_iter().map(|(_, rid)| rid).collect()
     }
+
+    /// Whether the names of its encodings say which is the smallest.
+    pub(crate) fn is_sorted(&self) -> bool {
+        self.rids.iter().all(|rid| rank(rid).is_some())
+    }
+}
+
+fn rank(rid: &str) -> Option<usize> {
+    ["l", "m", "h"].iter().position(|known| *known == rid)
 }
 
 /// Whether media is sent, and received. Without a word of its own a section has the session's direction, and without

@@ -15,20 +15,24 @@ pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'
         |line: &&str| line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
     let candidates: Vec<&str> = lines().filter(is_candidate).collect();
     // str0m says them in the first section.
-    let (mut sections, mut closed) = (0, false);
+    let (mut sections, mut closed, mut empty) = (0, false, false);
     for line in lines() {
         if line.starts_with("m=") {
-            (sections, closed) = (sections + 1, line.contains(" 0 "));
+            (sections, closed, empty) = (sections + 1, line.contains(" 0 "), false);
         }
         let is_ids = line.starts_with("a=msid:") || (line.starts_with("a=ssrc:") && line.contains(" msid:"));
-        if !is_ids {
+        // Nothing is sent where there is no track (RFC 8829 §5.2.1): libwebrtc refuses a pair without one.
+        let is_source = line.starts_with("a=ssrc:") || line.starts_with("a=ssrc-group:");
+        if !(is_ids || empty && is_source) {
             offer.push_str(line);
         }
         if line.starts_with("a=mid:") {
             if everywhere && sections > 1 && !closed {
                 offer.extend(candidates.iter().copied());
             }
-            if let Some((stream, track)) = tracks.next().flatten() {
+            let ids = tracks.next().flatten();
+            empty = ids.is_none();
+            if let Some((stream, track)) = ids {
                 for words in ["a=msid:", stream, " ", track, "\r\n"] {
                     offer.push_str(words);
                 }
