@@ -259,8 +259,8 @@ fn each_section_has_the_candidates_where_two_are_of_a_kind() {
     assert_eq!((candidates(&offers[0]), candidates(&offers[1])), (vec![2, 0], vec![2, 2, 2]));
 }
 
-/// A client whose offers are edited gets on, and is got.
-fn gets_on(edit: fn(&str) -> String) {
+/// Anna is there, and ben comes, whose offers are edited.
+fn joined_by(edit: fn(&str) -> String) -> World {
     let mut world = World::new();
     world.join("anna");
     let mut ben = Client::new("ben", world.now);
@@ -268,7 +268,7 @@ fn gets_on(edit: fn(&str) -> String) {
     ben.camera(&[None]);
     ben.edit = Some(edit);
     world.enter(ben);
-    all_meet(&mut world, &["anna", "ben"]);
+    world
 }
 
 /// The section of the first kind with these lines in place of its own `a=ice-…`.
@@ -283,7 +283,7 @@ const STRANGE: &str = "a=ice-ufrag:strange\r\na=ice-pwd:strangestrangestrangestr
 
 #[test]
 fn the_session_says_the_transport_for_a_section_that_does_not() {
-    gets_on(|sdp| {
+    let mut world = joined_by(|sdp| {
         let ice: String = sdp
             .lines()
             .filter(|line| line.starts_with("a=ice-"))
@@ -292,6 +292,7 @@ fn the_session_says_the_transport_for_a_section_that_does_not() {
         let session = sdp.replacen("t=0 0\r\n", &format!("t=0 0\r\n{ice}"), 1);
         with_ice(&with_ice(&session, "m=application", ""), "m=audio", STRANGE)
     });
+    all_meet(&mut world, &["anna", "ben"]);
 }
 
 #[test]
@@ -462,13 +463,7 @@ fn without_names(sdp: &str) -> String {
 
 #[test]
 fn media_is_forwarded_of_a_client_that_names_no_streams_ssrcs_or_mids() {
-    let mut world = World::new();
-    world.join("anna");
-    let mut ben = Client::new("ben", world.now);
-    ben.microphone();
-    ben.camera(&[None]);
-    ben.edit = Some(without_names);
-    world.enter(ben);
+    let mut world = joined_by(without_names);
     all_meet(&mut world, &["anna", "ben"]);
     let offers = &world.client("anna").receivers["ben"].offers;
     let msids: Vec<&str> = offers[0].lines().filter_map(|line| line.strip_prefix("a=msid:")).collect();
@@ -494,13 +489,7 @@ fn with_msid(sdp: &str, msid: &str) -> String {
 #[test]
 fn ids_of_tracks_are_each_one_s_own_and_whole() {
     let ids = |edit: fn(&str) -> String| -> Vec<String> {
-        let mut world = World::new();
-        world.join("anna");
-        let mut ben = Client::new("ben", world.now);
-        ben.microphone();
-        ben.camera(&[None]);
-        ben.edit = Some(edit);
-        world.enter(ben);
+        let mut world = joined_by(edit);
         world.until("anna is offered ben", 5, |world| world.client("anna").receivers.contains_key("ben"));
         let offer = &world.client("anna").receivers["ben"].offers[0];
         assert!(!offer.contains(" msid:"), "{offer}");

@@ -206,7 +206,7 @@ fn take(sections: &mut [Section], lines: &Lines<'_>, role: Role) -> (Vec<usize>,
     };
     let mut open: Vec<usize> = vec![];
     for (place, (section, lines)) in sections.iter().zip(&lines.sections).enumerate() {
-        // There is one association for data channels (RFC 8841 §9.3).
+        // There is one association for data channels (RFC 8829 §5.2.1).
         let second = section.kind == Kind::Data
             && open.iter().any(|other| sections.get(*other).is_some_and(|other| other.kind == Kind::Data));
         if is_open(section, lines) && !second {

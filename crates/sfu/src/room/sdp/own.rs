@@ -21,7 +21,7 @@ pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'
             (sections, closed, empty) = (sections + 1, line.contains(" 0 "), false);
         }
         let is_ids = line.starts_with("a=msid:") || (line.starts_with("a=ssrc:") && line.contains(" msid:"));
-        // Nothing is sent where there is no track (RFC 8829 §5.2.1): libwebrtc refuses a pair without one.
+        // Nothing is sent where there is no track, and libwebrtc refuses a pair of SSRCs without one.
         let is_source = line.starts_with("a=ssrc:") || line.starts_with("a=ssrc-group:");
         if !(is_ids || empty && is_source) {
             offer.push_str(line);
