@@ -193,5 +193,17 @@ function captureSmall() {
   };
 }
 
+/** Runs in the page. A headless browser has no screen: a drawn one goes the same way. */
+export async function shareDrawnScreen() {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1280, height: 720 });
+  const context = canvas.getContext("2d");
+  setInterval(() => {
+    if (!context) return;
+    context.fillStyle = `hsl(${Date.now() / 20} 60% 50%)`;
+    context.fillRect(0, 0, 1280, 720);
+  }, 100);
+  await window.arbiter.shareScreen(canvas.captureStream(10));
+}
+
 /** What runs in a page before everything else. */
 export const PREPARATIONS = [recordConnections, recordSockets, captureSmall];

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { calls } from "../src/call";
+import { shareDrawnScreen } from "../src/person";
 import { until } from "../src/until";
 
 // No room is warm: each call starts its SFU, as the first call at AWS does.
@@ -84,17 +85,7 @@ test("chat reaches everybody else, with the sender's name", async () => {
 
 test("a shared screen arrives beside the camera, and goes when it ends", async () => {
   const [ann, bob] = await call.of("Ann", "Bob");
-  await ann.page.evaluate(async () => {
-    // A headless browser has no screen: a drawn one goes the same way.
-    const canvas = Object.assign(document.createElement("canvas"), { width: 1280, height: 720 });
-    const context = canvas.getContext("2d");
-    setInterval(() => {
-      if (!context) return;
-      context.fillStyle = `hsl(${Date.now() / 20} 60% 50%)`;
-      context.fillRect(0, 0, 1280, 720);
-    }, 100);
-    await window.arbiter.shareScreen(canvas.captureStream(10));
-  });
+  await ann.page.evaluate(shareDrawnScreen);
   await bob.sees("Ann", "screen");
   await bob.sees("Ann", "camera");
   expect((await bob.received("Ann", "screen"))?.width).toBe(1280);

@@ -3,7 +3,7 @@ import type { Browser as Firefox, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch } from "../src/chromium";
 import { launchFirefox, openInFirefox, ownAddress } from "../src/firefox";
-import { Person, type Tab } from "../src/person";
+import { Person, shareDrawnScreen, type Tab } from "../src/person";
 import { programIfAny } from "../src/program";
 import { Stack } from "../src/stack";
 import { until } from "../src/until";
@@ -110,12 +110,22 @@ test.skipIf(!possible)("chat passes between Firefox and Chromium", async () => {
 });
 
 test.skipIf(!possible)(
+  "a screen that is shared in Chromium is seen in Firefox, beside the camera",
+  async () => {
+    await bob.page.evaluate(shareDrawnScreen);
+    await ann.sees("Bob", "screen");
+    await ann.sees("Bob");
+  },
+);
+
+test.skipIf(!possible)(
   "a second Firefox joins without devices, adds them, and is gone with its tab",
   async () => {
     const cleo = await openInFirefox(firefox, "Cleo", `${stack.page("mixed", "Cleo")}&video=0&audio=0`);
     await cleo.joined();
     await cleo.seesAndHears("Ann");
     await cleo.seesAndHears("Bob");
+    await cleo.sees("Bob", "screen");
     await cleo.page.evaluate(() => window.arbiter.setCamera(true));
     await cleo.page.evaluate(() => window.arbiter.setMicrophone(true));
     await ann.seesAndHears("Cleo");
