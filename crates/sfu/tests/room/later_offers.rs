@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::offers::{AUDIO, DATA, VIDEO, bundled, outline};
+use super::offers::{AUDIO, DATA, SESSION, TRANSPORT, VIDEO, bundled, outline};
 use super::world::World;
 
 /// What the room says to each of these offers, one after the other on one connection.
@@ -72,6 +72,21 @@ fn a_section_is_used_anew_for_whatever_its_author_likes() {
     assert_eq!(outline(other)[4..], ["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:v", "a=recvonly"]);
     assert_eq!(outline(back)[0], "a=group:BUNDLE 0 v d");
     assert_eq!(outline(back)[7], "m=application 9 UDP/DTLS/SCTP webrtc-datachannel");
+    // Each in the place where the other was, and again.
+    let swapped = |data: &str, video: &str| {
+        let (data, video) = (DATA.replace("a=mid:2", data), VIDEO.replace("a=mid:1", video));
+        [offer(&[AUDIO, &data, &video]), offer(&[AUDIO, &closed(&data), &closed(&video)])]
+    };
+    let [offers, others] =
+        [("a=mid:a", "a=mid:b"), ("a=mid:c", "a=mid:d")].map(|(one, other)| swapped(one, other));
+    let [first, close] = [offer(&[AUDIO, VIDEO, DATA]), offer(&[AUDIO, &closed(VIDEO), &closed(DATA)])];
+    let all: Vec<String> = [[first.clone(), close.clone()], offers, [first, close], others].concat();
+    for (answer, offered) in answers(&all).iter().zip(&all).step_by(2) {
+        let lines = |sdp: &str| -> Vec<String> {
+            sdp.lines().filter(|line| line.starts_with("m=")).map(str::to_owned).collect()
+        };
+        assert_eq!(lines(answer), lines(offered), "{answer}");
+    }
     // The same mid, in the place where it was.
     let same = answers(&[offer(&[AUDIO, VIDEO]), offer(&[AUDIO, &closed(VIDEO)]), offer(&[AUDIO, VIDEO])]);
     assert_eq!(outline(&same[2]), outline(&same[0]));
@@ -140,5 +155,162 @@ fn an_offer_without_a_number_is_answered_whatever_it_repeats() {
             "description": { "type": "offer", "sdp": sdp },
         }));
         assert_eq!(world.said[0]["data"]["description"]["type"], "answer");
+    }
+}
+
+/// A client that changes its mind, as the dice have it.
+struct Fickle {
+    dice: Dice,
+    sections: Vec<Section>,
+    /// Sections that it has ever had.
+    made: u32,
+    /// ICE restarts.
+    restarts: u32,
+}
+
+struct Section {
+    kind: Kind,
+    mid: String,
+    open: bool,
+    /// It was closed in an offer before this one: its place may be used anew.
+    free: bool,
+    direction: &'static str,
+    /// It has a format for retransmissions.
+    repairs: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Audio,
+    Video,
+    Data,
+}
+
+impl Section {
+    fn text(&self, transport: &str) -> String {
+        let (line, formats, attributes) = match (self.kind, self.repairs) {
+            (Kind::Audio, _) => ("audio", "UDP/TLS/RTP/SAVPF 111", "a=rtpmap:111 opus/48000/2\r\n"),
+            (Kind::Video, false) => {
+                ("video", "UDP/TLS/RTP/SAVPF 96", "a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\n")
+            }
+            (Kind::Video, true) => (
+                "video",
+                "UDP/TLS/RTP/SAVPF 96 97",
+                "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n",
+            ),
+            (Kind::Data, _) => ("application", "UDP/DTLS/SCTP webrtc-datachannel", "a=sctp-port:5000\r\n"),
+        };
+        let port = if self.open { 9 } else { 0 };
+        let rtp = format!(
+            "a={}\r\na=rtcp-mux\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+            self.direction
+        );
+        let rtp = if self.kind == Kind::Data { "" } else { &rtp };
+        format!("m={line} {port} {formats}\r\n{transport}a=mid:{}\r\n{rtp}{attributes}", self.mid)
+    }
+}
+
+impl Fickle {
+    /// Adds a section, uses the place of one anew, or changes or closes it.
+    fn change(&mut self) {
+        let has_data = self.sections.iter().any(|section| section.kind == Kind::Data && section.open);
+        let kinds = [Kind::Audio, Kind::Video, if has_data { Kind::Video } else { Kind::Data }];
+        self.made += 1;
+        let new = Section {
+            kind: self.dice.one_of(kinds),
+            mid: format!("m{}", self.made),
+            open: true,
+            free: false,
+            direction: "sendonly",
+            repairs: self.dice.one_of([true, false]),
+        };
+        let place = self.dice.one_of([0, 1, 2, 3, 4, 5, 6, 7]);
+        let change = self.dice.one_of([0, 1, 2, 3]);
+        let direction = self.dice.one_of(["sendonly", "inactive", "sendrecv", "recvonly"]);
+        let more = self.sections.len() < 6;
+        match self.sections.get_mut(place) {
+            None if more => self.sections.push(new),
+            Some(section) if section.free => *section = new,
+            Some(section) if section.open => match change {
+                0 => section.open = false,
+                1 => section.repairs = !section.repairs,
+                2 => section.direction = direction,
+                _ => self.restarts += 1,
+            },
+            Some(_) | None => {}
+        }
+    }
+
+    fn offer(&mut self) -> String {
+        let open = self.sections.iter().filter(|section| section.open);
+        let mut group: Vec<&str> = open.map(|section| section.mid.as_str()).collect();
+        if self.dice.one_of([true, false, false]) {
+            group.reverse();
+        }
+        let transport = TRANSPORT.replace("abcd", &format!("abcd{}", self.restarts));
+        let sections: String = self.sections.iter().map(|section| section.text(&transport)).collect();
+        let offer = format!("{SESSION}a=group:BUNDLE {}\r\n{sections}", group.join(" "));
+        for section in &mut self.sections {
+            section.free = !section.open;
+        }
+        offer
+    }
+}
+
+/// Of any chain of offers that a client may make, each is answered as it was offered.
+#[test]
+fn whatever_a_client_changes_its_offers_are_answered() {
+    for seed in 0..300 {
+        let mut client = Fickle { dice: Dice(seed), sections: vec![], made: 0, restarts: 0 };
+        // The first offer has something to take.
+        client.change();
+        let mut offers = vec![client.offer()];
+        for _ in 0..9 {
+            client.change();
+            client.change();
+            offers.push(client.offer());
+        }
+        for (offer, answer) in offers.iter().zip(answers(&offers)) {
+            agrees(offer, &answer, seed);
+        }
+    }
+}
+
+/// An answer says of each section what was offered of it, or a part of that.
+fn agrees(offer: &str, answer: &str, seed: u64) {
+    let context = || format!("seed {seed}:\n{offer}\n{answer}");
+    let split = |sdp: &str| -> Vec<Vec<String>> {
+        sdp.split("\r\nm=").map(|section| section.lines().map(str::to_owned).collect()).collect()
+    };
+    let (offered, answered) = (split(offer), split(answer));
+    assert_eq!(offered.len(), answered.len(), "{}", context());
+    let mids = |sections: &[Vec<String>]| -> Vec<String> {
+        let group =
+            sections[0].iter().find_map(|line| line.strip_prefix("a=group:BUNDLE ")).unwrap_or_default();
+        group.split(' ').filter(|mid| !mid.is_empty()).map(str::to_owned).collect()
+    };
+    assert_eq!(mids(&offered), mids(&answered), "{}", context());
+    for (offered, answered) in offered.iter().zip(&answered).skip(1) {
+        let words =
+            |section: &[String]| -> Vec<String> { section[0].split(' ').map(str::to_owned).collect() };
+        let (asked, said) = (words(offered), words(answered));
+        assert_eq!((&asked[..3], asked.len() >= said.len()), (&said[..3], true), "{}", context());
+        assert!(said[3..].iter().all(|format| asked.contains(format)) && said.len() > 3, "{}", context());
+        let kinds = ["a=mid:", "a=rtpmap:", "a=rtcp-fb:", "a=extmap:"];
+        let known = |line: &&String| kinds.iter().any(|kind| line.starts_with(kind));
+        assert!(answered.iter().filter(known).all(|line| offered.contains(line)), "{}", context());
+        let sends = offered.iter().any(|line| line == "a=sendonly" || line == "a=sendrecv");
+        let takes = answered.iter().any(|line| line == "a=recvonly");
+        assert_eq!(takes, sends && said[1] != "0", "{}", context());
+    }
+}
+
+/// The same numbers in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn one_of<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        choices[usize::try_from(self.0 >> 33).unwrap() % N]
     }
 }

@@ -74,25 +74,32 @@ impl Places {
     fn settle(&mut self, line: usize, section: &Section) {
         let mid = self.free(section.mid());
         let name = section.mid().map(str::to_owned);
-        // str0m has one section for data channels, wherever the client has it.
-        let data =
-            self.places.iter().position(|place| place.kind == Kind::Data && section.kind == Kind::Data);
         let known = self.places.iter().position(|place| place.line == Some(line));
-        match data.or(known).and_then(|known| self.places.get_mut(known)) {
-            Some(place) if place.kind == section.kind => {
-                let named_anew = place.name.is_some() && name.is_some() && place.name != name;
-                if (place.closed || named_anew) && section.kind != Kind::Data {
-                    place.mid = mid;
-                }
-                (place.line, place.name) = (Some(line), name);
-            }
-            known => {
-                if let Some(known) = known {
-                    known.line = None;
-                }
-                self.places.push(Place { line: Some(line), kind: section.kind, mid, name, closed: false });
-            }
+        let of_kind = |place: &Place| place.kind == section.kind;
+        // What str0m has at this line; else what is left of an earlier section of the kind. Of data channels str0m has
+        // one section, wherever the client has it.
+        let known_of_kind = known.filter(|known| self.places.get(*known).is_some_and(of_kind));
+        let is_left = |place: &Place| of_kind(place) && (place.line.is_none() || place.kind == Kind::Data);
+        let found = known_of_kind.or_else(|| self.places.iter().position(is_left));
+        if let Some(known) =
+            known.filter(|known| found != Some(*known)).and_then(|known| self.places.get_mut(known))
+        {
+            known.line = None;
         }
+        let Some(place) = found.and_then(|found| self.places.get_mut(found)) else {
+            return self.places.push(Place {
+                line: Some(line),
+                kind: section.kind,
+                mid,
+                name,
+                closed: false,
+            });
+        };
+        let named_anew = place.name.is_some() && name.is_some() && place.name != name;
+        if (place.closed || named_anew) && section.kind != Kind::Data {
+            place.mid = mid;
+        }
+        (place.line, place.name) = (Some(line), name);
     }
 
     fn free(&self, name: Option<&str>) -> Mid {
