@@ -259,6 +259,22 @@ fn each_section_has_the_candidates_where_two_are_of_a_kind() {
     assert_eq!((candidates(&offers[0]), candidates(&offers[1])), (vec![2, 0], vec![2, 2, 2]));
 }
 
+#[test]
+fn an_answer_to_many_sections_is_no_longer_than_the_gateway_relays() {
+    for words in [0, 150] {
+        let section = |number: u32| {
+            let name = format!("a=mid:{number}{}", "x".repeat(words));
+            format!("{}a=rtcp-fb:96 nack\r\n", VIDEO.replace("a=mid:1", &name))
+        };
+        let sections: Vec<String> = (0..32).map(section).collect();
+        let offer = bundled(&sections.iter().map(String::as_str).collect::<Vec<_>>());
+        let answer = answer(&offer);
+        assert!(answer.len() <= 24_576, "{} bytes to an offer of {}", answer.len(), offer.len());
+        assert_eq!(answer.matches("m=video 9 ").count(), 32);
+        assert!(answer.contains("a=candidate") && answer.contains("a=fingerprint"));
+    }
+}
+
 /// Anna is there, and ben comes, whose offers are edited.
 fn joined_by(edit: fn(&str) -> String) -> World {
     let mut world = World::new();

@@ -9,6 +9,7 @@ use super::Refused;
 use super::codecs::{Agreed, Codec, Payload};
 use super::description::{Description, Extension, Kind, Role, Section, Transport};
 use super::lines::{Attributes, Lines, MediaLines};
+use crate::room::limits::MAX_SDP_BYTES;
 
 /// Which media section of a client's descriptions is which of str0m's, for the life of a connection.
 ///
@@ -160,33 +161,51 @@ impl Places {
         self.version += 1;
         let session = answer.lines().find_map(|line| line.strip_prefix("o=")?.split(' ').nth(1));
         let session = session.ok_or(Refused::Inconsistent)?;
-        let mut sdp = format!("v=0\r\no=- {session} {} IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", self.version);
+        let mut head = format!("v=0\r\no=- {session} {} IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", self.version);
         if offer.bundled && !taken.is_empty() {
-            sdp.push_str("a=group:BUNDLE");
+            head.push_str("a=group:BUNDLE");
             for mid in taken.iter().filter_map(|line| offer.sections.get(*line)?.mid()) {
-                push(&mut sdp, format_args!(" {mid}"));
+                push(&mut head, format_args!(" {mid}"));
             }
-            sdp.push_str("\r\n");
+            head.push_str("\r\n");
         }
         if lines.session.has("ice-lite") {
-            sdp.push_str("a=ice-lite\r\n");
+            head.push_str("a=ice-lite\r\n");
         }
-        let everywhere = several_of_a_kind(accepted.iter().flatten().map(|accepted| accepted.section.kind));
-        for (line, (section, accepted)) in offer.sections.iter().zip(accepted).enumerate() {
-            let Some(accepted) = accepted else {
-                reject(&mut sdp, section);
-                continue;
-            };
-            accept(&mut sdp, &accepted);
-            // The section that stands for all has the candidates: str0m has them in its first.
-            if everywhere || taken.first() == Some(&line) {
-                for candidate in lines.sections.iter().flat_map(|section| candidates(&section.attributes)) {
-                    push(&mut sdp, format_args!("a={candidate}\r\n"));
+        // str0m has the candidates in its first section.
+        let candidates: String =
+            lines.sections.iter().flat_map(|section| candidates(&section.attributes)).collect();
+        let write = |repeated: &Repeated| {
+            let mut sdp = head.clone();
+            for (line, (section, accepted)) in offer.sections.iter().zip(&accepted).enumerate() {
+                let Some(accepted) = accepted else {
+                    reject(&mut sdp, section);
+                    continue;
+                };
+                let tag = taken.first() == Some(&line);
+                accept(&mut sdp, accepted, tag || *repeated >= Repeated::Transport);
+                if tag || *repeated >= Repeated::Candidates {
+                    sdp.push_str(&candidates);
                 }
             }
-        }
-        Ok(sdp)
+            sdp
+        };
+        let several = several_of_a_kind(accepted.iter().flatten().map(|accepted| accepted.section.kind));
+        let most = if several { Repeated::Candidates } else { Repeated::Transport };
+        let ways = [Repeated::Candidates, Repeated::Transport, Repeated::Nothing];
+        let mut answers = ways.iter().filter(|way| **way <= most).map(write);
+        answers.find(|answer| answer.len() <= MAX_SDP_BYTES).ok_or(Refused::TooLong)
     }
+}
+
+/// What of the transport each section says, and not only the one that stands for all. It would do there (RFC 9143 §7.1.3), but
+/// not every client looks there alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Repeated {
+    Nothing,
+    Transport,
+    /// The transport and the candidates.
+    Candidates,
 }
 
 /// A section that is taken.
@@ -197,8 +216,8 @@ struct Accepted<'a> {
     payloads: Vec<(&'a Payload, &'a PayloadParams)>,
 }
 
-/// Whether candidates are said in each section. One would do (RFC 9143 §7.1.3), but aiortc has one transport for all sections
-/// of a kind and looks for candidates in the last of them.
+/// Whether candidates are to be said in each section: aiortc has one transport for all sections of a kind, and looks for
+/// candidates in the last of them.
 pub(super) fn several_of_a_kind<K: PartialEq>(kinds: impl Iterator<Item = K>) -> bool {
     let kinds: Vec<K> = kinds.collect();
     kinds.iter().enumerate().any(|(place, kind)| kinds.iter().skip(place + 1).any(|other| other == kind))
@@ -292,7 +311,7 @@ fn reject(sdp: &mut String, section: &Section) {
 }
 
 /// A section that is taken: what str0m says of it, under the names that the client has for its parts.
-fn accept(sdp: &mut String, Accepted { section, answered, payloads }: &Accepted<'_>) {
+fn accept(sdp: &mut String, Accepted { section, answered, payloads }: &Accepted<'_>, with_transport: bool) {
     push(sdp, format_args!("m={} 9 {}", section.media, section.proto));
     if section.kind == Kind::Data {
         push(sdp, format_args!(" {}", section.formats.join(" ")));
@@ -310,6 +329,7 @@ fn accept(sdp: &mut String, Accepted { section, answered, payloads }: &Accepted<
             // Said above, below, or of the section that stands for all; nothing is sent on this connection.
             "mid" | "rtpmap" | "fmtp" | "rtcp-fb" | "rid" | "simulcast" | "candidate"
             | "end-of-candidates" | "msid" | "ssrc" | "ssrc-group" => {}
+            "ice-ufrag" | "ice-pwd" | "ice-options" | "fingerprint" | "setup" if !with_transport => {}
             "extmap" => {
                 let (id, uri) = value.split_once(' ').unwrap_or_default();
                 let one_way =
@@ -357,6 +377,7 @@ fn accept_payload(sdp: &mut String, payload: &Payload, params: &PayloadParams) {
     }
 }
 
-fn candidates<'a>(attributes: &Attributes<'a>) -> impl Iterator<Item = &'a str> {
-    attributes.iter().filter(|line| line.starts_with("candidate:") || *line == "end-of-candidates")
+fn candidates(attributes: &Attributes<'_>) -> impl Iterator<Item = String> {
+    let is_candidate = |line: &&str| line.starts_with("candidate:") || *line == "end-of-candidates";
+    attributes.iter().filter(is_candidate).map(|line| format!("a={line}\r\n"))
 }
