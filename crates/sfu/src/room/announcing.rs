@@ -30,8 +30,8 @@ impl Room {
     /// to it for each who is there.
     pub(super) fn announce(&mut self, now: Instant, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        let Some(producer) = peer.producer.as_mut().filter(|producer| !producer.up) else { return };
-        producer.up = true;
+        let Some(producer) = peer.producer.as_mut().filter(|producer| producer.up.is_none()) else { return };
+        producer.up = Some(now);
         let first = peer.is_new();
         self.counters.joins += 1;
         self.tracks_changed(now, key);

@@ -133,7 +133,7 @@ impl Room {
         producer.number = number;
         producer.offer = Some(offer);
         producer.answer.clone_from(&answer);
-        let up = producer.up;
+        let up = producer.up.is_some();
         self.names.serve(room);
         self.send_answer(now, key, number, answer);
         if up {
@@ -172,7 +172,7 @@ impl Room {
             offer: None,
             answer: String::new(),
             places: Places::default(),
-            up: false,
+            up: None,
             tracks: vec![],
             streams: std::collections::HashMap::new(),
             agreed: Agreed { params: vec![], h264 },

@@ -68,7 +68,7 @@ impl Peer {
 
     /// Whether its media is up, so that it can be told of others and others of it.
     pub(crate) fn is_up(&self) -> bool {
-        self.producer.as_ref().is_some_and(|producer| producer.up)
+        self.producer.as_ref().is_some_and(|producer| producer.up.is_some())
     }
 
     /// Whether it has had no producer connection before its present one.

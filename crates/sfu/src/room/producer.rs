@@ -36,8 +36,8 @@ pub(crate) struct Producer {
     pub(crate) answer: String,
     /// Which section of the offers is which of str0m's.
     pub(crate) places: Places,
-    /// The connection has been up, and its media has been announced.
-    pub(crate) up: bool,
+    /// When the connection came up, and its media was announced.
+    pub(crate) up: Option<Instant>,
     pub(crate) tracks: Vec<Track>,
     /// Where the packets of an SSRC belong: a track and one of its encodings, by their places.
     pub(crate) streams: HashMap<Ssrc, (usize, usize)>,

@@ -16,7 +16,7 @@ const CONSUMER_DEAD: Duration = Duration::from_secs(8);
 const ALIVE: Duration = Duration::from_secs(3);
 /// A consumer connection has to be up so soon after it was made and answered.
 const CONSUMER_UP: Duration = Duration::from_secs(10);
-/// Who has said nothing of what is switched on so long after the offer of a connection will say nothing.
+/// Who has said nothing of what is switched on so long after their connection came up will say nothing.
 const SILENCE: Duration = Duration::from_secs(3);
 /// How often encodings are chosen anew.
 const ADAPT: u64 = 5;
@@ -31,7 +31,8 @@ impl Room {
                 self.remove(now, key);
                 continue;
             }
-            if self.peers.get(&key).is_some_and(|peer| peer.is_up() && now >= peer.born + SILENCE) {
+            let up = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()?.up);
+            if up.is_some_and(|up| now >= up + SILENCE) {
                 self.speak_for(key);
             }
             self.watch_voice(now, key);
