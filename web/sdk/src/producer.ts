@@ -194,8 +194,8 @@ export class Producer {
   async #apply(answer: Description): Promise<void> {
     const { fingerprint, ufrag } = identityOf(answer.sdp);
     this.#answeredBy ??= fingerprint;
-    // The SFU has forgotten this connection and begun another one for it. It would get simulcast streams there that it cannot tell
-    // apart: a browser names them only until that has been acknowledged once.
+    // The SFU has forgotten this connection and begun another one for it. A browser puts RIDs on simulcast packets only until they
+    // have been acknowledged: the SFU's new connection would never see them.
     if (fingerprint !== this.#answeredBy) throw new Error("the answer is another connection's");
     await this.connection.setRemoteDescription({ type: "answer", sdp: answer.sdp });
     await this.#take(this.#box.described(ufrag));

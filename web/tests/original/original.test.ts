@@ -59,7 +59,7 @@ describe.each([
     await picture(ben.page, "its client twice");
     await pages.shift()?.close();
     await until("Ben is alone", async () => (await ben.others()) === 0);
-    // What is said of her later brings her back.
+    // What is said of her later would bring her back.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(await ben.others()).toBe(0);
   });

@@ -9,7 +9,7 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 
 use super::codecs;
-use super::limits::MAX_OFFER_BYTES;
+use super::limits::{MAX_OFFER_BYTES, MAX_SECTIONS};
 use super::link::{Failed, Link};
 use super::links::LinkId;
 use super::producer::{Producer, Track};
@@ -119,7 +119,7 @@ impl Consumer {
         number: u64,
         now: Instant,
     ) -> Option<String> {
-        if self.outstanding.is_some() || !self.stale {
+        if self.outstanding.is_some() || !self.stale || self.declined {
             return None;
         }
         self.stale = false;
@@ -182,14 +182,15 @@ impl Consumer {
 
     /// Whether the connection can carry what the producer sends now.
     pub(crate) fn can_carry(&self, producer: &Producer) -> bool {
-        let codecs = producer.sent_codecs();
-        let format = self.h264 == producer.agreed.h264 || !codecs.contains(&Codec::H264);
-        !self.declined && format && codecs.iter().all(|codec| self.codecs.contains(codec))
+        let sent = || producer.tracks.iter().flat_map(|track| &track.codecs);
+        let format = self.h264 == producer.agreed.h264 || !sent().any(|codec| *codec == Codec::H264);
+        !self.declined && format && sent().all(|codec| self.codecs.contains(codec))
     }
 
     /// Whether a new connection would have a shorter description. One with as many live tracks would not.
     pub(crate) fn is_outgrown(&self, sdp: &str) -> bool {
-        sdp.len() > MAX_OFFER_BYTES && self.sections.iter().any(|section| section.track.is_none())
+        let outgrown = sdp.len() > MAX_OFFER_BYTES || self.sections.len() > MAX_SECTIONS;
+        outgrown && self.sections.iter().any(|section| section.track.is_none())
     }
 
     /// Whether the receiver means this connection, and not one before it, when it gives back the one on which it was

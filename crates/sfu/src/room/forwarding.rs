@@ -268,7 +268,8 @@ fn choose(consumer: &mut Consumer, producer: &Producer, now: Instant) -> Vec<(Mi
     let mut budget = consumer.estimate.saturating_sub(fixed);
     let mut switched = vec![];
     for section in &mut consumer.sections {
-        let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else {
+        let Some(track) = track_of(section, producer).filter(|track| section.open && track.layers.len() > 1)
+        else {
             continue;
         };
         let places = track.by_size();
@@ -306,7 +307,8 @@ fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
     let fixed: u64 = single(producer).map(|track| rate(track, 0, now)).sum();
     let (mut sent, mut next, mut best) = (fixed, fixed, fixed);
     for section in &consumer.sections {
-        let Some(track) = track_of(section, producer).filter(|track| track.layers.len() > 1) else {
+        let Some(track) = track_of(section, producer).filter(|track| section.open && track.layers.len() > 1)
+        else {
             continue;
         };
         let chosen = section.layer.unwrap_or(0);

@@ -255,7 +255,13 @@ impl Room {
                 if connected {
                     self.refresh(now, receiver, source);
                 }
-                self.offer(now, receiver, source);
+                let peer = self.peers.get(&receiver);
+                let consumer = peer.and_then(|peer| peer.consumers.get(&source));
+                if consumer.is_some_and(|consumer| consumer.declined && consumer.stale) {
+                    self.rebuild_soon(now, receiver, source);
+                } else {
+                    self.offer(now, receiver, source);
+                }
             }
             Err(error) => {
                 let id = peer.id.clone();

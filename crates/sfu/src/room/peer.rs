@@ -86,6 +86,10 @@ impl Peer {
     /// The present producer connection is over.
     pub(crate) fn retire(&mut self) -> Option<Producer> {
         let producer = self.producer.take()?;
+        // One whose offer was not taken may be offered again, in other words.
+        if producer.offer.is_none() {
+            return Some(producer);
+        }
         self.fingerprints.push_back(producer.transport.fingerprint.clone());
         if self.fingerprints.len() > MAX_FINGERPRINTS {
             self.fingerprints.pop_front();

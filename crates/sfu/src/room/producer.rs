@@ -132,6 +132,9 @@ impl Producer {
         let answer = places.restore(offer, &answer, &agreed)?;
         let negotiated = link
             .with(|rtc| -> Vec<_> {
+                for mid in places.closed() {
+                    rtc.sdp_api().stop_media(mid);
+                }
                 let sections = offer.sections.iter().enumerate();
                 sections.map(|(line, section)| negotiated(rtc, section, places.mid(line)?, &agreed)).collect()
             })

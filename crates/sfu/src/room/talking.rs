@@ -83,7 +83,10 @@ impl Room {
 
     /// Says of a peer that says nothing what its media shows: clients of the original show nobody of whom they are not told.
     pub(super) fn speak_for(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.silent) else { return };
+        let Some(peer) = self.peers.get_mut(&key).filter(|peer| peer.silent && peer.connection_id.is_none())
+        else {
+            return;
+        };
         let tracks = peer.producer.iter().flat_map(|producer| &producer.tracks);
         let kinds: Vec<MediaKind> = tracks.map(|track| track.kind).collect();
         if kinds.is_empty() && peer.features.is_none() {

@@ -130,6 +130,13 @@ fn an_answer_names_what_was_offered_this_time_and_nothing_else() {
         let attributes = answers[1].lines().filter(|line| line.starts_with("a=rtcp-fb:"));
         assert!(attributes.clone().all(|line| later.contains(line)), "{}", answers[1]);
     }
+    // What is rejected for its formats may be used anew (RFC 8829 §5.2.2).
+    let anew = answers(&[
+        offer(&[AUDIO, &first]),
+        offer(&[AUDIO, &video(&[(102, VP8)])]),
+        offer(&[AUDIO, &video(&[(96, VP8)]).replace("a=mid:1", "a=mid:x")]),
+    ]);
+    assert_eq!(outline(&anew[2])[4..6], ["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:x"]);
     // A format of H264 that the connection cannot have any more.
     let answers = answers(&[offer(&[AUDIO]), offer(&[AUDIO, &video(&[(98, HIGH)])])]);
     assert_eq!(outline(&answers[1])[4], "m=video 0 UDP/TLS/RTP/SAVPF 98");

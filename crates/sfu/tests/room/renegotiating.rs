@@ -419,3 +419,29 @@ fn a_connection_that_is_begun_anew_may_have_the_certificate_of_the_last_one() {
         videos(world, "ben", "anna").iter().filter(|(open, _)| *open).count() == 2
     });
 }
+
+#[test]
+fn a_video_that_pauses_leaves_its_receivers_their_connection() {
+    for microphone in [true, false] {
+        let mut world = World::new();
+        world.join("ben");
+        let mut anna = Client::new("anna", world.now);
+        if microphone {
+            anna.microphone();
+        }
+        anna.camera(&[None]);
+        anna.edit = Some(|sdp| only(sdp, "VP8"));
+        world.enter(anna);
+        world.until("ben sees anna", 5, |world| {
+            world.client("ben").receivers.get("anna").is_some_and(|anna| !anna.video().is_empty())
+        });
+        let before = world.client("ben").receivers["anna"].fingerprint.clone();
+        let camera = world.client("anna").sources.len() - 1;
+        let now = world.now;
+        world.client("anna").end(camera);
+        world.client("anna").offer(now);
+        world.until("ben hears that it is over", 5, |world| !videos(world, "ben", "anna")[0].0);
+        world.seconds(3);
+        assert_eq!(world.client("ben").receivers["anna"].fingerprint, before);
+    }
+}

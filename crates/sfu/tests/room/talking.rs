@@ -281,7 +281,14 @@ fn a_newcomer_that_knows_no_presence_hears_nothing_of_who_went_while_it_came() {
 
 #[test]
 fn of_whoever_says_nothing_the_others_are_told_what_is_sent() {
-    let mut world = call(&["anna", "ben"]);
+    let mut world = World::new();
+    let mut anna = Client::new("anna", world.now);
+    (anna.original, anna.connection_id) = (true, None);
+    anna.microphone();
+    anna.camera(&[None]);
+    world.enter(anna);
+    world.join("ben");
+    all_meet(&mut world, &["anna", "ben"]);
     world.until("ben is told of anna", 5, |world| !last(world, "ben", "anna").is_null());
     let features = |world: &mut World| {
         let said = last(world, "ben", "anna");
@@ -299,4 +306,5 @@ fn of_whoever_says_nothing_the_others_are_told_what_is_sent() {
     world.until("ben hears it", 5, |world| features(world) == (json!(false), json!(null)));
     world.seconds(5);
     assert_eq!(features(&mut world), (json!(false), json!(null)));
+    assert!(last(&mut world, "anna", "ben").is_null(), "ben names his connection, and speaks for himself");
 }

@@ -30,7 +30,7 @@ struct Place {
     mid: Mid,
     /// What the client calls it.
     name: Option<String>,
-    /// It was not taken the last time, which is for good.
+    /// It was not taken the last time: str0m's section is stopped, and what comes in its place has another `mid`.
     closed: bool,
 }
 
@@ -64,6 +64,11 @@ impl Places {
             return Err(Refused::Inconsistent);
         }
         Ok(answer.transport.as_ref().map(|transport| self.write(answer, transport, Role::Answer)))
+    }
+
+    /// What str0m calls those of its sections that are closed.
+    pub(crate) fn closed(&self) -> Vec<Mid> {
+        self.places.iter().filter(|place| place.closed).map(|place| place.mid).collect()
     }
 
     /// What str0m calls the client's section at `line`, if it knows it.
@@ -153,6 +158,7 @@ impl Places {
             left.then_some(Accepted { section, answered, payloads })
         };
         let accepted: Vec<_> = (0..offer.sections.len()).map(of).collect();
+        let closed: Vec<bool> = accepted.iter().map(Option::is_none).collect();
         let taken = offer.taken.iter().filter(|line| accepted.get(**line).is_some_and(Option::is_some));
         let taken: Vec<usize> = taken.copied().collect();
         if taken.is_empty() && self.version == 0 {
@@ -194,7 +200,12 @@ impl Places {
         let most = if several { Repeated::Candidates } else { Repeated::Transport };
         let ways = [Repeated::Candidates, Repeated::Transport, Repeated::Nothing];
         let mut answers = ways.iter().filter(|way| **way <= most).map(write);
-        answers.find(|answer| answer.len() <= MAX_SDP_BYTES).ok_or(Refused::TooLong)
+        let answer = answers.find(|answer| answer.len() <= MAX_SDP_BYTES).ok_or(Refused::TooLong)?;
+        // What is rejected here may be used anew, too.
+        for place in &mut self.places {
+            place.closed |= place.line.is_some_and(|line| closed.get(line) == Some(&true));
+        }
+        Ok(answer)
     }
 }
 
