@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use model::request::Request;
+use model::codec::json::envelope::Envelope;
 
 fuzz_target!(|body: &str| {
-    if let Ok(request) = Request::parse(body) {
-        if let (Ok(action), Ok(Some(id))) = (request.action(), request.request_id()) {
+    if let Ok(envelope) = Envelope::parse(body) {
+        if let (Ok(action), Ok(Some(id))) = (envelope.action(), envelope.request_id()) {
             // The answer that repeats the name is JSON, whatever the name is.
             let pong = model::notice::Notice::Pong { request_id: Some(id) }.to_json();
             let pong: serde_json::Value = serde_json::from_str(&pong).unwrap();

@@ -46,6 +46,7 @@ pub struct Options {
     arguments: Vec<String>,
     container: Option<String>,
     throttled: bool,
+    replaced: Vec<(String, PathBuf)>,
 }
 
 impl Options {
@@ -70,6 +71,31 @@ impl Options {
         self
     }
 
+    /// Runs another program in place of a function's executable.
+    #[must_use]
+    pub fn replace(mut self, function: &str, program: PathBuf) -> Self {
+        self.replaced.push((function.to_owned(), program));
+        self
+    }
+
+    /// The folder of the functions' executables: the profile's own, or one of links when some are replaced.
+    fn bin_dir(&self, dir: &Path) -> PathBuf {
+        if self.replaced.is_empty() {
+            return binaries();
+        }
+        let folder = dir.join("bin");
+        std::fs::create_dir(&folder).expect("a folder");
+        for entry in std::fs::read_dir(binaries()).expect("the profile's folder").flatten() {
+            if entry.path().is_file() && entry.path().extension().is_none() {
+                let name = entry.file_name();
+                let other = self.replaced.iter().find(|(function, _)| name == function.as_str());
+                let program = other.map_or_else(|| entry.path(), |(_, program)| program.clone());
+                std::os::unix::fs::symlink(program, folder.join(name)).expect("a link");
+            }
+        }
+        folder
+    }
+
     /// What a task runs; `None`: no task can be started.
     #[must_use]
     pub fn container(mut self, command: Option<&str>) -> Self {
@@ -88,7 +114,7 @@ impl Options {
             .arg("--local-dir")
             .arg(dir.path())
             .arg("--bin-dir")
-            .arg(binaries())
+            .arg(self.bin_dir(dir.path()))
             .args(["--parameters", &self.parameters.join(" ")])
             .args(&self.arguments)
             .env_remove("SFU_COMMAND")
@@ -130,6 +156,7 @@ impl Stack {
             arguments: vec![],
             container: Some("sleep 600".into()),
             throttled: false,
+            replaced: vec![],
         }
     }
 

@@ -8,6 +8,7 @@ use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use aws_sdk_apigatewaymanagement::{Client, config};
 use model::id::ConnectionId;
+use model::outcome::Delivery;
 
 use crate::aws;
 use crate::failure::Failure;
@@ -17,20 +18,6 @@ use crate::failure::Failure;
 #[derive(Clone, Debug)]
 pub struct Sockets {
     client: Client,
-}
-
-/// What became of a post.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Posted {
-    /// API Gateway took it.
-    Delivered,
-    /// The connection does not exist any more (410).
-    Gone,
-    /// The connection takes no more for now (429), also after the SDK's retries.
-    Busy,
-    /// Over 128 KB (413).
-    TooLarge,
 }
 
 /// What API Gateway knows of a connection.
@@ -66,15 +53,15 @@ impl Sockets {
     ///
     /// # Errors
     /// When the management API fails after the SDK's retries.
-    pub async fn post(&self, to: &ConnectionId, text: &str) -> Result<Posted, Failure> {
+    pub async fn post(&self, to: &ConnectionId, text: &str) -> Result<Delivery, Failure> {
         let data = Blob::new(text.as_bytes());
         let sent = self.client.post_to_connection().connection_id(to.as_str()).data(data).send().await;
         match sent {
-            Ok(_) => Ok(Posted::Delivered),
+            Ok(_) => Ok(Delivery::Delivered),
             Err(error) => match Refusal::of(&error) {
-                Some(Refusal::Gone) => Ok(Posted::Gone),
-                Some(Refusal::Busy) => Ok(Posted::Busy),
-                Some(Refusal::TooLarge) => Ok(Posted::TooLarge),
+                Some(Refusal::Gone) => Ok(Delivery::Gone(None)),
+                Some(Refusal::Busy) => Ok(Delivery::Busy),
+                Some(Refusal::TooLarge) => Ok(Delivery::TooLarge),
                 None => Err(Failure::of_sdk("execute-api:PostToConnection", &error)),
             },
         }

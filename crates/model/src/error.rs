@@ -1,8 +1,8 @@
-//! Every way in which a WebSocket request can fail, and what its sender is told (DESIGN §4).
+//! Every way in which a WebSocket request can fail, and what its sender is told (PROTOCOL, "Errors").
 
 use std::error::Error as StdError;
 
-use crate::session::Otc;
+use crate::session::signal::InvalidSignal;
 
 /// Why a request failed. What [`Error::message`] answers may be shown to anybody: it names fields and limits,
 /// never a value, a cause or somebody else's id.
@@ -78,10 +78,13 @@ pub enum Error {
     /// The session is encrypted end to end, and the client did not say that it is ready for that.
     #[error("encryption secret missing")]
     EncryptionSecretMissing,
-    /// An error in a session, with the number that clients of its model know.
-    #[error("{0:?}: {1}")]
-    Numbered(Otc, #[source] Box<Error>),
-    /// Our side failed. The cause is for the log only.
+    /// What is to be signaled cannot be a signal.
+    #[error("invalid signal: {0:?}")]
+    InvalidSignal(InvalidSignal),
+    /// Our side failed to store an issue. The cause is for the log only.
+    #[error("issue not stored: {0}")]
+    IssueNotStored(#[source] Box<dyn StdError + Send + Sync>),
+    /// Our side failed otherwise. The cause is for the log only.
     #[error("internal error: {0}")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
 }
@@ -95,6 +98,7 @@ impl Error {
             | Self::UnknownAction
             | Self::MissingType
             | Self::BadMessage { .. }
+            | Self::InvalidSignal(InvalidSignal::TypeAlphabet)
             | Self::ConnectionNotFound
             | Self::EncryptionSecretMissing => 400,
             Self::Unauthorized(_) => 401,
@@ -106,11 +110,11 @@ impl Error {
             | Self::RoomNeeded
             | Self::RoomClaimed => 409,
             Self::RoomClosed => 410,
-            Self::TooLarge { .. } => 413,
+            Self::TooLarge { .. }
+            | Self::InvalidSignal(InvalidSignal::TypeTooLong | InvalidSignal::DataTooLong) => 413,
             Self::TooManyRequests | Self::ConnectionLimitExceeded => 429,
-            Self::Internal(_) => 500,
+            Self::IssueNotStored(_) | Self::Internal(_) => 500,
             Self::SfuUnavailable => 503,
-            Self::Numbered(_, error) => error.status(),
         }
     }
 
@@ -121,7 +125,7 @@ impl Error {
             Self::BadJson => "bad_json",
             Self::UnknownAction => "unknown_action",
             Self::MissingType => "missing_type",
-            Self::BadMessage { .. } => "bad_message",
+            Self::BadMessage { .. } | Self::InvalidSignal(InvalidSignal::TypeAlphabet) => "bad_message",
             Self::ConnectionNotFound => "connection_not_found",
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden(_) => "forbidden",
@@ -133,13 +137,13 @@ impl Error {
             Self::Superseded => "superseded",
             Self::RoomNeeded => "room_needed",
             Self::RoomClaimed => "room_claimed",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. }
+            | Self::InvalidSignal(InvalidSignal::TypeTooLong | InvalidSignal::DataTooLong) => "too_large",
             Self::TooManyRequests => "too_many_requests",
-            Self::Internal(_) => "internal_error",
+            Self::IssueNotStored(_) | Self::Internal(_) => "internal_error",
             Self::SfuUnavailable => "sfu_unavailable",
             Self::ConnectionLimitExceeded => "connection_limit_exceeded",
             Self::EncryptionSecretMissing => "encryption_secret_missing",
-            Self::Numbered(_, error) => error.code(),
         }
     }
 
@@ -153,6 +157,11 @@ impl Error {
             Self::BadMessage { field, allowed } | Self::TooLarge { field, allowed } => {
                 format!("{field}: {allowed}")
             }
+            Self::InvalidSignal(InvalidSignal::TypeTooLong) => "type: at most 128 bytes".into(),
+            Self::InvalidSignal(InvalidSignal::TypeAlphabet) => {
+                "type: must be characters of A-Z a-z 0-9 - _ ~".into()
+            }
+            Self::InvalidSignal(InvalidSignal::DataTooLong) => "data: at most 8192 bytes of UTF-8".into(),
             Self::ConnectionNotFound => "WebSocket Connection Not Found".into(),
             Self::Unauthorized(sentence) | Self::Forbidden(sentence) => (*sentence).into(),
             Self::RoomNotFound => "Room not found".into(),
@@ -164,13 +173,12 @@ impl Error {
             Self::RoomNeeded => "The room is kept for the next claim".into(),
             Self::RoomClaimed => "The room has been claimed".into(),
             Self::TooManyRequests => "Too many requests".into(),
-            Self::Internal(_) => "Internal Server Error".into(),
+            Self::IssueNotStored(_) | Self::Internal(_) => "Internal Server Error".into(),
             Self::SfuUnavailable => "SFU is not connected".into(),
             Self::ConnectionLimitExceeded => "The session has as many connections as it may have".into(),
             Self::EncryptionSecretMissing => {
                 "The session is encrypted end to end: a secret, and e2eeReady, are needed".into()
             }
-            Self::Numbered(_, error) => error.message(),
         }
     }
 
@@ -181,12 +189,13 @@ impl Error {
             Self::TooManyRequests
             | Self::SfuUnavailable
             | Self::ConnectionLimitExceeded
+            | Self::IssueNotStored(_)
             | Self::Internal(_) => true,
-            Self::Numbered(_, error) => error.retryable(),
             Self::BadJson
             | Self::UnknownAction
             | Self::MissingType
             | Self::BadMessage { .. }
+            | Self::InvalidSignal(_)
             | Self::ConnectionNotFound
             | Self::Unauthorized(_)
             | Self::Forbidden(_)
@@ -206,46 +215,10 @@ impl Error {
     /// What failed on our side: for the log only.
     #[must_use]
     pub fn failure(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
-        let error = if let Self::Numbered(_, error) = self { error } else { self };
-        if let Self::Internal(cause) = error { Some(cause.as_ref()) } else { None }
-    }
-
-    /// The number that a session's client is told beside status and code.
-    #[must_use]
-    pub fn otc(&self) -> Option<Otc> {
-        if let Self::Numbered(otc, _) = self { Some(*otc) } else { None }
-    }
-
-    /// The same error, with this number.
-    #[must_use]
-    pub fn numbered(self, otc: Otc) -> Self {
-        Self::Numbered(otc, Box::new(self))
-    }
-
-    /// The same error as a session's client is told of it: with the number of its kind, if there is one and it has none yet.
-    #[must_use]
-    pub fn in_session(self) -> Self {
-        let otc = match &self {
-            Self::Unauthorized(_) => Otc::AuthorizationFailure,
-            Self::RoomNotFound => Otc::InvalidSession,
-            Self::ConnectionNotFound => Otc::NotConnected,
-            Self::BadMessage { .. } | Self::TooLarge { .. } => Otc::InvalidParameter,
-            Self::AlreadyIdentified | Self::PeerInUse | Self::Superseded => Otc::IllegalState,
-            Self::ConnectionLimitExceeded => Otc::ConnectionLimitExceeded,
-            Self::EncryptionSecretMissing => Otc::EncryptionSecretMissing,
-            Self::Internal(_) => Otc::InternalError,
-            Self::BadJson
-            | Self::UnknownAction
-            | Self::MissingType
-            | Self::Forbidden(_)
-            | Self::PeerNotFound
-            | Self::RoomClosed
-            | Self::RoomNeeded
-            | Self::RoomClaimed
-            | Self::TooManyRequests
-            | Self::SfuUnavailable
-            | Self::Numbered(..) => return self,
-        };
-        self.numbered(otc)
+        if let Self::IssueNotStored(cause) | Self::Internal(cause) = self {
+            Some(cause.as_ref())
+        } else {
+            None
+        }
     }
 }

@@ -142,6 +142,12 @@ impl RequestId {
         // Counting stops at 65: the text may be as long as a message.
         (1..=64).contains(&text.chars().take(65).count()).then_some(Self(text))
     }
+
+    /// The name as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,29 @@
-//! The signaling protocol and its rules, with no SDK, no async and no clock.
+//! The signaling protocol and its rules, with no SDK, no async and no clock: everything here is a function of its arguments.
 //!
-//! Everything here is a function of its arguments: what a message may hold ([`request`], [`identify`],
-//! [`handshake`], [`leave`]), what of an SDP matters to it ([`sdp`]), what the gateway says ([`notice`], [`error`], [`http`]), what is stored ([`item`]), what a
-//! session to the OpenTok model is ([`session`]), and who
-//! wins a race ([`life`], [`room`], [`outcome`]). Time is always handed in ([`time`]).
+//! | | |
+//! |---|---|
+//! | [`request`], [`identify`], [`handshake`], [`leave`], [`sdp`] | what may be asked for on a socket |
+//! | [`notice`], [`departure`], [`error`] | what the gateway says there |
+//! | [`codec`] | how both look in bytes |
+//! | [`http`], [`ice`] | the HTTP API |
+//! | [`room`], [`sfu`], [`member`], [`connection`], [`key`] | what is stored, and under which keys |
+//! | [`stamp`], [`outcome`] | who wins a race |
+//! | [`session`] | all that only sessions know |
 
 pub mod claims;
+pub mod codec;
+pub mod connection;
+pub mod departure;
 pub mod error;
 pub mod handshake;
 pub mod http;
 pub mod ice;
 pub mod id;
 pub mod identify;
-pub mod item;
 pub mod json;
+pub mod key;
 pub mod leave;
-pub mod life;
+pub mod member;
 pub mod notice;
 pub mod outcome;
 pub mod path;
@@ -24,4 +32,6 @@ pub mod room;
 pub mod sdp;
 pub mod secret;
 pub mod session;
+pub mod sfu;
+pub mod stamp;
 pub mod time;

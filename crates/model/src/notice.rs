@@ -4,10 +4,12 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::departure::Departure;
 use crate::error::Error;
 use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
-use crate::session::Otc;
-use crate::session::notice::{Delivery, Destroyed, InSession, SessionConnection, Stay};
+use crate::session::member::{SessionConnection, Stay};
+use crate::session::notice::{Destroyed, IdentifiedInSession, ReceivedSignal};
+use crate::session::otc::Otc;
 use crate::time::EpochMillis;
 
 /// A message of the gateway's own.
@@ -32,7 +34,7 @@ pub enum Notice {
         code: &'static str,
         /// For people.
         message: String,
-        /// In a session: what clients of its model know the error by.
+        /// In a session: what OpenTok calls the error.
         #[serde(skip_serializing_if = "Option::is_none")]
         otc: Option<Otc>,
     },
@@ -46,7 +48,7 @@ pub enum Notice {
     ClientDisconnect {
         /// Who.
         client_id: PeerId,
-        /// The life that ended, so that a newer one of the same peer is not mourned.
+        /// The connection that ended, so that a newer one of the same peer is not announced as gone.
         connection_id: ConnectionId,
         /// Whether it meant to go.
         reason: Departure,
@@ -84,7 +86,7 @@ pub enum Notice {
     /// Somebody in the session, or the project's server, says something.
     Signal {
         /// What.
-        signal: Delivery,
+        signal: ReceivedSignal,
     },
     /// A `reportIssue` is stored.
     IssueReported {
@@ -119,34 +121,10 @@ pub struct Identified {
     pub features: Vec<String>,
     /// In a session: what only those have.
     #[serde(flatten)]
-    pub session: Option<InSession>,
+    pub session: Option<IdentifiedInSession>,
     /// The request, if it had a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
-}
-
-/// Whether a client meant to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Departure {
-    /// It called `leave`, or closed its socket with 1000 or without a code (1005).
-    Left,
-    /// Its signaling broke; its media may still flow.
-    Lost,
-    /// It was sent away. To an SFU that is the same as leaving: its media ends at once.
-    #[serde(rename = "left")]
-    Forced,
-}
-
-impl Departure {
-    /// Reads `disconnectStatusCode` of a `$disconnect` (RFC 6455 §7.4.1).
-    #[must_use]
-    pub fn of_close_code(code: Option<i64>) -> Self {
-        match code {
-            Some(1000 | 1005) => Self::Left,
-            Some(_) | None => Self::Lost,
-        }
-    }
 }
 
 /// Why a socket is closed by us.
@@ -163,14 +141,37 @@ pub enum GoAway {
 impl Notice {
     /// What the sender of a failed request is told.
     #[must_use]
-    pub fn error(error: &Error, request_id: Option<RequestId>) -> Self {
+    pub fn error(error: &Error, otc: Option<Otc>) -> Self {
         Self::Error {
-            request_id,
+            request_id: None,
             status: error.status(),
             code: error.code(),
             message: error.message(),
-            otc: error.otc(),
+            otc,
         }
+    }
+
+    /// The same notice as the answer to a request of this name.
+    #[must_use]
+    pub fn answering(mut self, name: Option<RequestId>) -> Self {
+        match &mut self {
+            Self::Identified(identified) => identified.request_id = name,
+            Self::Error { request_id, .. }
+            | Self::Pong { request_id }
+            | Self::IssueReported { request_id, .. } => {
+                *request_id = name;
+            }
+            Self::Ack { .. }
+            | Self::ClientDisconnect { .. }
+            | Self::SfuDisconnect { .. }
+            | Self::SfuConnect { .. }
+            | Self::Connections { .. }
+            | Self::ConnectionCreated { .. }
+            | Self::ConnectionDestroyed { .. }
+            | Self::Signal { .. }
+            | Self::GoAway { .. } => {}
+        }
+        self
     }
 
     /// The message as it goes over the wire.
@@ -213,7 +214,7 @@ mod tests {
             ),
             (Notice::Ack { request_id: request_id.clone().unwrap() }, r#"{"type":"ack","requestId":"1"}"#),
             (
-                Notice::error(&Error::RoomClosed, request_id),
+                Notice::error(&Error::RoomClosed, None).answering(request_id),
                 r#"{"type":"error","requestId":"1","status":410,"code":"room_closed","message":"Room is closed"}"#,
             ),
             (Notice::Pong { request_id: None }, r#"{"type":"pong"}"#),
@@ -230,15 +231,6 @@ mod tests {
         ];
         for (notice, json) in cases {
             assert_eq!(notice.to_json(), json);
-        }
-    }
-
-    #[test]
-    fn only_a_clean_close_is_leaving() {
-        assert_eq!(Departure::of_close_code(Some(1000)), Departure::Left);
-        assert_eq!(Departure::of_close_code(Some(1005)), Departure::Left);
-        for code in [Some(1001), Some(1006), Some(1009), None] {
-            assert_eq!(Departure::of_close_code(code), Departure::Lost);
         }
     }
 }

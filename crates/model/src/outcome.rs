@@ -1,102 +1,75 @@
 //! What a write that can race comes to. Every loser has a name here, and whoever asked matches them all.
 
+use crate::connection::Identity;
+use crate::departure::Departure;
 use crate::id::{PeerId, RoomId};
-use crate::item::{Identity, Member, Sfu, Slot};
-use crate::life::Life;
-use crate::secret::SecretHash;
+use crate::member::{Holder, Member};
+use crate::room::Slot;
+use crate::sfu::Sfu;
+use crate::stamp::Stamp;
 use crate::time::EpochMillis;
 
-/// Somebody who has a place that somebody else wants.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// Its socket, as the place was seen.
-    pub life: Life,
-    /// Who it is.
-    pub identity: Identity,
-}
-
-/// A client's identify.
+/// A client's identify, in a room or a session.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// The peer is a member; an older life of it may have lost its place, and has to be told.
+    /// The peer is a member.
     Member {
-        /// The life that was replaced.
-        replaced: Option<Life>,
+        /// Its place.
+        member: Member,
+        /// Who had it before.
+        previous: PreviousHolder,
     },
     /// The connection is gone, or was never there.
     ConnectionGone,
     /// The connection is another peer or in another room.
     AlreadyIdentified,
-    /// The room is unknown, or not claimed yet.
+    /// The room is unknown, or not claimed yet; the session is unknown, or another project's.
     RoomNotFound,
     /// The room is closed.
     RoomClosed,
     /// The token admits to another path than the room's.
     OtherPath,
-    /// Somebody else is this peer, unless its socket is gone and nobody has noticed.
-    PeerInUse(Holder),
-    /// A newer life of this peer is there, unless it is gone in the same way.
-    Superseded(Holder),
-}
-
-/// A client's identify in a session.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub enum Entered {
-    /// The peer is a member.
-    Member {
-        /// Its place.
-        member: Member,
-        /// What was there before.
-        before: Before,
-    },
-    /// The connection is gone, or was never there.
-    ConnectionGone,
-    /// The connection is another peer or in another room.
-    AlreadyIdentified,
-    /// No such session, or another project's.
-    SessionNotFound,
     /// The session has as many members as it may have.
     LimitExceeded,
     /// The session is encrypted end to end, and the client is not ready for that.
     SecretMissing,
     /// Somebody else is this peer, unless its socket is gone and nobody has noticed.
     PeerInUse(Holder),
-    /// A newer life of this peer is there, unless it is gone in the same way.
+    /// A newer connection of this peer is there, unless it is gone in the same way.
     Superseded(Holder),
 }
 
-/// What was in the place that somebody has entered.
+/// Who had the place that a peer has joined.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum Before {
-    /// Nobody: the others have to be told who has come.
+pub enum PreviousHolder {
+    /// Nobody.
     Nobody,
     /// This very connection: it asks again.
     Itself,
-    /// An older life of the same stay, which has lost its place and has to be told. Nobody else notices.
-    Older(Life),
-    /// Another stay, whose lease had ended and of whose end nobody was told.
-    Expired(Life, EpochMillis),
+    /// An older connection of the same stay, which has lost its place and has to be told. Nobody else notices.
+    Older(Stamp),
+    /// Another stay, since then, whose lease had ended and of whose end nobody was told.
+    Expired(Stamp, EpochMillis),
 }
 
-/// The count of a signal.
+/// Whether a connection may send something now.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// It may go out, with this number, from this peer in this session.
-    Signal {
-        /// The session.
+pub enum RateLimited {
+    /// It may.
+    Allowed {
+        /// The session that it is in.
         session: RoomId,
-        /// The sender.
+        /// Who it is.
         peer: PeerId,
-        /// How many signals to all its socket has sent.
+        /// How many signals to all it has sent, this one included if it is to all.
         seq: u64,
     },
     /// The connection is gone, or was never there.
     ConnectionGone,
-    /// The connection is nobody yet.
+    /// The connection has not identified yet.
     NotIdentified,
     /// The connection is in a room that is no session, or an SFU's.
     NotInSession,
@@ -111,7 +84,7 @@ pub enum Counted {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expelled {
     /// It has lost its place: it and the others have to be told.
-    Gone(Life, Identity),
+    Gone(Stamp, Identity),
     /// Nobody of this id is there.
     NotThere,
 }
@@ -122,8 +95,8 @@ pub enum Expelled {
 pub enum Served {
     /// The room has its SFU.
     Serving {
-        /// An older life of the SFU that lost its place, and has to be told.
-        replaced: Option<Life>,
+        /// An older connection of the SFU that lost its place, and has to be told.
+        replaced: Option<Stamp>,
         /// Where clients were told that the SFU is gone, and have to be told that it is back.
         returned: Option<RoomId>,
     },
@@ -135,7 +108,7 @@ pub enum Served {
     Unauthorized,
     /// The room is over: it was closed, or its slot has been given away.
     RoomClosed,
-    /// A newer life of this SFU is there, unless it is gone and nobody has noticed.
+    /// A newer connection of this SFU is there, unless it is gone and nobody has noticed.
     Superseded(Holder),
 }
 
@@ -145,7 +118,7 @@ pub enum Served {
 pub enum Departed {
     /// It was still the peer's (or the SFU's) own: the room has to be told.
     Gone(Identity),
-    /// It had not identified, or a newer life had taken its place, or somebody else was quicker: nobody is told.
+    /// It had not identified, or a newer connection had taken its place, or somebody else was quicker: nobody is told.
     Nothing,
 }
 
@@ -153,9 +126,9 @@ pub enum Departed {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub enum Left {
-    /// The connection is nobody again; the room has to be told.
+    /// The connection has a place no more; the room has to be told.
     Gone(Identity),
-    /// The connection was nobody, or is gone.
+    /// The connection had not identified, or is gone.
     NotIdentified,
     /// A condition that only an SFU can have, from a client: nothing has changed.
     NotAnSfu,
@@ -165,57 +138,27 @@ pub enum Left {
     RoomClaimed,
 }
 
-/// A claim.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub enum Claimed {
-    /// The path has this room, by this claim or an earlier one.
-    Room(RoomId),
-    /// The path has no room, and none is free.
-    NoRoom,
-}
-
-/// A claim, and what it has seen of the pool.
+/// The claim of an SFU by a page or a session, and what it has seen of the pool.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claim {
     /// What it came to.
     pub claimed: Claimed,
-    /// Warm rooms (unclaimed or pending) that are left, if this claim took one or found none to take; absent when
-    /// the path had its room already.
+    /// Warm rooms (unclaimed or pending) that are left, if this claim took one or found none to take.
     pub warm_left: Option<usize>,
 }
 
-/// A session's look for its SFU, and what it has seen of the pool.
+/// What a claim came to.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub struct SfuClaim {
-    /// What it came to.
-    pub routed: Routed,
-    /// Warm rooms that are left, if one was taken or none was found to take.
-    pub warm_left: Option<usize>,
-}
-
-impl SfuClaim {
-    /// One that had no need to look at the pool.
-    pub fn none(routed: Routed) -> Self {
-        Self { routed, warm_left: None }
-    }
-}
-
-/// The SFU of a session.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub enum Routed {
-    /// It has this one, by this claim.
-    Claimed(Sfu),
-    /// It has this one, by somebody else's.
-    Sfu(Sfu),
-    /// It has one, which is away and may come back.
-    Away,
-    /// It has none, and none is free.
+pub enum Claimed {
+    /// The room is the claimant's, by this claim.
+    Taken(RoomId, Option<Sfu>),
+    /// The room is the claimant's, by an earlier claim.
+    Serving(RoomId, Option<Sfu>),
+    /// The claimant has no room, and none is free.
     NoRoom,
-    /// It is a relayed one.
+    /// The session is a relayed one, which has no SFU.
     Relayed,
     /// There is no such session.
     NoSession,
@@ -233,79 +176,28 @@ pub enum Reserved {
     TooManyIdleRooms,
 }
 
-/// What a newcomer may do about the member that has its peer's place.
+/// What became of something that was sent to one connection.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// The place is this very connection's: identify again changes nothing.
-    Own,
-    /// The place may be taken.
-    Replace,
-    /// The member is somebody else.
-    PeerInUse,
-    /// The member is the same somebody, by a newer connection.
-    Superseded,
+pub enum Delivery {
+    /// API Gateway took it.
+    Delivered,
+    /// The receiver is gone. If its place was freed by this, its end is here, and its room has to be told.
+    Gone(Option<Ended>),
+    /// The receiver's socket takes no more for now.
+    Busy,
+    /// It is over the 128 KB that a message may have.
+    TooLarge,
 }
 
-impl Member {
-    /// The rule of DESIGN §4: a place is taken only when it has expired, or by the holder of its resume token on
-    /// a newer connection. Without a token a stranger could end anybody's call; without the order a slow older
-    /// socket could push out the newer one.
-    pub fn admits(&self, newcomer: &Life, resume: Option<&SecretHash>, now: EpochMillis) -> Admission {
-        if self.life == *newcomer {
-            Admission::Own
-        } else if self.expires_at.expired(now) {
-            Admission::Replace
-        } else if resume.is_none() || self.resume_hash.as_ref() != resume {
-            Admission::PeerInUse
-        } else if *newcomer > self.life {
-            Admission::Replace
-        } else {
-            Admission::Superseded
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::ConnectionId;
-    use crate::time::EpochSeconds;
-
-    fn life(connected_at: u64, id: &str) -> Life {
-        Life { connected_at: EpochMillis(connected_at), connection_id: ConnectionId::new(id.to_owned()) }
-    }
-
-    fn member(resume: Option<&str>) -> Member {
-        Member {
-            life: life(10, "m"),
-            resume_hash: resume.map(SecretHash::of),
-            joined_at: EpochMillis(11),
-            session: None,
-            expires_at: EpochSeconds(100),
-        }
-    }
-
-    #[test]
-    fn a_place_is_taken_by_its_holder_on_a_newer_connection_only() {
-        let now = EpochMillis(50_000);
-        let admits = |member: Member, life: &Life, resume: Option<&str>| {
-            member.admits(life, resume.map(SecretHash::of).as_ref(), now)
-        };
-        assert_eq!(admits(member(None), &life(20, "n"), None), Admission::PeerInUse);
-        assert_eq!(admits(member(None), &life(20, "n"), Some("t")), Admission::PeerInUse);
-        assert_eq!(admits(member(Some("t")), &life(20, "n"), None), Admission::PeerInUse);
-        assert_eq!(admits(member(Some("t")), &life(20, "n"), Some("u")), Admission::PeerInUse);
-        assert_eq!(admits(member(Some("t")), &life(20, "n"), Some("t")), Admission::Replace);
-        assert_eq!(admits(member(Some("t")), &life(5, "n"), Some("t")), Admission::Superseded);
-        assert_eq!(admits(member(Some("t")), &life(10, "z"), Some("t")), Admission::Replace);
-        assert_eq!(admits(member(Some("t")), &life(10, "a"), Some("t")), Admission::Superseded);
-        assert_eq!(admits(member(None), &life(10, "m"), None), Admission::Own);
-    }
-
-    #[test]
-    fn an_expired_place_is_anybodys() {
-        let admission = member(Some("t")).admits(&life(5, "n"), None, EpochMillis(100_000));
-        assert_eq!(admission, Admission::Replace);
-    }
+/// A stay, or an SFU's signaling, that has ended.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The connection that it ended with.
+    pub stamp: Stamp,
+    /// Who it was, and where.
+    pub identity: Identity,
+    /// Why.
+    pub reason: Departure,
 }

@@ -1,156 +1,61 @@
-//! The envelope of a WebSocket request: `{"action", "requestId"?, "data"?}`.
+//! Everything that may be asked for on a socket, whatever the encoding.
 
-use crate::error::Error;
-use crate::id::{InvalidId, RequestId};
-use crate::json::{self, GivenTwice, Malformed, Object};
+use crate::handshake::Handshake;
+use crate::identify::Identify;
+use crate::leave::Leave;
+use crate::session::issue::ReportIssue;
+use crate::session::moderation::ForceDisconnect;
+use crate::session::signal::SendSignal;
 
-const NO_OBJECT: Error = Error::BadMessage { field: "data", allowed: "must be an object" };
-
-/// What a client sent, read as far as every route needs it.
+/// A request, read and checked by itself: not yet against who sends it.
 #[derive(Debug)]
-pub struct Request<'a> {
-    object: Object<'a>,
+pub enum Request<'a> {
+    /// Who the connection says it is.
+    Identify(Identify),
+    /// Something to be relayed.
+    Handshake(Handshake<'a>),
+    /// The sender goes on purpose.
+    Leave(Leave),
+    /// A signal to a session.
+    Signal(SendSignal),
+    /// A moderator ends somebody's stay.
+    ForceDisconnect(ForceDisconnect),
+    /// Something went wrong at a client.
+    ReportIssue(ReportIssue),
+    /// The keepalive.
+    Ping,
 }
 
-impl<'a> Request<'a> {
-    /// Reads the envelope.
-    ///
-    /// # Errors
-    /// `bad_json`, or `bad_message` when it is no object.
-    pub fn parse(body: &'a str) -> Result<Self, Error> {
-        match Object::parse(body) {
-            Ok(object) => Ok(Self { object }),
-            Err(Malformed::NotJson) => Err(Error::BadJson),
-            Err(Malformed::NotObject) => {
-                Err(Error::BadMessage { field: "message", allowed: "must be a JSON object" })
-            }
-        }
-    }
-
-    /// The name that the sender gave to this request, to be repeated in the answer.
-    ///
-    /// # Errors
-    /// `bad_message` when it is anything but 1 to 64 characters.
-    pub fn request_id(&self) -> Result<Option<RequestId>, Error> {
-        let Some(raw) = get(&self.object, "requestId")? else { return Ok(None) };
-        match json::text(raw).and_then(RequestId::new) {
-            Some(id) => Ok(Some(id)),
-            None => Err(Error::BadMessage { field: "requestId", allowed: "must be 1 to 64 characters" }),
-        }
-    }
-
-    /// The action, if it is a string.
-    ///
-    /// # Errors
-    /// `bad_message` when it is given twice.
-    pub fn action(&self) -> Result<Option<String>, Error> {
-        Ok(get(&self.object, "action")?.and_then(json::text))
-    }
-
-    /// The `data` object: as text, because it may be relayed as it is, and opened.
-    ///
-    /// # Errors
-    /// `bad_message` unless it is there once and an object; likewise for an `action` given twice, of which
-    /// API Gateway may have chosen the other.
-    pub fn data(&self) -> Result<Data<'a>, Error> {
-        self.optional_data()?.ok_or(NO_OBJECT)
-    }
-
-    /// As [`Request::data`], for a request that can do without.
-    ///
-    /// # Errors
-    /// `bad_message` when it is there and no object, or given twice.
-    pub fn optional_data(&self) -> Result<Option<Data<'a>>, Error> {
-        self.action()?;
-        let Some(raw) = get(&self.object, "data")? else { return Ok(None) };
-        let object = Object::of(raw).ok_or(NO_OBJECT)?;
-        Ok(Some(Data { text: raw.get(), object }))
-    }
+/// The name of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// [`Request::Identify`], of an SFU or a client of a room.
+    Identify,
+    /// [`Request::Identify`], of a client of a session.
+    Enter,
+    /// [`Request::Handshake`]
+    Handshake,
+    /// [`Request::Leave`]
+    Leave,
+    /// [`Request::Signal`]
+    Signal,
+    /// [`Request::ForceDisconnect`]
+    ForceDisconnect,
+    /// [`Request::ReportIssue`]
+    ReportIssue,
+    /// [`Request::Ping`]
+    Ping,
 }
 
-/// The `data` of a request.
-pub struct Data<'a> {
-    /// The object as it was sent, byte for byte.
-    pub text: &'a str,
-    /// Its fields.
-    pub object: Object<'a>,
-}
-
-impl std::fmt::Debug for Data<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Data").field("object", &self.object).finish_non_exhaustive()
-    }
-}
-
-/// A field of `data`, its absence and its misuse told apart.
-pub(crate) fn get<'a>(
-    object: &Object<'a>,
-    field: &'static str,
-) -> Result<Option<&'a serde_json::value::RawValue>, Error> {
-    object.get(field).map_err(|GivenTwice| Error::BadMessage { field, allowed: "is given twice" })
-}
-
-/// An optional string field.
-pub(crate) fn text(object: &Object<'_>, field: &'static str) -> Result<Option<String>, Error> {
-    match get(object, field)? {
-        None => Ok(None),
-        Some(raw) => match json::text(raw) {
-            Some(text) => Ok(Some(text)),
-            None => Err(Error::BadMessage { field, allowed: "must be a string" }),
-        },
-    }
-}
-
-/// An optional flag: absent is `false`.
-pub(crate) fn flag(object: &Object<'_>, field: &'static str) -> Result<bool, Error> {
-    match get(object, field)?.map(serde_json::value::RawValue::get) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(Error::BadMessage { field, allowed: "must be true or false" }),
-    }
-}
-
-/// An optional id field.
-pub(crate) fn id<T: TryFrom<String, Error = InvalidId>>(
-    object: &Object<'_>,
-    field: &'static str,
-) -> Result<Option<T>, Error> {
-    let invalid =
-        Error::BadMessage { field, allowed: "must be 1 to 128 characters of A-Z a-z 0-9 _ . : = -" };
-    match get(object, field)?.map(json::text) {
-        None => Ok(None),
-        Some(Some(text)) => T::try_from(text).map(Some).map_err(|InvalidId| invalid),
-        Some(None) => Err(invalid),
-    }
-}
-
-/// A field that must be there.
-pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Error> {
-    value.ok_or(Error::BadMessage { field, allowed: "is required" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_request_id_survives_a_bad_message() {
-        let request = Request::parse(r#"{"action":"handshake","requestId":"r1","data":[]}"#).unwrap();
-        assert_eq!(request.request_id().unwrap(), RequestId::new("r1".into()));
-        assert_eq!(request.data().unwrap_err().message(), "data: must be an object");
-    }
-
-    #[test]
-    fn an_action_given_twice_is_refused() {
-        let request = Request::parse(r#"{"action":"ping","action":"leave","data":{}}"#).unwrap();
-        assert_eq!(request.data().unwrap_err().message(), "action: is given twice");
-    }
-
-    #[test]
-    fn a_request_id_of_the_wrong_kind_is_named() {
-        for body in [r#"{"requestId":7}"#, r#"{"requestId":""}"#, r#"{"requestId":"\ud800"}"#] {
-            let request = Request::parse(body).unwrap();
-            assert_eq!(request.request_id().unwrap_err().code(), "bad_message", "{body}");
+impl Action {
+    /// Whether its sender speaks to a session, as far as the action alone tells: what only sessions know is sent to one, also
+    /// by those who have not entered it yet, and an identify enters what it names.
+    #[must_use]
+    pub fn names_session(self) -> Option<bool> {
+        match self {
+            Self::Enter | Self::Signal | Self::ForceDisconnect | Self::ReportIssue => Some(true),
+            Self::Identify | Self::Ping => Some(false),
+            Self::Handshake | Self::Leave => None,
         }
     }
 }

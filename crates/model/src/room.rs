@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::item::Room;
-use crate::time::EpochMillis;
+use crate::id::RoomId;
+use crate::path::UrlPath;
+use crate::secret::SecretHash;
+use crate::time::{EpochMillis, EpochSeconds};
 
 /// How long a room waits for its SFU's first identify; also how long an SFU without a gateway lives, and so how
 /// long the slot of a room whose SFU is lost stays taken.
@@ -21,6 +23,39 @@ pub const LEASE: Duration = Duration::from_hours(3);
 pub const CONNECTION_LEASE: Duration = Duration::from_mins(130);
 /// When a client should have a new socket, counted from `connectedAt`.
 pub const RECONNECT_AFTER: Duration = Duration::from_mins(110);
+
+/// The number of a slot: rooms have one of `0..MaxRooms` each, which is what makes the cap a hard one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub u32);
+
+/// A room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Room {
+    /// How far it has come.
+    pub status: Status,
+    /// The path that claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_path: Option<UrlPath>,
+    /// Its slot.
+    pub slot: Slot,
+    /// What its SFU has to prove that it knows.
+    pub sfu_token_hash: SecretHash,
+    /// When createRoom made it.
+    pub created_at: EpochMillis,
+    /// The session that claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<RoomId>,
+    /// When it was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<EpochMillis>,
+    /// Since when its SFU has had no socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sfu_lost_at: Option<EpochMillis>,
+    /// The room's lease, renewed by every identify of its SFU.
+    pub expires_at: EpochSeconds,
+}
 
 /// How far a room has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,12 +111,57 @@ impl Room {
     }
 }
 
+/// A claimed path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimedPath {
+    /// The room that has it.
+    pub room_id: RoomId,
+    /// The room's lease.
+    pub expires_at: EpochSeconds,
+}
+
+/// A warm room: unclaimed with a live SFU ([`Key::pool`](crate::key::Key::pool)), or
+/// pending ([`Key::pending`](crate::key::Key::pending)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolEntry {
+    /// Which room.
+    pub room_id: RoomId,
+    /// Its slot, which a claim marks as claimed.
+    pub slot: Slot,
+    /// When it came into the pool, or was asked for.
+    pub since: EpochMillis,
+    /// The room's lease.
+    pub expires_at: EpochSeconds,
+}
+
+/// How many rooms refills have started so far. Each writes the next number, so that of two that have counted the
+/// same pool one starts nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refills {
+    /// The number.
+    pub count: u64,
+}
+
+/// A slot in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldSlot {
+    /// Its number.
+    pub slot: Slot,
+    /// The room that holds it.
+    pub room_id: RoomId,
+    /// When that room was claimed; absent while it is pending or unclaimed, which is what `MaxIdleRooms` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<EpochMillis>,
+    /// The lease: the room's own, or shorter when its SFU is lost.
+    pub expires_at: EpochSeconds,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::item::Slot;
-    use crate::secret::SecretHash;
-    use crate::time::EpochSeconds;
 
     fn room(status: Status, sfu_lost_at: Option<u64>) -> Room {
         Room {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "this is a test")]
 
+mod codec;
 mod departures;
 mod faults;
 mod gateway;

@@ -124,6 +124,35 @@ async fn only_moderators_end_what_others_do() {
     }
 }
 
+/// Also where the route is not one of sessions alone, and before anybody has looked at who sends.
+#[tokio::test]
+async fn whatever_is_refused_in_a_session_has_opentoks_number() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut member, _) = project.join(&session, "subscriber", &json!({ "id": "p" })).await;
+    let bad = member.request("handshake", json!({ "type": "sideways" })).await;
+    assert_eq!(otc(&bad), (400, "bad_message", 1011));
+    let receiver =
+        json!({ "type": "producer", "sender": "p", "receiver": "q", "roomId": session, "candidate": {} });
+    assert_eq!(otc(&member.request("handshake", receiver).await), (400, "bad_message", 1011));
+    let others = json!({ "type": "producer", "sender": "q", "roomId": session, "candidate": {} });
+    assert_eq!(otc(&member.request("handshake", others).await), (403, "forbidden", 0));
+    for data in [json!([]), json!({ "ifSpare": 1 }), json!({ "ifSpare": true })] {
+        assert_eq!(otc(&member.request("leave", data.clone()).await), (400, "bad_message", 1011), "{data}");
+    }
+    for action in ["handshake", "leave", "signal", "forceDisconnect", "reportIssue"] {
+        member.send(&json!({ "action": action, "requestId": 7, "data": {} }).to_string()).await;
+        assert_eq!(otc(&member.next().await), (400, "bad_message", 1011), "{action}");
+    }
+
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut client = stack.join(&room.id, "p").await;
+    let bad = client.request("handshake", json!({ "type": "sideways" })).await;
+    assert_eq!(otc(&bad), (400, "bad_message", 0), "a room's clients are told no number");
+    assert_eq!(otc(&client.request("leave", json!([])).await), (400, "bad_message", 0));
+}
+
 #[tokio::test]
 async fn a_wrong_key_or_token_is_told_its_number_and_closed() {
     let stack = Stack::start().await;

@@ -4,17 +4,17 @@ use super::races::TRANSACT;
 use super::*;
 
 impl Tables {
-    /// A room in the pool, and its SFU's life.
-    pub(super) async fn unclaimed(&self, id: &str, now: EpochMillis) -> Life {
+    /// A room in the pool, and its SFU's stamp.
+    pub(super) async fn unclaimed(&self, id: &str, now: EpochMillis) -> Stamp {
         assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
-        let (life, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
+        let (stamp, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
         assert_eq!(served, Served::Serving { replaced: None, returned: None });
-        life
+        stamp
     }
 }
 
-fn to(id: &str) -> Claimed {
-    Claimed::Room(room(id))
+fn to(id: &str) -> Option<RoomId> {
+    Some(room(id))
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn of_two_claims_of_one_room_one_gets_it() {
     tables.unclaimed("r", START).await;
     let (slower, quicker) =
         tables.meanwhile(TRANSACT, 1, tables.claim("one", START), tables.claim("two", START)).await;
-    assert_eq!((slower, quicker), (Claimed::NoRoom, to("r")));
+    assert_eq!((slower, quicker), (None, to("r")));
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn a_room_whose_sfu_is_lost_meanwhile_is_not_claimed() {
     let sfu = tables.unclaimed("r", START).await;
     let (claimed, ended) = tables.meanwhile(TRANSACT, 1, tables.claim("page", START), tables.end(&sfu)).await;
     assert!(matches!(ended, Departed::Gone(_)));
-    assert_eq!(claimed, Claimed::NoRoom);
+    assert_eq!(claimed, None);
     assert_eq!(tables.store.path(&UrlPath::new("page".into()).unwrap(), START).await.unwrap(), None);
 }
 
@@ -49,8 +49,8 @@ async fn two_claims_over_one_lost_room_agree() {
     let (slower, quicker) =
         tables.meanwhile(TRANSACT, 2, tables.claim("page", later), tables.claim("page", later)).await;
     assert_eq!(slower, quicker);
-    assert!(matches!(tables.claim("other", later).await, Claimed::Room(_)), "one is left");
-    assert_eq!(tables.claim("third", later).await, Claimed::NoRoom);
+    assert!(matches!(tables.claim("other", later).await, Some(_)), "one is left");
+    assert_eq!(tables.claim("third", later).await, None);
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn an_identify_of_the_sfu_that_meets_a_claim_does_not_undo_it() {
         .await;
     assert!(matches!(served, Served::Serving { replaced: Some(_), .. }));
     assert_eq!(claimed, to("r"));
-    assert_eq!(tables.claim("other", minutes(1)).await, Claimed::NoRoom);
+    assert_eq!(tables.claim("other", minutes(1)).await, None);
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn two_callers_for_the_last_slot_make_one_room() {
 async fn an_unclaimed_room_is_not_to_be_had_after_its_lease() {
     let tables = Tables::new().await;
     tables.unclaimed("r", START).await;
-    assert_eq!(tables.claim("page", START.plus(LEASE)).await, Claimed::NoRoom);
+    assert_eq!(tables.claim("page", START.plus(LEASE)).await, None);
 }
 
 #[tokio::test]

@@ -2,30 +2,30 @@
 
 use serde_json::json;
 
-use super::races::{MEMBER, client};
+use super::races::client;
 use super::*;
 
 #[tokio::test]
 async fn a_connection_is_a_client_or_an_sfu() {
     let tables = Tables::new().await;
     let sfu = tables.claimed("r", "page", START).await;
-    assert_eq!(tables.join(&sfu, "r", "r", START).await, Joined::AlreadyIdentified);
-    assert_eq!(tables.join(&sfu, "p", "r", START).await, Joined::AlreadyIdentified);
-    let life = tables.connection("c", START, Some("r")).await;
-    assert_eq!(tables.join(&life, "p", "r", START).await, MEMBER);
-    assert_eq!(tables.serve_on("r", &life, START).await, Served::AlreadyIdentified);
-    let other = Life { connected_at: EpochMillis(1), ..tables.connection("d", START, Some("r")).await };
+    assert_eq!(tables.join(&sfu, "r", "r", START).await, Came::Refused(Joined::AlreadyIdentified));
+    assert_eq!(tables.join(&sfu, "p", "r", START).await, Came::Refused(Joined::AlreadyIdentified));
+    let stamp = tables.connection("c", START, Some("r")).await;
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
+    assert_eq!(tables.serve_on("r", &stamp, START).await, Served::AlreadyIdentified);
+    let other = Stamp { connected_at: EpochMillis(1), ..tables.connection("d", START, Some("r")).await };
     assert_eq!(tables.serve_on("r", &other, START).await, Served::ConnectionGone);
 }
 
 #[tokio::test]
 async fn an_sfu_that_identifies_again_is_not_its_own_predecessor() {
     let tables = Tables::new().await;
-    let life = tables.claimed("r", "page", START).await;
+    let stamp = tables.claimed("r", "page", START).await;
     let same = Served::Serving { replaced: None, returned: None };
-    assert_eq!(tables.serve_on("r", &life, START).await, same);
+    assert_eq!(tables.serve_on("r", &stamp, START).await, same);
     let (newer, _) = tables.serve("r", "newer", minutes(1)).await;
-    assert_eq!(tables.store.connection(&life.connection_id).await.unwrap(), None, "it is nobody");
+    assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None, "it is nobody");
     assert_eq!(tables.serve_on("r", &newer, minutes(1)).await, same);
 }
 
@@ -34,19 +34,25 @@ async fn an_sfu_that_identifies_again_is_not_its_own_predecessor() {
 async fn a_token_opens_no_room_that_is_over() {
     let tables = Tables::new().await;
     let sfu = tables.claimed("r", "page", START).await;
-    let join = |life: &Life| Join {
-        life: life.clone(),
+    let join = |stamp: &Stamp| Join {
+        stamp: stamp.clone(),
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,
-        path: Some(UrlPath::new("page".into()).unwrap()),
+        policy: Policy::Page { path: Some(UrlPath::new("page".into()).unwrap()) },
     };
     let end = START.plus(LEASE);
     let late = tables.connection("late", end, None).await;
-    assert_eq!(tables.store.join(&join(&late), end).await.unwrap(), Joined::RoomNotFound);
+    assert_eq!(
+        came(tables.store.join(&join(&late), end).await.unwrap()),
+        Came::Refused(Joined::RoomNotFound)
+    );
     assert!(matches!(tables.sign_off(&sfu).await, Left::Gone(_)));
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.store.join(&join(&life), START).await.unwrap(), Joined::RoomClosed);
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(
+        came(tables.store.join(&join(&stamp), START).await.unwrap()),
+        Came::Refused(Joined::RoomClosed)
+    );
 }
 
 /// What a peer's place is taken over with is what it was last taken with.
@@ -55,19 +61,22 @@ async fn the_resume_token_is_the_holders() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
     let join = async |id: &str, at: EpochMillis, token: Option<&str>| {
-        let life = tables.connection(id, at, None).await;
+        let stamp = tables.connection(id, at, None).await;
         let resume_hash = token.map(SecretHash::of);
-        let join = Join { life, peer: peer("p"), room: room("r"), resume_hash, path: None };
-        tables.store.join(&join, at).await.unwrap()
+        let join = Join { stamp, peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
+        came(tables.store.join(&join, at).await.unwrap())
     };
     assert_eq!(join("a", START, Some("first")).await, MEMBER);
     // The first one's lease has ended: its token opens nothing more.
-    assert!(matches!(join("b", minutes(130), Some("second")).await, Joined::Member { replaced: Some(_) }));
-    assert!(matches!(join("c", minutes(131), Some("first")).await, Joined::PeerInUse(_)));
-    assert!(matches!(join("d", minutes(132), Some("second")).await, Joined::Member { replaced: Some(_) }));
+    assert!(matches!(
+        join("b", minutes(130), Some("second")).await,
+        Came::Member(PreviousHolder::Expired(..))
+    ));
+    assert!(matches!(join("c", minutes(131), Some("first")).await, Came::Refused(Joined::PeerInUse(_))));
+    assert!(matches!(join("d", minutes(132), Some("second")).await, Came::Member(PreviousHolder::Older(_))));
     // A repeated identify cannot change it.
-    assert_eq!(join("d", minutes(132), Some("third")).await, MEMBER);
-    assert!(matches!(join("e", minutes(133), Some("third")).await, Joined::PeerInUse(_)));
+    assert_eq!(join("d", minutes(132), Some("third")).await, AGAIN);
+    assert!(matches!(join("e", minutes(133), Some("third")).await, Came::Refused(Joined::PeerInUse(_))));
 }
 
 #[tokio::test]
@@ -78,11 +87,14 @@ async fn a_place_that_was_taken_without_a_token_cannot_be_taken_with_its_predece
     assert_eq!(tables.resume(&first, "p", "r").await, MEMBER);
     let now = minutes(130);
     let second = tables.connection("b", now, None).await;
-    assert!(matches!(tables.join(&second, "p", "r", now).await, Joined::Member { replaced: Some(_) }));
+    assert!(matches!(tables.join(&second, "p", "r", now).await, Came::Member(PreviousHolder::Expired(..))));
     let third = tables.connection("c", minutes(131), None).await;
     let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-    let join = Join { life: third, peer: peer("p"), room: room("r"), resume_hash, path: None };
-    assert!(matches!(tables.store.join(&join, now).await.unwrap(), Joined::PeerInUse(_)));
+    let join = Join { stamp: third, peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
+    assert!(matches!(
+        came(tables.store.join(&join, now).await.unwrap()),
+        Came::Refused(Joined::PeerInUse(_))
+    ));
 }
 
 #[tokio::test]
@@ -114,16 +126,16 @@ async fn a_room_that_is_taken_back_late_does_not_take_its_successors_slot() {
 async fn a_place_is_freed_when_ttl_took_the_connections_row_first() {
     let tables = Tables::new().await;
     let sfu = tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.join(&life, "p", "r", START).await, MEMBER);
-    for gone in [&sfu, &life] {
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
+    for gone in [&sfu, &stamp] {
         tables
             .expire("ConnectionsTable", json!({ "connectionId": { "S": gone.connection_id.as_str() } }))
             .await;
     }
     let identity = Identity::Sfu { room_id: room("r"), serves: None, slot: Slot(0), features: vec![] };
-    for (life, identity) in [(&sfu, identity), (&life, client("p", "r"))] {
-        let departed = tables.store.depart(life, identity.clone(), START).await.unwrap();
+    for (stamp, identity) in [(&sfu, identity), (&stamp, client("p", "r"))] {
+        let departed = tables.store.depart(stamp, identity.clone(), START).await.unwrap();
         assert_eq!(departed, Departed::Gone(identity));
     }
 }
@@ -133,15 +145,15 @@ async fn a_row_is_nobodys_when_ttl_took_the_place_first() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
     for on_purpose in [false, true] {
-        let life = tables.connection("c", START, None).await;
-        assert_eq!(tables.join(&life, "p", "r", START).await, MEMBER);
+        let stamp = tables.connection("c", START, None).await;
+        assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
         tables.expire("RoomsTable", json!({ "pk": { "S": "ROOM#r" }, "sk": { "S": "PEER#p" } })).await;
         if on_purpose {
-            assert_eq!(tables.sign_off(&life).await, Left::NotIdentified);
+            assert_eq!(tables.sign_off(&stamp).await, Left::NotIdentified);
         } else {
-            assert_eq!(tables.end(&life).await, Departed::Nothing);
+            assert_eq!(tables.end(&stamp).await, Departed::Nothing);
         }
-        assert_eq!(tables.store.connection(&life.connection_id).await.unwrap(), None);
+        assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
     }
 }
 
@@ -163,9 +175,9 @@ async fn a_single_write_that_meets_a_transaction_is_tried_again() {
         let fault = json!({ "fault": "dynamodb", "error": "conflict", "operation": operation, "times": 2 });
         tables.stack.fault(fault).await;
     }
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.end(&life).await, Departed::Nothing);
-    assert_eq!(tables.store.connection(&life.connection_id).await.unwrap(), None);
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.end(&stamp).await, Departed::Nothing);
+    assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
     let faults = tables.stack.admin("/faults").await;
     assert_eq!((&faults[0]["fired"], &faults[1]["fired"]), (&json!(2), &json!(2)));
 }

@@ -20,14 +20,14 @@ use std::time::Duration;
 use arbiter_tests::Stack;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use gateway::store::{Enter, Join, Limits, Serve, Store};
+use gateway::store::{Claimant, Join, Limits, Policy, Serve, Store};
+use model::connection::{Connection, Identity};
 use model::id::{ConnectionId, PeerId, RoomId};
-use model::item::{Connection, Identity, Room, Slot};
-use model::life::Life;
-use model::outcome::{Claim, Claimed, Departed, Joined, Left, Reserved, Served};
+use model::outcome::{Claim, Claimed, Departed, Joined, Left, PreviousHolder, Reserved, Served};
 use model::path::UrlPath;
-use model::room::{CONNECTION_LEASE, LEASE, PENDING_LEASE, Status};
+use model::room::{CONNECTION_LEASE, LEASE, PENDING_LEASE, Room, Slot, Status};
 use model::secret::SecretHash;
+use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 const START: EpochMillis = EpochMillis(1_800_000_000_000);
@@ -72,16 +72,16 @@ impl Tables {
     }
 
     /// A connection that says nothing yet.
-    async fn connection(&self, id: &str, at: EpochMillis, token: Option<&str>) -> Life {
-        let life = Life { connected_at: at, connection_id: ConnectionId::new(id.into()) };
+    async fn connection(&self, id: &str, at: EpochMillis, token: Option<&str>) -> Stamp {
+        let stamp = Stamp { connected_at: at, connection_id: ConnectionId::new(id.into()) };
         let row = Connection {
-            life: life.clone(),
+            stamp: stamp.clone(),
             identity: None,
             sfu_token_hash: token.map(SecretHash::of),
             expires_at: at.plus(CONNECTION_LEASE).seconds(),
         };
         self.store.connect(&row).await.unwrap();
-        life
+        stamp
     }
 
     async fn reserve(&self, id: &str, now: EpochMillis) -> Reserved {
@@ -89,34 +89,64 @@ impl Tables {
     }
 
     /// An SFU's identify on a connection of its own; a room's token is its id.
-    async fn serve(&self, id: &str, connection: &str, now: EpochMillis) -> (Life, Served) {
-        let life = self.connection(connection, now, Some(id)).await;
-        let serve = Serve { life: life.clone(), room: room(id), features: vec![] };
+    async fn serve(&self, id: &str, connection: &str, now: EpochMillis) -> (Stamp, Served) {
+        let stamp = self.connection(connection, now, Some(id)).await;
+        let serve = Serve { stamp: stamp.clone(), room: room(id), features: vec![] };
         let served = self.store.serve(&serve, now).await.unwrap();
-        (life, served)
+        (stamp, served)
     }
 
-    async fn claim(&self, path: &str, now: EpochMillis) -> Claimed {
-        self.claim_and_count(path, now).await.claimed
+    /// The room that a page has after a claim.
+    async fn claim(&self, path: &str, now: EpochMillis) -> Option<RoomId> {
+        self.claim_and_count(path, now).await.0
     }
 
-    async fn claim_and_count(&self, path: &str, now: EpochMillis) -> Claim {
-        self.store.claim(&UrlPath::new(path.into()).unwrap(), GRACE, now).await.unwrap()
+    async fn claim_and_count(&self, path: &str, now: EpochMillis) -> (Option<RoomId>, Option<usize>) {
+        let path = UrlPath::new(path.into()).unwrap();
+        let Claim { claimed, warm_left } = self.store.claim(Claimant::Page(&path), GRACE, now).await.unwrap();
+        match claimed {
+            Claimed::Taken(room, None) | Claimed::Serving(room, None) => (Some(room), warm_left),
+            Claimed::NoRoom => (None, warm_left),
+            other => panic!("{other:?}"),
+        }
     }
 
-    /// A claimed room, and its SFU's life.
-    async fn claimed(&self, id: &str, path: &str, now: EpochMillis) -> Life {
+    /// A claimed room, and its SFU's stamp.
+    async fn claimed(&self, id: &str, path: &str, now: EpochMillis) -> Stamp {
         assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
-        let (life, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
+        let (stamp, served) = self.serve(id, &format!("sfu-of-{id}"), now).await;
         assert_eq!(served, Served::Serving { replaced: None, returned: None });
-        assert_eq!(self.claim(path, now).await, Claimed::Room(room(id)));
-        life
+        assert_eq!(self.claim(path, now).await, Some(room(id)));
+        stamp
     }
 
-    async fn join(&self, life: &Life, peer_id: &str, id: &str, now: EpochMillis) -> Joined {
-        let join =
-            Join { life: life.clone(), peer: peer(peer_id), room: room(id), resume_hash: None, path: None };
-        self.store.join(&join, now).await.unwrap()
+    async fn join(&self, stamp: &Stamp, peer_id: &str, id: &str, now: EpochMillis) -> Came {
+        let join = Join {
+            stamp: stamp.clone(),
+            peer: peer(peer_id),
+            room: room(id),
+            resume_hash: None,
+            policy: PAGE,
+        };
+        came(self.store.join(&join, now).await.unwrap())
+    }
+}
+
+/// What a client's identify came to, without the place itself.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    Member(PreviousHolder),
+    Refused(Joined),
+}
+
+const PAGE: Policy = Policy::Page { path: None };
+const MEMBER: Came = Came::Member(PreviousHolder::Nobody);
+const AGAIN: Came = Came::Member(PreviousHolder::Itself);
+
+fn came(joined: Joined) -> Came {
+    match joined {
+        Joined::Member { previous, .. } => Came::Member(previous),
+        refused => Came::Refused(refused),
     }
 }
 
@@ -151,10 +181,10 @@ fn minutes(minutes: u64) -> EpochMillis {
 async fn a_connect_that_is_repeated_does_not_wipe_an_identity() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
     tables.connection("c", START, None).await;
-    let row = tables.store.connection(&life.connection_id).await.unwrap().unwrap();
+    let row = tables.store.connection(&stamp.connection_id).await.unwrap().unwrap();
     assert_eq!(row.identity, Some(races::client("p", "r")));
 }
 
@@ -162,11 +192,11 @@ async fn a_connect_that_is_repeated_does_not_wipe_an_identity() {
 async fn a_connection_that_is_gone_joins_nothing() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Nothing);
-    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::ConnectionGone);
-    let other = Life { connected_at: EpochMillis(1), ..tables.connection("d", START, None).await };
-    assert_eq!(tables.join(&other, "p", "r", START).await, Joined::ConnectionGone);
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.store.disconnect(&stamp, START).await.unwrap(), Departed::Nothing);
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, Came::Refused(Joined::ConnectionGone));
+    let other = Stamp { connected_at: EpochMillis(1), ..tables.connection("d", START, None).await };
+    assert_eq!(tables.join(&other, "p", "r", START).await, Came::Refused(Joined::ConnectionGone));
 }
 
 #[tokio::test]
@@ -174,15 +204,18 @@ async fn a_place_is_free_when_its_lease_has_ended_whatever_ttl_does() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
     let ghost = tables.connection("ghost", START, None).await;
-    assert_eq!(tables.join(&ghost, "p", "r", START).await, Joined::Member { replaced: None });
+    assert_eq!(tables.join(&ghost, "p", "r", START).await, MEMBER);
     let next = tables.connection("next", minutes(129), None).await;
     let refused = tables.join(&next, "p", "r", minutes(129)).await;
-    assert!(matches!(&refused, Joined::PeerInUse(holder) if holder.life == ghost), "{refused:?}");
+    assert!(
+        matches!(&refused, Came::Refused(Joined::PeerInUse(holder)) if holder.stamp == ghost),
+        "{refused:?}"
+    );
     let joined = tables.join(&next, "p", "r", minutes(130)).await;
-    assert_eq!(joined, Joined::Member { replaced: Some(ghost.clone()) });
+    assert_eq!(joined, Came::Member(PreviousHolder::Expired(ghost.clone(), START)));
     assert_eq!(tables.store.disconnect(&ghost, minutes(130)).await.unwrap(), Departed::Nothing);
-    let occupants = tables.store.occupants(&room("r"), minutes(130)).await.unwrap();
-    assert_eq!(occupants.members.len(), 1);
+    let roster = tables.store.roster(&room("r"), minutes(130)).await.unwrap();
+    assert_eq!(roster.members.len(), 1);
 }
 
 #[tokio::test]
@@ -190,8 +223,8 @@ async fn an_expired_member_is_in_no_fan_out() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
     let ghost = tables.connection("ghost", START, None).await;
-    assert_eq!(tables.join(&ghost, "p", "r", START).await, Joined::Member { replaced: None });
-    let seen = async |now| tables.store.occupants(&room("r"), now).await.unwrap().members.len();
+    assert_eq!(tables.join(&ghost, "p", "r", START).await, MEMBER);
+    let seen = async |now| tables.store.roster(&room("r"), now).await.unwrap().members.len();
     assert_eq!((seen(minutes(129)).await, seen(minutes(130)).await), (1, 0));
     let route = tables.store.route_to_peer(&ghost.connection_id, &room("r"), &peer("p"), minutes(130)).await;
     assert!(route.unwrap().receiver.is_none());
@@ -214,30 +247,30 @@ async fn every_identify_of_the_sfu_renews_the_leases_of_room_slot_and_path() {
     let (later, served) = tables.serve("r", "second", minutes(110)).await;
     assert!(matches!(served, Served::Serving { replaced: Some(_), returned: None }), "{served:?}");
     let after = START.plus(LEASE).plus(Duration::from_mins(1));
-    assert_eq!(tables.claim("page", after).await, Claimed::Room(room("r")));
+    assert_eq!(tables.claim("page", after).await, Some(room("r")));
     let client = tables.connection("c", after, None).await;
-    assert_eq!(tables.join(&client, "p", "r", after).await, Joined::Member { replaced: None });
+    assert_eq!(tables.join(&client, "p", "r", after).await, MEMBER);
     assert!(matches!(tables.reserve("b", after).await, Reserved::Room(_)));
     assert_eq!(tables.reserve("c", after).await, Reserved::TooManyRooms, "its slot is still held");
 
     let end = later.connected_at.plus(LEASE);
-    assert_eq!(tables.claim("page", end).await, Claimed::NoRoom);
+    assert_eq!(tables.claim("page", end).await, None);
     let client = tables.connection("d", end, None).await;
-    assert_eq!(tables.join(&client, "q", "r", end).await, Joined::RoomNotFound);
+    assert_eq!(tables.join(&client, "q", "r", end).await, Came::Refused(Joined::RoomNotFound));
 }
 
 #[tokio::test]
 async fn a_lost_sfu_keeps_its_slot_for_ten_minutes_and_cannot_return_without_it() {
     let tables = Tables::new().await;
-    let life = tables.claimed("r", "page", START).await;
+    let stamp = tables.claimed("r", "page", START).await;
     assert!(matches!(tables.reserve("b", START).await, Reserved::Room(_)));
-    assert!(matches!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Gone(_)));
+    assert!(matches!(tables.store.disconnect(&stamp, START).await.unwrap(), Departed::Gone(_)));
     assert_eq!(tables.reserve("c", minutes(9)).await, Reserved::TooManyRooms);
     assert_eq!(
         tables.serve("r", "in time", minutes(9)).await.1,
         Served::Serving { replaced: None, returned: Some(room("r")) }
     );
-    let again = Life { connected_at: minutes(9), connection_id: ConnectionId::new("in time".into()) };
+    let again = Stamp { connected_at: minutes(9), connection_id: ConnectionId::new("in time".into()) };
     assert!(matches!(tables.store.disconnect(&again, minutes(9)).await.unwrap(), Departed::Gone(_)));
     // Both other slots' leases have ended by then.
     assert!(matches!(tables.reserve("c", minutes(19)).await, Reserved::Room(_)));
@@ -248,32 +281,32 @@ async fn a_lost_sfu_keeps_its_slot_for_ten_minutes_and_cannot_return_without_it(
 #[tokio::test]
 async fn a_claim_over_a_lost_room_waits_for_the_grace_to_the_millisecond() {
     let tables = Tables::new().await;
-    let life = tables.claimed("old", "page", START).await;
+    let stamp = tables.claimed("old", "page", START).await;
     assert!(matches!(tables.reserve("new", START).await, Reserved::Room(_)));
     let (_, served) = tables.serve("new", "sfu-of-new", START).await;
     assert_eq!(served, Served::Serving { replaced: None, returned: None });
-    assert!(matches!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Gone(_)));
+    assert!(matches!(tables.store.disconnect(&stamp, START).await.unwrap(), Departed::Gone(_)));
     let within = EpochMillis(START.0 + 4_999);
-    assert_eq!(tables.claim("page", within).await, Claimed::Room(room("old")));
-    assert_eq!(tables.claim("page", START.plus(GRACE)).await, Claimed::Room(room("new")));
+    assert_eq!(tables.claim("page", within).await, Some(room("old")));
+    assert_eq!(tables.claim("page", START.plus(GRACE)).await, Some(room("new")));
     let old = tables.store.room(&room("old"), START).await.unwrap().unwrap();
     assert_eq!(old.status, Status::Closed);
     assert_eq!(tables.serve("old", "returned", START.plus(GRACE)).await.1, Served::RoomClosed);
 }
 
 #[tokio::test]
-async fn a_room_that_was_found_gone_twice_is_mourned_once() {
+async fn a_room_that_was_found_gone_twice_is_announced_once() {
     let tables = Tables::new().await;
     let sfu = tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
     let client = races::client("p", "r");
-    let depart = async |identity: &Identity, life: &Life| {
-        tables.store.depart(life, identity.clone(), START).await.unwrap()
+    let depart = async |identity: &Identity, stamp: &Stamp| {
+        tables.store.depart(stamp, identity.clone(), START).await.unwrap()
     };
-    assert_eq!(depart(&client, &life).await, Departed::Gone(client.clone()));
-    assert_eq!(depart(&client, &life).await, Departed::Nothing);
-    assert_eq!(tables.store.disconnect(&life, START).await.unwrap(), Departed::Nothing);
+    assert_eq!(depart(&client, &stamp).await, Departed::Gone(client.clone()));
+    assert_eq!(depart(&client, &stamp).await, Departed::Nothing);
+    assert_eq!(tables.store.disconnect(&stamp, START).await.unwrap(), Departed::Nothing);
     let identity = Identity::Sfu { room_id: room("r"), serves: None, slot: Slot(0), features: vec![] };
     assert!(matches!(depart(&identity, &sfu).await, Departed::Gone(_)));
     assert_eq!(depart(&identity, &sfu).await, Departed::Nothing);
@@ -287,7 +320,7 @@ async fn what_is_found_gone_may_have_been_replaced_since() {
     assert_eq!(served, Served::Serving { replaced: Some(older.clone()), returned: None });
     let identity = Identity::Sfu { room_id: room("r"), serves: None, slot: Slot(0), features: vec![] };
     assert_eq!(tables.store.depart(&older, identity, minutes(1)).await.unwrap(), Departed::Nothing);
-    assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().life, newer);
+    assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().stamp, newer);
     assert_eq!(tables.store.room(&room("r"), minutes(1)).await.unwrap().unwrap().sfu_lost_at, None);
 }
 
@@ -298,32 +331,35 @@ async fn a_room_whose_sfu_came_all_the_same_is_not_taken_back() {
     let slot = tables.store.room(&room("r"), START).await.unwrap().unwrap().slot;
     assert!(matches!(tables.serve("r", "c", START).await.1, Served::Serving { .. }));
     tables.store.release(&room("r"), slot).await.unwrap();
-    assert_eq!(tables.claim("page", START).await, Claimed::Room(room("r")));
+    assert_eq!(tables.claim("page", START).await, Some(room("r")));
 }
 
 #[tokio::test]
 async fn leaving_twice_is_leaving_once() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
-    assert!(matches!(tables.store.leave(&life, START).await.unwrap(), Left::Gone(_)));
-    assert_eq!(tables.store.leave(&life, START).await.unwrap(), Left::NotIdentified);
-    assert_eq!(tables.join(&life, "q", "r", START).await, Joined::Member { replaced: None });
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
+    assert!(matches!(tables.store.leave(&stamp, START).await.unwrap(), Left::Gone(_)));
+    assert_eq!(tables.store.leave(&stamp, START).await.unwrap(), Left::NotIdentified);
+    assert_eq!(tables.join(&stamp, "q", "r", START).await, MEMBER);
 }
 
 #[tokio::test]
 async fn a_token_for_another_path_opens_nothing() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
+    let stamp = tables.connection("c", START, None).await;
     let join = |path: &str| Join {
-        life: life.clone(),
+        stamp: stamp.clone(),
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,
-        path: Some(UrlPath::new(path.into()).unwrap()),
+        policy: Policy::Page { path: Some(UrlPath::new(path.into()).unwrap()) },
     };
-    assert_eq!(tables.store.join(&join("other"), START).await.unwrap(), Joined::OtherPath);
-    assert_eq!(tables.store.join(&join("page"), START).await.unwrap(), Joined::Member { replaced: None });
+    assert_eq!(
+        came(tables.store.join(&join("other"), START).await.unwrap()),
+        Came::Refused(Joined::OtherPath)
+    );
+    assert_eq!(came(tables.store.join(&join("page"), START).await.unwrap()), MEMBER);
 }

@@ -35,30 +35,31 @@ impl Tables {
         futures::join!(first, second)
     }
 
-    pub(super) async fn end(&self, life: &Life) -> Departed {
-        self.store.disconnect(life, START).await.unwrap()
+    pub(super) async fn end(&self, stamp: &Stamp) -> Departed {
+        self.store.disconnect(stamp, START).await.unwrap()
     }
 
-    pub(super) async fn sign_off(&self, life: &Life) -> Left {
-        self.store.leave(life, START).await.unwrap()
+    pub(super) async fn sign_off(&self, stamp: &Stamp) -> Left {
+        self.store.leave(stamp, START).await.unwrap()
     }
 
     /// A client's identify with a resume token, which is the same for all.
-    pub(super) async fn resume(&self, life: &Life, peer_id: &str, id: &str) -> Joined {
+    pub(super) async fn resume(&self, stamp: &Stamp, peer_id: &str, id: &str) -> Came {
         let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-        let join = Join { life: life.clone(), peer: peer(peer_id), room: room(id), resume_hash, path: None };
-        self.store.join(&join, START).await.unwrap()
+        let join =
+            Join { stamp: stamp.clone(), peer: peer(peer_id), room: room(id), resume_hash, policy: PAGE };
+        came(self.store.join(&join, START).await.unwrap())
     }
 
     /// The SFU's identify on a connection that is there.
-    pub(super) async fn serve_on(&self, id: &str, life: &Life, now: EpochMillis) -> Served {
-        let serve = Serve { life: life.clone(), room: room(id), features: vec![] };
+    pub(super) async fn serve_on(&self, id: &str, stamp: &Stamp, now: EpochMillis) -> Served {
+        let serve = Serve { stamp: stamp.clone(), room: room(id), features: vec![] };
         self.store.serve(&serve, now).await.unwrap()
     }
 
-    async fn members(&self, id: &str) -> Vec<Life> {
-        let occupants = self.store.occupants(&room(id), START).await.unwrap();
-        occupants.members.into_iter().map(|(_, member)| member.life).collect()
+    async fn members(&self, id: &str) -> Vec<Stamp> {
+        let roster = self.store.roster(&room(id), START).await.unwrap();
+        roster.members.into_iter().map(|(_, member)| member.stamp).collect()
     }
 }
 
@@ -67,15 +68,14 @@ pub(super) fn client(peer_id: &str, id: &str) -> Identity {
 }
 
 pub(super) const TRANSACT: &str = "TransactWriteItems";
-pub(super) const MEMBER: Joined = Joined::Member { replaced: None };
 
 #[tokio::test]
 async fn a_disconnect_sees_the_identify_that_came_between() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
-    let life = tables.connection("c", START, None).await;
+    let stamp = tables.connection("c", START, None).await;
     let (ended, joined) =
-        tables.meanwhile("DeleteItem", 1, tables.end(&life), tables.join(&life, "p", "r", START)).await;
+        tables.meanwhile("DeleteItem", 1, tables.end(&stamp), tables.join(&stamp, "p", "r", START)).await;
     assert_eq!((ended, joined), (Departed::Gone(client("p", "r")), MEMBER));
     assert_eq!(tables.members("r").await, []);
 }
@@ -88,17 +88,17 @@ async fn a_connection_ends_as_who_it_is_by_then() {
     tables.claimed("s", "other page", START).await;
     for (peer_id, id) in [("q", "r"), ("p", "s")] {
         for on_purpose in [false, true] {
-            let life = tables.connection(&format!("{id}-{on_purpose}"), START, None).await;
-            assert_eq!(tables.join(&life, "p", "r", START).await, MEMBER);
+            let stamp = tables.connection(&format!("{id}-{on_purpose}"), START, None).await;
+            assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
             let change = async {
-                assert_eq!(tables.sign_off(&life).await, Left::Gone(client("p", "r")));
-                assert_eq!(tables.join(&life, peer_id, id, START).await, MEMBER);
+                assert_eq!(tables.sign_off(&stamp).await, Left::Gone(client("p", "r")));
+                assert_eq!(tables.join(&stamp, peer_id, id, START).await, MEMBER);
             };
             if on_purpose {
-                let (left, ()) = tables.meanwhile(TRANSACT, 1, tables.sign_off(&life), change).await;
+                let (left, ()) = tables.meanwhile(TRANSACT, 1, tables.sign_off(&stamp), change).await;
                 assert_eq!(left, Left::Gone(client(peer_id, id)));
             } else {
-                let (ended, ()) = tables.meanwhile(TRANSACT, 1, tables.end(&life), change).await;
+                let (ended, ()) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), change).await;
                 assert_eq!(ended, Departed::Gone(client(peer_id, id)));
             }
             assert_eq!((tables.members("r").await, tables.members("s").await), (vec![], vec![]));
@@ -110,13 +110,13 @@ async fn a_connection_ends_as_who_it_is_by_then() {
 #[tokio::test]
 async fn an_sfus_connection_ends_as_who_it_is_by_then() {
     let tables = Tables::new().await;
-    let life = tables.claimed("r", "page", START).await;
+    let stamp = tables.claimed("r", "page", START).await;
     tables.claimed("s", "other page", START).await;
     let change = async {
-        assert!(matches!(tables.sign_off(&life).await, Left::Gone(Identity::Sfu { .. })));
-        assert_eq!(tables.join(&life, "p", "s", START).await, MEMBER);
+        assert!(matches!(tables.sign_off(&stamp).await, Left::Gone(Identity::Sfu { .. })));
+        assert_eq!(tables.join(&stamp, "p", "s", START).await, MEMBER);
     };
-    let (ended, ()) = tables.meanwhile(TRANSACT, 1, tables.end(&life), change).await;
+    let (ended, ()) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), change).await;
     assert_eq!(ended, Departed::Gone(client("p", "s")));
     assert_eq!(tables.members("s").await, []);
 }
@@ -132,7 +132,7 @@ async fn a_place_that_is_taken_over_meanwhile_is_not_freed() {
     let (ended, joined) =
         tables.meanwhile(TRANSACT, 1, tables.end(&older), tables.resume(&newer, "p", "r")).await;
     assert_eq!(ended, Departed::Nothing);
-    assert_eq!(joined, Joined::Member { replaced: Some(older.clone()) });
+    assert_eq!(joined, Came::Member(PreviousHolder::Older(older.clone())));
     assert_eq!(tables.members("r").await, [newer]);
     assert_eq!(tables.store.connection(&older.connection_id).await.unwrap(), None);
 }
@@ -141,18 +141,21 @@ async fn a_place_that_is_taken_over_meanwhile_is_not_freed() {
 async fn of_two_that_take_over_one_place_the_newer_has_it() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
-    let mut lives = vec![];
+    let mut stamps = vec![];
     for id in ["a", "b", "c"] {
-        lives.push(tables.connection(id, START, None).await);
+        stamps.push(tables.connection(id, START, None).await);
     }
-    assert_eq!(tables.resume(&lives[0], "p", "r").await, MEMBER);
+    assert_eq!(tables.resume(&stamps[0], "p", "r").await, MEMBER);
     // Its first transaction finds the place taken, its second one would take it.
     let (slower, quicker) = tables
-        .meanwhile(TRANSACT, 2, tables.resume(&lives[1], "p", "r"), tables.resume(&lives[2], "p", "r"))
+        .meanwhile(TRANSACT, 2, tables.resume(&stamps[1], "p", "r"), tables.resume(&stamps[2], "p", "r"))
         .await;
-    assert_eq!(quicker, Joined::Member { replaced: Some(lives[0].clone()) });
-    assert!(matches!(&slower, Joined::Superseded(holder) if holder.life == lives[2]), "{slower:?}");
-    assert_eq!(tables.members("r").await, [lives[2].clone()]);
+    assert_eq!(quicker, Came::Member(PreviousHolder::Older(stamps[0].clone())));
+    assert!(
+        matches!(&slower, Came::Refused(Joined::Superseded(holder)) if holder.stamp == stamps[2]),
+        "{slower:?}"
+    );
+    assert_eq!(tables.members("r").await, [stamps[2].clone()]);
 }
 
 #[tokio::test]
@@ -177,7 +180,7 @@ async fn a_take_over_that_is_asked_for_twice_is_one() {
     assert_eq!(tables.resume(&older, "p", "r").await, MEMBER);
     let (one, two) =
         tables.meanwhile(TRANSACT, 2, tables.resume(&newer, "p", "r"), tables.resume(&newer, "p", "r")).await;
-    assert_eq!((one, two), (MEMBER, Joined::Member { replaced: Some(older) }));
+    assert_eq!((one, two), (AGAIN, Came::Member(PreviousHolder::Older(older))));
     assert_eq!(tables.members("r").await, [newer]);
 }
 
@@ -185,11 +188,11 @@ async fn a_take_over_that_is_asked_for_twice_is_one() {
 async fn an_sfu_that_goes_while_it_identifies_serves_nothing() {
     let tables = Tables::new().await;
     assert!(matches!(tables.reserve("r", START).await, Reserved::Room(_)));
-    let life = tables.connection("c", START, Some("r")).await;
+    let stamp = tables.connection("c", START, Some("r")).await;
     let (served, ended) =
-        tables.meanwhile(TRANSACT, 1, tables.serve_on("r", &life, START), tables.end(&life)).await;
+        tables.meanwhile(TRANSACT, 1, tables.serve_on("r", &stamp, START), tables.end(&stamp)).await;
     assert_eq!((served, ended), (Served::ConnectionGone, Departed::Nothing));
-    assert_eq!(tables.store.connection(&life.connection_id).await.unwrap(), None);
+    assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
     assert_eq!(tables.store.sfu(&room("r")).await.unwrap(), None);
 }
 
@@ -199,12 +202,12 @@ async fn a_connection_that_becomes_a_client_meanwhile_is_no_sfu() {
     tables.claimed("r", "page", START).await;
     tables.claimed("s", "other page", START).await;
     for id in ["r", "s"] {
-        let life = tables.connection(&format!("in-{id}"), minutes(1), Some("r")).await;
+        let stamp = tables.connection(&format!("in-{id}"), minutes(1), Some("r")).await;
         let (served, joined) = tables
-            .meanwhile(TRANSACT, 1, tables.serve_on("r", &life, START), tables.join(&life, "p", id, START))
+            .meanwhile(TRANSACT, 1, tables.serve_on("r", &stamp, START), tables.join(&stamp, "p", id, START))
             .await;
         assert_eq!((served, joined), (Served::AlreadyIdentified, MEMBER), "{id}");
-        assert!(matches!(tables.sign_off(&life).await, Left::Gone(Identity::Client { .. })));
+        assert!(matches!(tables.sign_off(&stamp).await, Left::Gone(Identity::Client { .. })));
     }
 }
 
@@ -221,7 +224,7 @@ async fn of_two_sockets_of_an_sfu_that_has_none_the_newer_serves() {
             .meanwhile(TRANSACT, 1, tables.serve_on("r", &older, now), tables.serve_on("r", &newer, now))
             .await;
         assert_eq!(quicker, Served::Serving { replaced: None, returned });
-        assert!(matches!(&slower, Served::Superseded(holder) if holder.life == newer), "{slower:?}");
+        assert!(matches!(&slower, Served::Superseded(holder) if holder.stamp == newer), "{slower:?}");
         assert!(matches!(tables.end(&newer).await, Departed::Gone(_)));
     }
 }
@@ -236,8 +239,8 @@ async fn of_two_sockets_that_replace_an_sfus_the_newer_serves() {
         .meanwhile(TRANSACT, 1, tables.serve_on("r", &older, START), tables.serve_on("r", &newer, START))
         .await;
     assert_eq!(quicker, Served::Serving { replaced: Some(first), returned: None });
-    assert!(matches!(&slower, Served::Superseded(holder) if holder.life == newer), "{slower:?}");
-    assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().life, newer);
+    assert!(matches!(&slower, Served::Superseded(holder) if holder.stamp == newer), "{slower:?}");
+    assert_eq!(tables.store.sfu(&room("r")).await.unwrap().unwrap().stamp, newer);
 }
 
 #[tokio::test]

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use model::item::Member;
-use model::outcome::{Before, Counted, Entered, Expelled, Routed};
-use model::session::item::{Session, SessionMember};
-use model::session::{ApiKey, MediaMode, Rate, Role};
+use gateway::store::{Limited, Sequence};
+use model::member::Member;
+use model::outcome::{Expelled, RateLimited};
+use model::session::{ApiKey, MediaMode, Rate, Role, Session, SessionMember};
 use serde_json::json;
 
 use super::races::TRANSACT;
 use super::*;
 
 const RESUME: &str = "0123456789abcdef";
-/// A session's life on a connection's own terms.
 const HOUR: Duration = Duration::from_hours(1);
 
 fn api_key() -> ApiKey {
@@ -32,33 +31,31 @@ impl Tables {
         self.store.create_session(&room(id), &session).await.unwrap();
     }
 
-    fn entry(life: &Life, peer_id: &str, id: &str, role: Role) -> Enter {
-        Enter {
-            life: life.clone(),
-            session: room(id),
+    fn entry(stamp: &Stamp, peer_id: &str, id: &str, role: Role) -> Join {
+        let member = SessionMember {
+            role,
+            data: format!("of {}", stamp.connection_id),
+            layout_classes: vec![],
+            suppressed: false,
+        };
+        Join {
+            stamp: stamp.clone(),
+            room: room(id),
             peer: peer(peer_id),
-            api_key: api_key(),
-            member: SessionMember {
-                role,
-                data: format!("of {}", life.connection_id),
-                layout_classes: vec![],
-                suppressed: false,
-            },
             resume_hash: Some(SecretHash::of(RESUME)),
-            e2ee_ready: false,
-            limit: 2,
+            policy: Policy::Session { api_key: api_key(), member, e2ee_ready: false, limit: 2 },
         }
     }
 
-    async fn enter(&self, life: &Life, peer_id: &str, id: &str, now: EpochMillis) -> Entered {
-        self.store.enter(&Self::entry(life, peer_id, id, Role::Publisher), now).await.unwrap()
+    async fn enter(&self, stamp: &Stamp, peer_id: &str, id: &str, now: EpochMillis) -> Joined {
+        self.store.join(&Self::entry(stamp, peer_id, id, Role::Publisher), now).await.unwrap()
     }
 
-    async fn entered(&self, connection: &str, peer_id: &str, now: EpochMillis) -> (Life, Member) {
-        let life = self.connection(connection, now, None).await;
-        let entered = self.enter(&life, peer_id, "s", now).await;
-        let Entered::Member { member, .. } = entered else { panic!("{entered:?}") };
-        (life, member)
+    async fn entered(&self, connection: &str, peer_id: &str, now: EpochMillis) -> (Stamp, Member) {
+        let stamp = self.connection(connection, now, None).await;
+        let entered = self.enter(&stamp, peer_id, "s", now).await;
+        let Joined::Member { member, .. } = entered else { panic!("{entered:?}") };
+        (stamp, member)
     }
 
     async fn count_of(&self, id: &str) -> u32 {
@@ -69,12 +66,12 @@ impl Tables {
         self.store.expel(&room("s"), &peer(peer_id), START).await.unwrap()
     }
 
-    async fn claim_sfu(&self, now: EpochMillis) -> Routed {
-        self.store.claim_for_session(&room("s"), GRACE, now).await.unwrap().routed
+    async fn claim_sfu(&self, now: EpochMillis) -> Claimed {
+        self.store.claim(Claimant::Session(&room("s")), GRACE, now).await.unwrap().claimed
     }
 
-    /// A room in the pool, and its SFU's life.
-    async fn warm(&self, id: &str, now: EpochMillis) -> Life {
+    /// A room in the pool, and its SFU's stamp.
+    async fn warm(&self, id: &str, now: EpochMillis) -> Stamp {
         assert!(matches!(self.reserve(id, now).await, Reserved::Room(_)));
         self.serve(id, &format!("sfu-of-{id}"), now).await.0
     }
@@ -89,8 +86,8 @@ async fn the_last_place_is_given_once() {
     let (late, first) = tables
         .meanwhile(TRANSACT, 1, tables.enter(&b, "b", "s", START), tables.enter(&c, "c", "s", START))
         .await;
-    assert!(matches!(first, Entered::Member { before: Before::Nobody, .. }), "{first:?}");
-    assert_eq!(late, Entered::LimitExceeded);
+    assert!(matches!(first, Joined::Member { previous: PreviousHolder::Nobody, .. }), "{first:?}");
+    assert_eq!(late, Joined::LimitExceeded);
     assert_eq!(tables.count_of("s").await, 2);
 }
 
@@ -98,10 +95,10 @@ async fn the_last_place_is_given_once() {
 async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (life, member) = tables.entered("a", "a", START).await;
+    let (stamp, member) = tables.entered("a", "a", START).await;
     let identity = member.identity(&peer("a"), &room("s"));
-    let depart = || tables.store.depart(&life, identity.clone(), START);
-    let (late, first) = tables.meanwhile(TRANSACT, 1, tables.end(&life), depart()).await;
+    let depart = || tables.store.depart(&stamp, identity.clone(), START);
+    let (late, first) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), depart()).await;
     assert_eq!(first.unwrap(), Departed::Gone(identity.clone()));
     assert_eq!(late, Departed::Nothing);
     assert_eq!(depart().await.unwrap(), Departed::Nothing);
@@ -114,12 +111,12 @@ async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
 async fn what_is_known_of_one_stay_does_not_end_the_next_on_the_same_socket() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (life, first) = tables.entered("a", "p", START).await;
-    assert!(matches!(tables.sign_off(&life).await, Left::Gone(_)));
-    let again = tables.enter(&life, "p", "s", minutes(1)).await;
-    assert!(matches!(again, Entered::Member { before: Before::Nobody, .. }));
+    let (stamp, first) = tables.entered("a", "p", START).await;
+    assert!(matches!(tables.sign_off(&stamp).await, Left::Gone(_)));
+    let again = tables.enter(&stamp, "p", "s", minutes(1)).await;
+    assert!(matches!(again, Joined::Member { previous: PreviousHolder::Nobody, .. }));
     let known = first.identity(&peer("p"), &room("s"));
-    assert_eq!(tables.store.depart(&life, known, minutes(1)).await.unwrap(), Departed::Nothing);
+    assert_eq!(tables.store.depart(&stamp, known, minutes(1)).await.unwrap(), Departed::Nothing);
     assert_eq!(tables.count_of("s").await, 1);
 }
 
@@ -128,18 +125,18 @@ async fn a_stay_goes_on_on_another_socket_with_its_beginning_and_its_data() {
     let tables = Tables::new().await;
     tables.session("s").await;
     let (older, before) = tables.entered("a", "p", START).await;
-    let life = tables.connection("b", minutes(1), None).await;
-    let entered = tables.enter(&life, "p", "s", minutes(1)).await;
-    let Entered::Member { member, before: what } = entered else { panic!("{entered:?}") };
-    assert_eq!(what, Before::Older(older.clone()));
+    let stamp = tables.connection("b", minutes(1), None).await;
+    let entered = tables.enter(&stamp, "p", "s", minutes(1)).await;
+    let Joined::Member { member, previous: what } = entered else { panic!("{entered:?}") };
+    assert_eq!(what, PreviousHolder::Older(older.clone()));
     assert_eq!((member.joined_at, &member.session), (START, &before.session));
     assert_eq!(tables.end(&older).await, Departed::Nothing);
-    let again = tables.enter(&life, "p", "s", minutes(2)).await;
-    assert_eq!(again, Entered::Member { member, before: Before::Itself });
+    let again = tables.enter(&stamp, "p", "s", minutes(2)).await;
+    assert_eq!(again, Joined::Member { member, previous: PreviousHolder::Itself });
     assert_eq!(tables.count_of("s").await, 1);
     let older_again = tables.connection("a2", START, None).await;
     let refused = tables.enter(&older_again, "p", "s", minutes(2)).await;
-    assert!(matches!(&refused, Entered::Superseded(holder) if holder.life == life), "{refused:?}");
+    assert!(matches!(&refused, Joined::Superseded(holder) if holder.stamp == stamp), "{refused:?}");
 }
 
 #[tokio::test]
@@ -148,7 +145,7 @@ async fn a_place_whose_lease_has_ended_is_another_stay_and_the_same_count() {
     tables.session("s").await;
     let (ghost, _) = tables.entered("a", "p", START).await;
     let now = START.plus(CONNECTION_LEASE);
-    let found = tables.store.occupants(&room("s"), now).await.unwrap();
+    let found = tables.store.roster(&room("s"), now).await.unwrap();
     assert_eq!((found.members.len(), found.expired.len()), (0, 1), "it is absent, and still to be freed");
     let (_, member) = tables.entered("b", "p", now).await;
     assert_eq!(member.joined_at, now);
@@ -163,41 +160,43 @@ async fn who_is_sent_away_is_whoever_is_there_by_then() {
     let tables = Tables::new().await;
     tables.session("s").await;
     let (older, _) = tables.entered("a", "p", START).await;
-    let life = tables.connection("b", minutes(1), None).await;
+    let stamp = tables.connection("b", minutes(1), None).await;
     let (expelled, entered) =
-        tables.meanwhile(TRANSACT, 1, tables.expel("p"), tables.enter(&life, "p", "s", minutes(1))).await;
-    assert!(matches!(entered, Entered::Member { before: Before::Older(before), .. } if before == older));
-    assert!(matches!(expelled, Expelled::Gone(gone, _) if gone == life), "not the socket that was replaced");
+        tables.meanwhile(TRANSACT, 1, tables.expel("p"), tables.enter(&stamp, "p", "s", minutes(1))).await;
+    assert!(
+        matches!(entered, Joined::Member { previous: PreviousHolder::Older(before), .. } if before == older)
+    );
+    assert!(matches!(expelled, Expelled::Gone(gone, _) if gone == stamp), "not the socket that was replaced");
     assert_eq!(tables.count_of("s").await, 0);
-    assert_eq!(tables.end(&life).await, Departed::Nothing);
+    assert_eq!(tables.end(&stamp).await, Departed::Nothing);
 }
 
 #[tokio::test]
 async fn no_two_signals_have_one_number() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (life, _) = tables.entered("a", "p", START).await;
+    let (stamp, _) = tables.entered("a", "p", START).await;
     let count = async |now| {
         let rate = Rate::new(10, 3);
-        let raise = gateway::store::Raise::Number;
-        tables.store.count(&life, raise, &[Role::Publisher], rate, now).await.unwrap()
+        let limited = Limited { sequence: Sequence::Next, roles: &[Role::Publisher], rate };
+        tables.store.rate_limit(&stamp, limited, now).await.unwrap()
     };
     let number =
-        |counted| if let Counted::Signal { seq, .. } = counted { seq } else { panic!("{counted:?}") };
+        |counted| if let RateLimited::Allowed { seq, .. } = counted { seq } else { panic!("{counted:?}") };
     let (late, first) = tables.meanwhile("UpdateItem", 1, count(START), count(START)).await;
     let third = count(START).await;
     let numbers: BTreeSet<u64> = [late, first, third].map(number).into();
     assert_eq!(numbers, [1, 2, 3].into());
-    assert_eq!(count(START).await, Counted::TooMany);
-    assert_eq!(count(EpochMillis(START.0 + 99)).await, Counted::TooMany);
+    assert_eq!(count(START).await, RateLimited::TooMany);
+    assert_eq!(count(EpochMillis(START.0 + 99)).await, RateLimited::TooMany);
     assert_eq!(number(count(EpochMillis(START.0 + 100)).await), 4);
-    assert_eq!(count(EpochMillis(START.0 + 199)).await, Counted::TooMany);
+    assert_eq!(count(EpochMillis(START.0 + 199)).await, RateLimited::TooMany);
     let later = START.plus(HOUR);
     assert_eq!(
         [5, 6, 7],
         [number(count(later).await), number(count(later).await), number(count(later).await)]
     );
-    assert_eq!(count(later).await, Counted::TooMany, "an hour's silence is no larger burst");
+    assert_eq!(count(later).await, RateLimited::TooMany, "an hour's silence is no larger burst");
 }
 
 #[tokio::test]
@@ -208,8 +207,9 @@ async fn two_first_publishers_meet_at_the_session() {
         tables.warm(id, START).await;
     }
     let (late, first) = tables.meanwhile(TRANSACT, 1, tables.claim_sfu(START), tables.claim_sfu(START)).await;
-    let Routed::Claimed(sfu) = first else { panic!("{first:?}") };
-    assert_eq!(late, Routed::Sfu(sfu));
+    let Claimed::Taken(id, sfu) = first else { panic!("{first:?}") };
+    assert!(sfu.is_some());
+    assert_eq!(late, Claimed::Serving(id, sfu));
     assert_eq!(tables.stack.rooms("ROOM#").await.len(), 2);
 }
 
@@ -220,7 +220,7 @@ async fn a_path_and_a_session_that_want_one_room_do_not_both_get_it() {
     tables.warm("r", START).await;
     let (late, first) =
         tables.meanwhile(TRANSACT, 1, tables.claim_sfu(START), tables.claim("page", START)).await;
-    assert_eq!((late, first), (Routed::NoRoom, Claimed::Room(room("r"))));
+    assert_eq!((late, first), (Claimed::NoRoom, Some(room("r"))));
     let sfu = tables.store.sfu(&room("r")).await.unwrap();
     assert!(sfu.is_some() && tables.store.sfu(&room("s")).await.unwrap().is_none());
 }
@@ -230,13 +230,13 @@ async fn a_path_and_a_session_that_want_one_room_do_not_both_get_it() {
 async fn an_sfu_that_is_lost_while_it_is_claimed_is_lost_to_the_session() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let life = tables.warm("r", START).await;
-    let (ended, claimed) = tables.meanwhile(TRANSACT, 1, tables.end(&life), tables.claim_sfu(START)).await;
-    assert!(matches!(claimed, Routed::Claimed(_)), "{claimed:?}");
+    let stamp = tables.warm("r", START).await;
+    let (ended, claimed) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), tables.claim_sfu(START)).await;
+    assert!(matches!(claimed, Claimed::Taken(_, Some(_))), "{claimed:?}");
     let Departed::Gone(identity) = ended else { panic!("{ended:?}") };
     assert_eq!(identity.room(), &room("s"), "the session is told");
     assert_eq!(tables.store.sfu(&room("s")).await.unwrap(), None);
-    assert_eq!(tables.claim_sfu(START).await, Routed::Away);
+    assert_eq!(tables.claim_sfu(START).await, Claimed::Serving(room("r"), None));
 }
 
 #[tokio::test]
@@ -248,9 +248,9 @@ async fn an_sfu_that_comes_back_while_it_is_claimed_serves_the_session() {
     let (served, claimed) = tables
         .meanwhile(TRANSACT, 1, tables.serve_on("r", &newer, minutes(1)), tables.claim_sfu(START))
         .await;
-    assert!(matches!(claimed, Routed::Claimed(_)), "{claimed:?}");
+    assert!(matches!(claimed, Claimed::Taken(_, Some(_))), "{claimed:?}");
     assert_eq!(served, Served::Serving { replaced: Some(older), returned: None });
-    assert_eq!(tables.store.sfu(&room("s")).await.unwrap().unwrap().life, newer);
+    assert_eq!(tables.store.sfu(&room("s")).await.unwrap().unwrap().stamp, newer);
     assert_eq!(tables.store.sfu(&room("r")).await.unwrap(), None);
     let departed = tables.end(&newer).await;
     assert!(matches!(departed, Departed::Gone(identity) if identity.room() == &room("s")));
@@ -261,19 +261,19 @@ async fn a_session_takes_another_sfu_after_the_grace_and_not_before() {
     let tables = Tables::new().await;
     tables.session("s").await;
     let lost = tables.warm("r1", START).await;
-    assert!(matches!(tables.claim_sfu(START).await, Routed::Claimed(_)));
+    assert!(matches!(tables.claim_sfu(START).await, Claimed::Taken(_, Some(_))));
     tables.warm("r2", START).await;
     assert!(matches!(tables.end(&lost).await, Departed::Gone(_)));
-    assert_eq!(tables.claim_sfu(EpochMillis(START.0 + 4_999)).await, Routed::Away);
+    assert_eq!(tables.claim_sfu(EpochMillis(START.0 + 4_999)).await, Claimed::Serving(room("r1"), None));
     // The old SFU and the claim of another meet: one of them wins.
     let back = tables.connection("back", minutes(1), Some("r1")).await;
     let now = START.plus(GRACE);
     let (claimed, served) =
         tables.meanwhile(TRANSACT, 1, tables.claim_sfu(now), tables.serve_on("r1", &back, now)).await;
     assert_eq!(served, Served::Serving { replaced: None, returned: Some(room("s")) });
-    assert!(matches!(claimed, Routed::Sfu(sfu) if sfu.life == back));
+    assert!(matches!(claimed, Claimed::Serving(_, Some(sfu)) if sfu.stamp == back));
     assert!(matches!(tables.end(&back).await, Departed::Gone(_)));
-    assert!(matches!(tables.claim_sfu(now).await, Routed::Claimed(_)));
+    assert!(matches!(tables.claim_sfu(now).await, Claimed::Taken(_, Some(_))));
     assert_eq!(tables.serve("r1", "late", now).await.1, Served::RoomClosed);
 }
 

@@ -1,6 +1,6 @@
 //! What DynamoDB leaves unprocessed. The embedded one never does: here is one that does.
 
-use model::item::Sfu;
+use model::sfu::Sfu;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -56,7 +56,7 @@ async fn what_is_left_unprocessed_is_asked_for_again() {
     let asked = tokio::time::timeout(arbiter_tests::DEADLINE, answer(listener, answers));
     let (asked, route) = futures::join!(asked, store.route_to_sfu(&connection, &serving));
     let route = route.unwrap();
-    assert_eq!(route.sender.unwrap().life.connection_id, connection);
+    assert_eq!(route.sender.unwrap().stamp.connection_id, connection);
     let Some(gateway::store::Receiver::Sfu(Sfu { peer_id, .. })) = route.receiver else { panic!("the SFU") };
     assert_eq!(peer_id, peer("r"));
     assert_eq!(asked.unwrap()[1]["RequestItems"], left, "and nothing but that");

@@ -10,8 +10,8 @@ impl Tables {
         self.store.refill(&room(id), pending(id, now), self.limits, target, now).await.unwrap()
     }
 
-    async fn spare(&self, life: &Life, keep: usize) -> Left {
-        self.store.leave_if_spare(life, keep, START).await.unwrap()
+    async fn spare(&self, stamp: &Stamp, keep: usize) -> Left {
+        self.store.leave_if_spare(stamp, keep, START).await.unwrap()
     }
 
     async fn status(&self, id: &str) -> Status {
@@ -26,28 +26,17 @@ fn is_gone(left: &Left) -> bool {
 #[tokio::test]
 async fn a_claim_counts_the_warm_rooms_that_it_leaves() {
     let tables = Tables::with(MANY).await;
-    assert_eq!(
-        tables.claim_and_count("none", START).await,
-        Claim { claimed: Claimed::NoRoom, warm_left: Some(0) }
-    );
+    assert_eq!(tables.claim_and_count("none", START).await, (None, Some(0)));
     assert!(matches!(tables.reserve("pending", START).await, Reserved::Room(_)));
-    assert_eq!(tables.claim_and_count("none", START).await.warm_left, Some(1), "a pending one is warm");
+    assert_eq!(tables.claim_and_count("none", START).await.1, Some(1), "a pending one is warm");
     tables.unclaimed("a", START).await;
     tables.unclaimed("b", START).await;
     let first = tables.claim_and_count("page", START).await;
-    assert!(matches!(first.claimed, Claimed::Room(_)));
-    assert_eq!(first.warm_left, Some(2));
-    assert_eq!(
-        tables.claim_and_count("page", START).await,
-        Claim { warm_left: None, ..first },
-        "it took none"
-    );
+    assert!(matches!(first.0, Some(_)));
+    assert_eq!(first.1, Some(2));
+    assert_eq!(tables.claim_and_count("page", START).await, (first.0, None), "it took none");
     let later = minutes(10);
-    assert_eq!(
-        tables.claim_and_count("other", later).await.warm_left,
-        Some(0),
-        "a pending room has its lease"
-    );
+    assert_eq!(tables.claim_and_count("other", later).await.1, Some(0), "a pending room has its lease");
 }
 
 #[tokio::test]
@@ -55,10 +44,10 @@ async fn a_room_is_warm_once_whether_its_sfu_is_there_or_not() {
     let tables = Tables::with(MANY).await;
     assert!(matches!(tables.refill("a", 1, START).await, Some(Reserved::Room(_))));
     assert_eq!(tables.refill("b", 1, START).await, None, "pending");
-    let (life, _) = tables.serve("a", "sfu-of-a", START).await;
+    let (stamp, _) = tables.serve("a", "sfu-of-a", START).await;
     assert_eq!(tables.refill("b", 1, START).await, None, "unclaimed");
     assert!(matches!(tables.refill("b", 2, START).await, Some(Reserved::Room(_))), "but one");
-    assert!(matches!(tables.end(&life).await, Departed::Gone(_)));
+    assert!(matches!(tables.end(&stamp).await, Departed::Gone(_)));
     assert!(matches!(tables.refill("c", 2, START).await, Some(Reserved::Room(_))), "a lost one is not warm");
 }
 
@@ -110,15 +99,15 @@ async fn a_spare_sfu_closes_its_room_if_enough_others_are_warm() {
     assert_eq!(tables.spare(&two, 1).await, Left::RoomNeeded);
     assert!(matches!(tables.reserve("pending", START).await, Reserved::Room(_)));
     assert!(is_gone(&tables.spare(&two, 1).await), "a pending one will do");
-    assert_eq!(tables.claim_and_count("page", START).await.warm_left, Some(1));
+    assert_eq!(tables.claim_and_count("page", START).await.1, Some(1));
 }
 
 #[tokio::test]
 async fn the_last_sfu_is_a_spare_one_when_none_need_be_warm() {
     let tables = Tables::new().await;
-    let life = tables.unclaimed("r", START).await;
-    assert!(is_gone(&tables.spare(&life, 0).await));
-    assert_eq!(tables.spare(&life, 0).await, Left::NotIdentified);
+    let stamp = tables.unclaimed("r", START).await;
+    assert!(is_gone(&tables.spare(&stamp, 0).await));
+    assert_eq!(tables.spare(&stamp, 0).await, Left::NotIdentified);
 }
 
 #[tokio::test]
@@ -126,31 +115,31 @@ async fn an_sfu_whose_room_is_claimed_is_no_spare_one_and_a_client_never() {
     let tables = Tables::new().await;
     let sfu = tables.claimed("r", "page", START).await;
     assert_eq!(tables.spare(&sfu, 0).await, Left::RoomClaimed);
-    assert_eq!(tables.claim("page", START).await, Claimed::Room(room("r")));
-    let life = tables.connection("c", START, None).await;
-    assert_eq!(tables.join(&life, "p", "r", START).await, Joined::Member { replaced: None });
-    assert_eq!(tables.spare(&life, 0).await, Left::NotAnSfu);
-    assert!(tables.store.connection(&life.connection_id).await.unwrap().unwrap().identity.is_some());
+    assert_eq!(tables.claim("page", START).await, Some(room("r")));
+    let stamp = tables.connection("c", START, None).await;
+    assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
+    assert_eq!(tables.spare(&stamp, 0).await, Left::NotAnSfu);
+    assert!(tables.store.connection(&stamp.connection_id).await.unwrap().unwrap().identity.is_some());
 }
 
 #[tokio::test]
 async fn a_claim_that_comes_before_a_spare_sfus_leave_keeps_its_room() {
     let tables = Tables::with(MANY).await;
-    let life = tables.unclaimed("r", START).await;
+    let stamp = tables.unclaimed("r", START).await;
     let (left, claimed) =
-        tables.meanwhile(TRANSACT, 1, tables.spare(&life, 0), tables.claim("page", START)).await;
-    assert_eq!((left, claimed), (Left::RoomClaimed, Claimed::Room(room("r"))));
+        tables.meanwhile(TRANSACT, 1, tables.spare(&stamp, 0), tables.claim("page", START)).await;
+    assert_eq!((left, claimed), (Left::RoomClaimed, Some(room("r"))));
     assert_eq!(tables.status("r").await, Status::Claimed);
 }
 
 #[tokio::test]
 async fn a_claim_that_comes_after_a_spare_sfus_leave_takes_another_room() {
     let tables = Tables::new().await;
-    let life = tables.unclaimed("r", START).await;
+    let stamp = tables.unclaimed("r", START).await;
     let (claimed, left) =
-        tables.meanwhile(TRANSACT, 1, tables.claim("page", START), tables.spare(&life, 0)).await;
+        tables.meanwhile(TRANSACT, 1, tables.claim("page", START), tables.spare(&stamp, 0)).await;
     assert!(is_gone(&left));
-    assert_eq!(claimed, Claimed::NoRoom);
+    assert_eq!(claimed, None);
 }
 
 #[tokio::test]
@@ -168,18 +157,18 @@ async fn an_sfu_is_needed_when_the_room_that_it_counted_on_is_claimed() {
     let tables = Tables::with(MANY).await;
     for round in 0..20 {
         let (one, two) = (format!("one-{round}"), format!("two-{round}"));
-        let life = tables.unclaimed(&one, START).await;
+        let stamp = tables.unclaimed(&one, START).await;
         let other = tables.unclaimed(&two, START).await;
         let path = format!("page-{round}");
         let (left, claimed) =
-            tables.meanwhile(TRANSACT, 1, tables.spare(&life, 1), tables.claim(&path, START)).await;
-        if claimed == Claimed::Room(room(&two)) {
+            tables.meanwhile(TRANSACT, 1, tables.spare(&stamp, 1), tables.claim(&path, START)).await;
+        if claimed == Some(room(&two)) {
             assert_eq!(left, Left::RoomNeeded);
             assert_eq!(tables.status(&one).await, Status::Unclaimed);
             return;
         }
         assert_eq!(left, Left::RoomClaimed);
-        assert!(is_gone(&tables.sign_off(&life).await) && is_gone(&tables.sign_off(&other).await));
+        assert!(is_gone(&tables.sign_off(&stamp).await) && is_gone(&tables.sign_off(&other).await));
     }
     panic!("one of two was never taken in 20 rounds");
 }

@@ -8,7 +8,7 @@ use gateway::config;
 use gateway::edge::HttpCall;
 use gateway::failure::Failure;
 use gateway::refill::Refill;
-use gateway::store::Store;
+use gateway::store::{Claimant, Store};
 use model::http::{Answer, HttpError};
 use model::outcome::{Claim, Claimed};
 
@@ -54,12 +54,13 @@ pub async fn claim_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpError
         Bearer::Holder(claims) if claims.path != path => return Err(HttpError::Forbidden),
         Bearer::Holder(_) | Bearer::Anybody => {}
     }
-    let Claim { claimed, warm_left } = deps.store.claim(&path, deps.sfu_grace, deps.clock.now()).await?;
+    let Claim { claimed, warm_left } =
+        deps.store.claim(Claimant::Page(&path), deps.sfu_grace, deps.clock.now()).await?;
     if let Some(left) = warm_left {
         deps.refill.ask_if_short(left).await;
     }
     match claimed {
-        Claimed::Room(room) => Ok(Answer::Room(room)),
-        Claimed::NoRoom => Err(HttpError::RoomNotFound),
+        Claimed::Taken(room, _) | Claimed::Serving(room, _) => Ok(Answer::Room(room)),
+        Claimed::NoRoom | Claimed::Relayed | Claimed::NoSession => Err(HttpError::RoomNotFound),
     }
 }

@@ -1,10 +1,10 @@
-//! `$connect`: a socket opens, and is written down as nobody's.
+//! `$connect`: a socket opens, and is written down; it has yet to identify.
 
 use gateway::config;
 use gateway::edge::{Admission, Connect};
 use gateway::failure::Failure;
 use gateway::store::Store;
-use model::item::Connection;
+use model::connection::Connection;
 use model::room::CONNECTION_LEASE;
 use model::secret::SecretHash;
 
@@ -58,8 +58,8 @@ pub async fn connect(deps: &Deps, connect: Connect) -> Result<Admission, Failure
         return Ok(Admission::Forbidden);
     }
     let row = Connection {
-        expires_at: connect.life.connected_at.plus(CONNECTION_LEASE).seconds(),
-        life: connect.life,
+        expires_at: connect.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
+        stamp: connect.stamp,
         identity: None,
         sfu_token_hash: connect.token.as_deref().map(SecretHash::of),
     };

@@ -10,9 +10,8 @@ use gateway::failure::Failure;
 use gateway::store::{Limits, Store};
 use model::http::{Answer, HttpError};
 use model::id::RoomId;
-use model::item::{Room, Slot};
 use model::outcome::Reserved;
-use model::room::{PENDING_LEASE, Status};
+use model::room::{PENDING_LEASE, Room, Slot, Status};
 use model::secret::SecretHash;
 use model::time::EpochMillis;
 

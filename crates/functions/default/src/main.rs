@@ -1,5 +1,6 @@
 //! The `$default` Lambda.
 
+use default::default;
 use gateway::sockets::Sockets;
 use gateway::{aws, edge, logging};
 
@@ -8,5 +9,5 @@ async fn main() -> Result<(), edge::Error> {
     logging::init();
     let sockets = Sockets::new(&aws::load().await);
     sockets.warm_up().await;
-    edge::serve_messages(&sockets, async |call| default::default(call).await).await
+    edge::serve_messages(&sockets, async |_, request| default(&request)).await
 }

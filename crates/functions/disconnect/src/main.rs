@@ -1,12 +1,12 @@
 //! The `$disconnect` Lambda.
 
 use disconnect::disconnect;
-use gateway::departure::Departures;
+use gateway::app::App;
 use gateway::{aws, edge, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let departures = Departures::from_env(&aws::load().await).await?;
-    edge::serve_disconnects(async |event| disconnect(&departures, event).await).await
+    let app = App::from_env(&aws::load().await).await?;
+    edge::serve_disconnects(async |event| disconnect(&app, event).await).await
 }

@@ -1,12 +1,18 @@
 //! The `forceDisconnect` Lambda.
 
 use force_disconnect::force_disconnect;
-use gateway::departure::Departures;
+use gateway::app::App;
 use gateway::{aws, edge, logging};
+use model::error::Error;
+use model::request::Request;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let departures = Departures::from_env(&aws::load().await).await?;
-    edge::serve_messages(&departures, async |call| force_disconnect(&departures, call).await).await
+    let app = App::from_env(&aws::load().await).await?;
+    edge::serve_messages(&app, async |sender, request| {
+        let Request::ForceDisconnect(request) = request else { return Err(Error::UnknownAction) };
+        force_disconnect(&app, sender, request).await
+    })
+    .await
 }

@@ -5,10 +5,10 @@ use gateway::clock::Clock;
 use gateway::edge::HttpCall;
 use gateway::failure::Failure;
 use gateway::store::Store;
+use model::connection::Identity;
 use model::http::{Answer, HttpError};
 use model::ice::IceServers;
 use model::id::ConnectionId;
-use model::item::Identity;
 
 /// What the function needs.
 #[derive(Debug)]

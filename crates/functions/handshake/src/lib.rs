@@ -1,18 +1,19 @@
 //! `handshake`: relays one SDP or some ICE candidates, byte for byte. The first of a session that sends media claims an SFU
 //! for it.
 
-use gateway::departure::Departures;
-use gateway::edge::{Call, Reply};
+use gateway::app::App;
+use gateway::edge::Reply;
 use gateway::failure::Failure;
-use gateway::overtaking::Overtaking;
 use gateway::refill::Refill;
-use gateway::sockets::Posted;
+use gateway::rooms::delivery::{Recipient, deliver};
+use gateway::rooms::departure;
+use gateway::rooms::sender::Sender;
 use gateway::store::{Receiver, Route};
+use model::connection::Identity;
 use model::error::Error;
 use model::handshake::{CANDIDATES_FEATURE, Direction, Handshake};
 use model::id::RoomId;
-use model::item::Identity;
-use model::life::Life;
+use model::outcome::Delivery;
 use model::room::Status;
 
 mod sessions;
@@ -21,7 +22,7 @@ mod sessions;
 #[derive(Debug)]
 pub struct Deps {
     /// The tables and the sockets.
-    pub departures: Departures,
+    pub app: App,
     /// Where to ask for more when a session has taken an SFU of the pool.
     pub refill: Refill,
 }
@@ -33,77 +34,71 @@ impl Deps {
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
         let aws = gateway::aws::load().await;
-        Ok(Self { refill: Refill::from_env(&aws)?, departures: Departures::from_env(&aws).await? })
+        Ok(Self { refill: Refill::from_env(&aws)?, app: App::from_env(&aws).await? })
     }
 }
 
 /// Relays a handshake to the other side of its room: one read of two items, one post.
 ///
 /// # Errors
-/// Those of DESIGN §4: a bad message, a connection that is nobody, somebody else's room, a role that does not allow it, a
-/// receiver that is away.
-pub async fn handshake(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
-    let departures = &deps.departures;
-    let data = call.request.data()?;
-    let handshake = Handshake::parse(&data)?;
-    let (sender, receiver) = look_up(departures, call.life, &handshake).await?;
-    check(&sender, receiver.as_ref(), &handshake)?;
+/// Those of PROTOCOL, "handshake": a connection that has not identified, somebody else's room, a role that does not allow it,
+/// a receiver that is away.
+pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_>) -> Result<Reply, Error> {
+    let app = &deps.app;
+    let (identity, receiver) = look_up(app, sender, &handshake).await?;
+    sender.recognized(&identity);
+    check(&identity, receiver.as_ref(), &handshake)?;
     let room = handshake.direction.room();
-    let (to, identity) = match (receiver, &handshake.direction) {
-        (Some(Receiver::Sfu(sfu)), _) => (sfu.life.clone(), sfu.identity(room)),
+    let (to, absent) = match (receiver, &handshake.direction) {
+        (Some(Receiver::Sfu(sfu)), _) => (Recipient::sfu(room, sfu), Error::SfuUnavailable),
         (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
-            (member.life.clone(), member.identity(peer, room))
+            (Recipient::member(peer, room, member), Error::PeerNotFound)
         }
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
-        (_, Direction::ToSfu(_)) => match &sender {
+        (_, Direction::ToSfu(_)) => match &identity {
             Identity::Client { session: Some(_), .. } => return sessions::publish(deps, &handshake).await,
             Identity::Client { session: None, .. } | Identity::Sfu { .. } => {
-                return Err(without_sfu(departures, room).await?);
+                return Err(without_sfu(app, room).await?);
             }
         },
     };
-    let absent = match &identity {
-        Identity::Sfu { .. } => Error::SfuUnavailable,
-        Identity::Client { .. } => Error::PeerNotFound,
-    };
-    relayed(departures.post(&to, identity, handshake.text).await?, absent)
+    relayed(app, deliver(app, &to, handshake.text).await?, absent).await
 }
 
-/// What the sender is told of a post; `absent`, if nobody is there to receive it.
-fn relayed(posted: Posted, absent: Error) -> Result<Reply, Error> {
-    match posted {
-        Posted::Delivered => Ok(Reply::Ack),
-        Posted::Gone => Err(absent),
-        Posted::Busy => Err(Error::TooManyRequests),
-        Posted::TooLarge => Err(Error::TooLarge { field: "data", allowed: "at most 131072 bytes" }),
+/// What the sender is told of a delivery; `absent`, if nobody is there to receive it.
+async fn relayed(app: &App, delivery: Delivery, absent: Error) -> Result<Reply, Error> {
+    match delivery {
+        Delivery::Delivered => Ok(Reply::Ack),
+        Delivery::Gone(None) => Err(absent),
+        Delivery::Gone(Some(ended)) => {
+            departure::announce_ended(app, &ended).await?;
+            Err(absent)
+        }
+        Delivery::Busy => Err(Error::TooManyRequests),
+        Delivery::TooLarge => Err(Error::TooLarge { field: "data", allowed: "at most 131072 bytes" }),
     }
 }
 
-/// Who sends, and who receives. A sender whose row is there but who is nobody yet is waited for.
+/// Who sends, and who receives.
 async fn look_up(
-    departures: &Departures,
-    life: &Life,
+    app: &App,
+    sender: &Sender<'_>,
     handshake: &Handshake<'_>,
 ) -> Result<(Identity, Option<Receiver>), Error> {
-    let mut overtaking = Overtaking::default();
-    loop {
-        let Route { sender, receiver } = route(departures, life, &handshake.direction).await?;
-        let row = sender.filter(|row| row.life == *life).ok_or(Error::ConnectionNotFound)?;
-        if let Some(identity) = row.identity {
-            return Ok((identity, receiver));
-        }
-        if !overtaking.wait().await {
-            return Err(Error::ConnectionNotFound);
-        }
-    }
+    let look = async || {
+        let Route { sender: row, receiver } = route(app, sender, &handshake.direction).await?;
+        let row = row.filter(|row| row.stamp == *sender.stamp()).ok_or(Error::ConnectionNotFound)?;
+        Ok(row.identity.map(|identity| (identity, receiver)))
+    };
+    sender.once_identified(look).await
 }
 
-async fn route(departures: &Departures, life: &Life, direction: &Direction) -> Result<Route, Failure> {
-    let Departures { store, clock, .. } = departures;
+async fn route(app: &App, sender: &Sender<'_>, direction: &Direction) -> Result<Route, Failure> {
+    let connection = &sender.stamp().connection_id;
     match direction {
-        Direction::ToSfu(room) => store.route_to_sfu(&life.connection_id, room).await,
+        Direction::ToSfu(room) => app.store.route_to_sfu(connection, room).await,
         Direction::ToPeer(room, peer) => {
-            store.route_to_peer(&life.connection_id, room, peer, clock.now()).await
+            app.store.route_to_peer(connection, room, peer, app.clock.now()).await
         }
     }
 }
@@ -148,9 +143,8 @@ fn check(sender: &Identity, receiver: Option<&Receiver>, handshake: &Handshake<'
 }
 
 /// Why a room has no SFU: it is closed, or away. Only then the room itself is read.
-async fn without_sfu(departures: &Departures, room: &RoomId) -> Result<Error, Failure> {
-    let Departures { store, clock, .. } = departures;
-    Ok(match store.room(room, clock.now()).await?.map(|room| room.status) {
+async fn without_sfu(app: &App, room: &RoomId) -> Result<Error, Failure> {
+    Ok(match app.store.room(room, app.clock.now()).await?.map(|room| room.status) {
         Some(Status::Closed) | None => Error::RoomClosed,
         Some(Status::Pending | Status::Unclaimed | Status::Claimed) => Error::SfuUnavailable,
     })

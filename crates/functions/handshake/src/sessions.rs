@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use gateway::edge::Reply;
-use gateway::sockets::Posted;
+use gateway::rooms::delivery::{Recipient, deliver};
+use gateway::rooms::sender::check;
+use gateway::rooms::{arrival, departure};
+use gateway::store::Claimant;
 use model::error::Error;
 use model::handshake::{Handshake, Kind};
 use model::id::RoomId;
-use model::item::Sfu;
-use model::outcome::Routed;
-use model::session::Role;
+use model::outcome::{Claimed, Delivery};
+use model::session::{Permission, Role};
+use model::sfu::Sfu;
 
 use crate::{Deps, relayed};
 
@@ -19,34 +22,38 @@ const CLAIMS: usize = 4;
 /// Checks that a role may do what a handshake is for. A subscriber has a producer connection as well, because the data
 /// channels are on it, but sends no media.
 pub(crate) fn check_role(role: Role, handshake: &Handshake<'_>) -> Result<(), Error> {
-    let may = role.capabilities(false);
-    if handshake.sends_media && may.publish == 0 {
-        return Err(Error::Forbidden("The token's role does not allow to publish"));
+    if handshake.sends_media {
+        check(role, Permission::Publish)?;
     }
-    if handshake.kind == Kind::Consumer && may.subscribe == 0 {
-        return Err(Error::Forbidden("The token's role does not allow to subscribe"));
+    match handshake.kind {
+        Kind::Consumer => check(role, Permission::Subscribe),
+        Kind::Producer => Ok(()),
     }
-    Ok(())
 }
 
 /// Relays a handshake of a session that relays found no SFU for. An SFU of the pool whose socket is gone is given up at once, and
 /// the next one taken: it serves nobody yet, so that nobody's media would come back with it.
 pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Reply, Error> {
-    let departures = &deps.departures;
+    let app = &deps.app;
     let session = handshake.direction.room();
-    let mut grace = departures.sfu_grace;
+    let mut grace = app.sfu_grace;
     for _ in 0..CLAIMS {
         let (sfu, claimed) = sfu(deps, session, handshake.sends_media, grace).await?;
-        let posted = departures.post(&sfu.life, sfu.clone().identity(session), handshake.text).await;
-        if claimed && matches!(posted, Ok(Posted::Gone)) {
-            grace = Duration::ZERO;
-            continue;
+        match deliver(app, &Recipient::sfu(session, sfu), handshake.text).await {
+            Ok(Delivery::Gone(ended)) if claimed => {
+                if let Some(ended) = ended {
+                    departure::announce_ended(app, &ended).await?;
+                }
+                grace = Duration::ZERO;
+            }
+            delivery => {
+                if claimed {
+                    // The offer goes first: nobody's call should wait until a thousand others have been told.
+                    arrival::sfu_connected(app, session).await;
+                }
+                return relayed(app, delivery?, Error::SfuUnavailable).await;
+            }
         }
-        if claimed {
-            // The offer goes first: nobody's call should wait until a thousand others have been told.
-            departures.sfu_connected(session).await;
-        }
-        return relayed(posted?, Error::SfuUnavailable);
     }
     Err(Error::SfuUnavailable)
 }
@@ -60,20 +67,19 @@ async fn sfu(
     sends_media: bool,
     grace: Duration,
 ) -> Result<(Sfu, bool), Error> {
-    let departures = &deps.departures;
+    let app = &deps.app;
     if !sends_media {
         return Err(Error::SfuUnavailable);
     }
-    let now = departures.clock.now();
-    let claim = departures.store.claim_for_session(session, grace, now).await?;
+    let claim = app.store.claim(Claimant::Session(session), grace, app.clock.now()).await?;
     if let Some(warm_left) = claim.warm_left {
         deps.refill.ask_if_short(warm_left).await;
     }
-    match claim.routed {
-        Routed::Claimed(sfu) => Ok((sfu, true)),
-        Routed::Sfu(sfu) => Ok((sfu, false)),
-        Routed::Away | Routed::NoRoom => Err(Error::SfuUnavailable),
-        Routed::Relayed => Err(Error::Forbidden("The session is relayed: it has no SFU")),
-        Routed::NoSession => Err(Error::RoomNotFound),
+    match claim.claimed {
+        Claimed::Taken(_, Some(sfu)) => Ok((sfu, true)),
+        Claimed::Serving(_, Some(sfu)) => Ok((sfu, false)),
+        Claimed::Taken(_, None) | Claimed::Serving(_, None) | Claimed::NoRoom => Err(Error::SfuUnavailable),
+        Claimed::Relayed => Err(Error::Forbidden("The session is relayed: it has no SFU")),
+        Claimed::NoSession => Err(Error::RoomNotFound),
     }
 }

@@ -1,9 +1,11 @@
 //! `leave`: a client or an SFU goes on purpose, and may identify again on the same socket.
 
+use gateway::app::App;
 use gateway::config;
-use gateway::departure::Departures;
-use gateway::edge::{Call, Reply};
+use gateway::edge::Reply;
 use gateway::failure::Failure;
+use gateway::rooms::departure;
+use gateway::rooms::sender::Sender;
 use model::error::Error;
 use model::leave::Leave;
 
@@ -11,7 +13,7 @@ use model::leave::Leave;
 #[derive(Debug)]
 pub struct Deps {
     /// The tables and the sockets.
-    pub departures: Departures,
+    pub app: App,
     /// `IdleRooms`: a spare SFU may leave if so many warm rooms remain.
     pub idle_rooms: usize,
 }
@@ -22,8 +24,8 @@ impl Deps {
     /// # Errors
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
-        let departures = Departures::from_env(&gateway::aws::load().await).await?;
-        Ok(Self { departures, idle_rooms: config::number("IDLE_ROOMS")? })
+        let app = App::from_env(&gateway::aws::load().await).await?;
+        Ok(Self { app, idle_rooms: config::number("IDLE_ROOMS")? })
     }
 }
 
@@ -32,11 +34,11 @@ impl Deps {
 ///
 /// # Errors
 /// `connection_not_found` before an identify; `room_claimed` or `room_needed` to an SFU that is no spare one;
-/// `bad_message` for a malformed envelope, or for a client's `ifSpare`.
-pub async fn leave(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
-    match Leave::parse(call.request)? {
-        Leave::Anyway => deps.departures.left(call.life).await?,
-        Leave::IfSpare => deps.departures.left_if_spare(call.life, deps.idle_rooms).await?,
+/// `bad_message` for a client's `ifSpare`.
+pub async fn leave(deps: &Deps, sender: &Sender<'_>, leave: Leave) -> Result<Reply, Error> {
+    match leave {
+        Leave::Anyway => departure::left(&deps.app, sender.stamp()).await?,
+        Leave::IfSpare => departure::left_if_spare(&deps.app, sender.stamp(), deps.idle_rooms).await?,
     }
     Ok(Reply::Ack)
 }

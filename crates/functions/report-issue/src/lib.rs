@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
+use gateway::app::App;
 use gateway::config;
-use gateway::departure::Departures;
-use gateway::edge::{Call, Reply};
+use gateway::edge::Reply;
 use gateway::failure::Failure;
-use gateway::overtaking::Overtaking;
-use gateway::store::Raise;
+use gateway::rooms::sender::{Allowance, Sender};
+use gateway::store::Sequence;
 use model::error::Error;
-use model::id::{PeerId, RoomId};
-use model::life::Life;
 use model::notice::Notice;
-use model::outcome::Counted;
-use model::session::item::Issue;
-use model::session::{Otc, Rate, Role, moderation};
+use model::session::Permission;
+use model::session::issue::{Issue, ReportIssue};
 
 /// How long an issue is kept.
 const KEPT: Duration = Duration::from_hours(30 * 24);
@@ -23,9 +20,9 @@ const KEPT: Duration = Duration::from_hours(30 * 24);
 #[derive(Debug)]
 pub struct Deps {
     /// The tables and the sockets.
-    pub departures: Departures,
-    /// `SignalsPerSecond` and `SignalBurst`: reports count as signals do, because each is stored.
-    pub rate: Rate,
+    pub app: App,
+    /// Reports count as signals do, because each is stored.
+    pub allowance: Allowance,
 }
 
 impl Deps {
@@ -34,45 +31,29 @@ impl Deps {
     /// # Errors
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
-        let departures = Departures::from_env(&gateway::aws::load().await).await?;
-        Ok(Self { departures, rate: config::signal_rate()? })
+        let allowance = Allowance::new(Permission::Belong, false, config::signal_rate()?);
+        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
     }
 }
 
 /// Stores what a client reports, for 30 days, under a random name.
 ///
 /// # Errors
-/// `bad_message` or `too_large` for the text, `connection_not_found` before an identify, `forbidden` outside of a session,
-/// `too_many_requests` above the rate; with the model's numbers.
-pub async fn report_issue(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
-    report(deps, call).await.map_err(Error::in_session)
-}
-
-async fn report(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
-    let text = moderation::issue(&call.request.data()?)?;
-    let (session_id, connection_id) = reporter(deps, call.life).await?;
-    let now = deps.departures.clock.now();
+/// `connection_not_found` before an identify, `forbidden` outside of a session, `too_many_requests` above the rate.
+pub async fn report_issue(deps: &Deps, sender: &Sender<'_>, request: ReportIssue) -> Result<Reply, Error> {
+    let Deps { app, allowance } = deps;
+    let elsewhere = "Issues are reported from sessions";
+    let reporter = sender.allowed(app, allowance, Sequence::Unnumbered, elsewhere).await?;
+    let now = app.clock.now();
     let issue_id = uuid::Uuid::new_v4().to_string();
-    let expires_at = now.plus(KEPT).seconds();
-    let issue = Issue { session_id, connection_id, text, reported_at: now, expires_at };
-    let stored = deps.departures.store.report_issue(&issue_id, &issue).await;
-    stored.map_err(|failure| Error::from(failure).numbered(Otc::ReportIssue))?;
-    Ok(Reply::Notice(Notice::IssueReported { issue_id, request_id: call.request_id }))
-}
-
-async fn reporter(deps: &Deps, life: &Life) -> Result<(RoomId, PeerId), Error> {
-    let mut overtaking = Overtaking::default();
-    loop {
-        let Deps { departures, rate } = deps;
-        let now = departures.clock.now();
-        return match departures.store.count(life, Raise::Nothing, &Role::ALL, *rate, now).await? {
-            Counted::Signal { session, peer, .. } => Ok((session, peer)),
-            Counted::NotIdentified if overtaking.wait().await => continue,
-            Counted::NotIdentified | Counted::ConnectionGone => Err(Error::ConnectionNotFound),
-            Counted::NotInSession | Counted::RoleForbids => {
-                Err(Error::Forbidden("Issues are reported from sessions"))
-            }
-            Counted::TooMany => Err(Error::TooManyRequests),
-        };
-    }
+    let issue = Issue {
+        session_id: reporter.session,
+        connection_id: reporter.peer,
+        text: request.text,
+        reported_at: now,
+        expires_at: now.plus(KEPT).seconds(),
+    };
+    let stored = app.store.report_issue(&issue_id, &issue).await;
+    stored.map_err(|failure| Error::IssueNotStored(Box::new(failure)))?;
+    Ok(Reply::Notice(Notice::IssueReported { issue_id, request_id: None }))
 }

@@ -1,26 +1,26 @@
 //! The REST API of sessions: what a project's server asks for, mostly through one of the vendor's SDKs.
 
-use gateway::departure::Departures;
+use gateway::app::App;
 use gateway::edge::RestCall;
 use gateway::failure::Failure;
 use gateway::projects::Projects;
-use gateway::session::Told;
+use gateway::rooms::{departure, signal};
 use model::id::{PeerId, RoomId};
-use model::session::item::Session;
-use model::session::notice::Delivery;
+use model::outcome::Delivery;
+use model::session::notice::ReceivedSignal;
 use model::session::rest::{
     self, Action, Answer, Connected, Created, Endpoint, NewSession, RestError, project_of,
 };
 use model::session::signal::Signal;
-use model::session::{ApiKey, id};
+use model::session::{ApiKey, Session, id};
 
 /// What the function needs.
 #[derive(Debug)]
 pub struct Deps {
     /// Who may ask.
     pub projects: Projects,
-    /// The tables, the sockets, and what happens in sessions.
-    pub departures: Departures,
+    /// The tables and the sockets.
+    pub app: App,
 }
 
 impl Deps {
@@ -30,7 +30,7 @@ impl Deps {
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
         let aws = gateway::aws::load().await;
-        Ok(Self { projects: Projects::from_env(&aws)?, departures: Departures::from_env(&aws).await? })
+        Ok(Self { projects: Projects::from_env(&aws)?, app: App::from_env(&aws).await? })
     }
 }
 
@@ -40,7 +40,7 @@ impl Deps {
 /// # Errors
 /// [`RestError`], in that order.
 pub async fn session_api(deps: &Deps, call: RestCall) -> Result<Answer, RestError> {
-    let project = deps.projects.authenticate(call.credential()?, deps.departures.clock.now()).await?;
+    let project = deps.projects.authenticate(call.credential()?, deps.app.clock.now()).await?;
     let segments = call.segments();
     if project_of(&segments).is_some_and(|named| named != project.as_str()) {
         return Err(RestError::OtherProject);
@@ -76,7 +76,7 @@ pub async fn session_api(deps: &Deps, call: RestCall) -> Result<Answer, RestErro
 
 /// Makes a session: one item, which stays.
 async fn create(deps: &Deps, project: ApiKey, new: &NewSession) -> Result<Answer, RestError> {
-    let now = deps.departures.clock.now();
+    let now = deps.app.clock.now();
     let id = id::new(&project, new.location, now, rand::random());
     let session = Session {
         api_key: project.clone(),
@@ -86,7 +86,7 @@ async fn create(deps: &Deps, project: ApiKey, new: &NewSession) -> Result<Answer
         sfu_room: None,
         created_at: now,
     };
-    deps.departures.store.create_session(&id, &session).await?;
+    deps.app.store.create_session(&id, &session).await?;
     Ok(Answer::Created(Created { session: id, project, at: now, segment: rand::random() }))
 }
 
@@ -99,12 +99,12 @@ fn owned(session: Option<Session>, project: &ApiKey) -> Result<(), RestError> {
 }
 
 async fn known(deps: &Deps, project: &ApiKey, session: &RoomId) -> Result<(), RestError> {
-    owned(deps.departures.store.session(session).await?, project)
+    owned(deps.app.store.session(session).await?, project)
 }
 
-/// A signal from nobody: it has no place in the order of anybody's signals.
-fn delivery(signal: Signal, to: Option<PeerId>) -> Delivery {
-    Delivery { kind: signal.kind, data: signal.data, from: None, seq: None, to }
+/// A signal of the project's server: it has no place in the order of anybody's signals.
+fn received(signal: Signal, to: Option<PeerId>) -> ReceivedSignal {
+    ReceivedSignal { kind: signal.kind, data: signal.data, from: None, seq: None, to }
 }
 
 /// A session with nobody in it takes signals too.
@@ -114,10 +114,10 @@ async fn signal_all(
     session: &RoomId,
     signal: Signal,
 ) -> Result<Answer, RestError> {
-    let Departures { store, clock, .. } = &deps.departures;
-    let mut found = store.occupants(session, clock.now()).await?;
+    let App { store, clock, .. } = &deps.app;
+    let mut found = store.roster(session, clock.now()).await?;
     owned(found.session.take(), project)?;
-    deps.departures.signal_all(session, found, delivery(signal, None)).await;
+    signal::to_all(&deps.app, session, found, received(signal, None)).await;
     Ok(Answer::Done)
 }
 
@@ -128,12 +128,12 @@ async fn signal_one(
     peer: PeerId,
     signal: Signal,
 ) -> Result<Answer, RestError> {
-    let Departures { store, clock, .. } = &deps.departures;
+    let App { store, clock, .. } = &deps.app;
     let (item, member) = store.session_and_member(session, &peer, clock.now()).await?;
     owned(item, project)?;
     let member = member.ok_or(RestError::ConnectionNotFound)?;
-    let signal = delivery(signal, Some(peer.clone()));
-    told(deps.departures.signal_one(session, peer, member, signal).await?)
+    let signal = received(signal, Some(peer.clone()));
+    delivered(&signal::to_one(&deps.app, session, &peer, member, signal).await?)
 }
 
 async fn force_disconnect(
@@ -143,20 +143,20 @@ async fn force_disconnect(
     peer: &PeerId,
 ) -> Result<Answer, RestError> {
     known(deps, project, session).await?;
-    told(deps.departures.force_disconnect(session, peer).await?)
+    delivered(&departure::forced(&deps.app, session, peer).await?)
 }
 
-fn told(told: Told) -> Result<Answer, RestError> {
-    match told {
-        Told::Delivered => Ok(Answer::Done),
-        Told::NotThere => Err(RestError::ConnectionNotFound),
-        Told::Busy => Err(RestError::Busy),
+fn delivered(delivery: &Delivery) -> Result<Answer, RestError> {
+    match delivery {
+        Delivery::Delivered => Ok(Answer::Done),
+        Delivery::Gone(_) => Err(RestError::ConnectionNotFound),
+        Delivery::Busy | Delivery::TooLarge => Err(RestError::Busy),
     }
 }
 
 async fn connections(deps: &Deps, project: ApiKey, session: RoomId) -> Result<Answer, RestError> {
-    let Departures { store, clock, .. } = &deps.departures;
-    let found = store.occupants(&session, clock.now()).await?;
+    let App { store, clock, .. } = &deps.app;
+    let found = store.roster(&session, clock.now()).await?;
     owned(found.session, &project)?;
     let members = found.members.into_iter();
     let connections = members

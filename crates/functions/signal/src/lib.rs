@@ -1,29 +1,25 @@
 //! `signal`: a text for everybody in a session, or for one.
 
+use gateway::app::App;
 use gateway::config;
-use gateway::departure::Departures;
-use gateway::edge::{Call, Reply};
+use gateway::edge::Reply;
 use gateway::failure::Failure;
-use gateway::overtaking::Overtaking;
-use gateway::session::Told;
-use gateway::store::Raise;
+use gateway::rooms::sender::{Allowance, Allowed, Sender};
+use gateway::rooms::signal;
+use gateway::store::Sequence;
 use model::error::Error;
-use model::id::{PeerId, RoomId};
-use model::life::Life;
-use model::outcome::Counted;
-use model::session::notice::Delivery;
-use model::session::signal::Signal;
-use model::session::{Rate, Role};
+use model::outcome::Delivery;
+use model::session::Permission;
+use model::session::notice::ReceivedSignal;
+use model::session::signal::{SendSignal, Signal};
 
 /// What the function needs.
 #[derive(Debug)]
 pub struct Deps {
     /// The tables and the sockets.
-    pub departures: Departures,
-    /// `SignalsPerSecond` and `SignalBurst`.
-    pub rate: Rate,
-    /// Who may signal.
-    pub roles: Vec<Role>,
+    pub app: App,
+    /// Who may signal, and how fast.
+    pub allowance: Allowance,
 }
 
 impl Deps {
@@ -32,13 +28,9 @@ impl Deps {
     /// # Errors
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
-        let subscribers = config::flag("SUBSCRIBERS_MAY_SIGNAL")?;
-        let roles = Role::ALL.into_iter().filter(|role| role.capabilities(subscribers).signal == 1).collect();
-        Ok(Self {
-            rate: config::signal_rate()?,
-            roles,
-            departures: Departures::from_env(&gateway::aws::load().await).await?,
-        })
+        let (subscribers, rate) = (config::flag("SUBSCRIBERS_MAY_SIGNAL")?, config::signal_rate()?);
+        let allowance = Allowance::new(Permission::Signal, subscribers, rate);
+        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
     }
 }
 
@@ -46,47 +38,26 @@ impl Deps {
 /// the posts. The sender receives what is for all as well.
 ///
 /// # Errors
-/// `bad_message` or `too_large` for what is no signal, `connection_not_found` before an identify, `forbidden` for a role that
-/// may not, `too_many_requests` above the rate, `peer_not_found` when `to` is not there; with the model's numbers.
-pub async fn signal(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
-    deliver(deps, call).await.map_err(Error::in_session)
-}
-
-async fn deliver(deps: &Deps, call: Call<'_>) -> Result<Reply, Error> {
-    let (signal, to) = Signal::parse(&call.request.data()?)?;
-    let raise = if to.is_some() { Raise::Nothing } else { Raise::Number };
-    let (session, from, seq) = count(deps, call.life, raise).await?;
-    let Signal { kind, data } = signal;
-    let delivery = Delivery { kind, data, from: Some(from), seq: Some(seq), to };
-    let departures = &deps.departures;
-    let now = departures.clock.now();
-    let Some(to) = delivery.to.clone() else {
-        departures.signal_all(&session, departures.store.occupants(&session, now).await?, delivery).await;
+/// `connection_not_found` before an identify, `forbidden` for a role that may not, `too_many_requests` above the rate,
+/// `peer_not_found` when `to` is not there.
+pub async fn signal(deps: &Deps, sender: &Sender<'_>, request: SendSignal) -> Result<Reply, Error> {
+    let Deps { app, allowance } = deps;
+    let SendSignal { signal: Signal { kind, data }, to } = request;
+    let sequence = if to.is_some() { Sequence::Unnumbered } else { Sequence::Next };
+    let allowed = sender.allowed(app, allowance, sequence, "Signals are for sessions").await?;
+    let Allowed { session, peer: from, seq } = allowed;
+    let received = ReceivedSignal { kind, data, from: Some(from), seq: Some(seq), to: to.clone() };
+    let now = app.clock.now();
+    let Some(to) = to else {
+        signal::to_all(app, &session, app.store.roster(&session, now).await?, received).await;
         return Ok(Reply::Ack);
     };
-    let Some(member) = departures.store.member(&session, &to, now).await? else {
+    let Some(member) = app.store.member(&session, &to, now).await? else {
         return Err(Error::PeerNotFound);
     };
-    match departures.signal_one(&session, to, member, delivery).await? {
-        Told::Delivered => Ok(Reply::Ack),
-        Told::NotThere => Err(Error::PeerNotFound),
-        Told::Busy => Err(Error::TooManyRequests),
-    }
-}
-
-/// Counts the signal, and waits for the identify if this has overtaken it.
-async fn count(deps: &Deps, life: &Life, raise: Raise) -> Result<(RoomId, PeerId, u64), Error> {
-    let departures = &deps.departures;
-    let mut overtaking = Overtaking::default();
-    loop {
-        let now = departures.clock.now();
-        return match departures.store.count(life, raise, &deps.roles, deps.rate, now).await? {
-            Counted::Signal { session, peer, seq } => Ok((session, peer, seq)),
-            Counted::NotIdentified if overtaking.wait().await => continue,
-            Counted::NotIdentified | Counted::ConnectionGone => Err(Error::ConnectionNotFound),
-            Counted::NotInSession => Err(Error::Forbidden("Signals are for sessions")),
-            Counted::RoleForbids => Err(Error::Forbidden("The token's role does not allow to signal")),
-            Counted::TooMany => Err(Error::TooManyRequests),
-        };
+    match signal::to_one(app, &session, &to, member, received).await? {
+        Delivery::Delivered => Ok(Reply::Ack),
+        Delivery::Gone(_) => Err(Error::PeerNotFound),
+        Delivery::Busy | Delivery::TooLarge => Err(Error::TooManyRequests),
     }
 }

@@ -2,17 +2,17 @@
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
-use model::life::Life;
+use model::stamp::Stamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Error, life};
+use super::{Error, stamp};
 use crate::failure::Failure;
 
 /// A socket that wants to open.
 pub struct Connect {
     /// Which one.
-    pub life: Life,
+    pub stamp: Stamp,
     /// The `Origin` header, which browsers always send.
     pub origin: Option<String>,
     /// The `token` of the URL, which an SFU is started with.
@@ -21,7 +21,7 @@ pub struct Connect {
 
 impl std::fmt::Debug for Connect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connect").field("life", &self.life).finish_non_exhaustive()
+        f.debug_struct("Connect").field("stamp", &self.stamp).finish_non_exhaustive()
     }
 }
 
@@ -40,7 +40,7 @@ impl Connect {
         let origin = event.headers.get("origin");
         let origin = origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned());
         let token = event.query_string_parameters.first("token").map(str::to_owned);
-        Ok(Self { life: life(event.request_context)?, origin, token })
+        Ok(Self { stamp: stamp(event.request_context)?, origin, token })
     }
 }
 
@@ -54,7 +54,7 @@ pub async fn serve_connects(
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
         let started = Instant::now();
         let connect = Connect::read(event.payload)?;
-        let connection = connect.life.connection_id.clone();
+        let connection = connect.stamp.connection_id.clone();
         let admission = handler(connect).await;
         let status = match &admission {
             Ok(Admission::Admitted) => 200,
@@ -83,7 +83,7 @@ mod tests {
         let sfu = Connect::read(event("connect-sfu")).unwrap();
         assert!(sfu.origin.is_none());
         assert_eq!(sfu.token.unwrap().len(), 64);
-        assert_eq!(sfu.life.connected_at.0, 1_795_251_810_352);
+        assert_eq!(sfu.stamp.connected_at.0, 1_795_251_810_352);
     }
 
     #[test]

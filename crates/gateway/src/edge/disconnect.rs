@@ -2,19 +2,19 @@
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
-use model::life::Life;
-use model::notice::Departure;
+use model::departure::Departure;
+use model::stamp::Stamp;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Error, life};
+use super::{Error, stamp};
 use crate::failure::Failure;
 
 /// A socket that has closed.
 #[derive(Debug)]
 pub struct Disconnect {
     /// Which one.
-    pub life: Life,
+    pub stamp: Stamp,
     /// What its close code tells.
     pub reason: Departure,
 }
@@ -22,7 +22,7 @@ pub struct Disconnect {
 impl Disconnect {
     fn read(event: ApiGatewayWebsocketProxyRequest) -> Result<Self, Failure> {
         let reason = Departure::of_close_code(event.request_context.disconnect_status_code);
-        Ok(Self { life: life(event.request_context)?, reason })
+        Ok(Self { stamp: stamp(event.request_context)?, reason })
     }
 }
 
@@ -36,7 +36,7 @@ pub async fn serve_disconnects(
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
         let started = Instant::now();
         let disconnect = Disconnect::read(event.payload)?;
-        let connection = disconnect.life.connection_id.clone();
+        let connection = disconnect.stamp.connection_id.clone();
         // Boxed: the SDK's futures nest deeper than the compiler follows.
         let done = Box::pin(handler(disconnect)).await;
         if let Err(failure) = &done {

@@ -3,30 +3,25 @@
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
+use model::codec::Codec;
+use model::codec::json::Json;
+use model::departure::Departure;
 use model::error::Error as Refusal;
-use model::id::RequestId;
-use model::life::Life;
 use model::notice::Notice;
-use model::request::Request;
+use model::outcome::Delivery;
+use model::request::{Action, Request};
+use model::session::Otc;
+use model::stamp::Stamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{Error, life};
-use crate::departure::Departures;
+use super::{Error, stamp};
+use crate::app::App;
 use crate::failure::Failure;
-use crate::sockets::{Posted, Sockets};
-
-/// A message of a connection.
-#[derive(Debug)]
-pub struct Call<'a> {
-    /// Which connection.
-    pub life: &'a Life,
-    /// What it sent.
-    pub request: &'a Request<'a>,
-    /// The request's name, which the answer repeats.
-    pub request_id: Option<RequestId>,
-}
+use crate::rooms::departure;
+use crate::rooms::sender::Sender;
+use crate::sockets::Sockets;
 
 /// What the sender of a request that succeeded is told.
 #[derive(Debug)]
@@ -35,107 +30,155 @@ pub enum Reply {
     Ack,
     /// This.
     Notice(Notice),
-    /// It was told already.
-    Told,
+    /// It has been sent already.
+    AlreadySent,
 }
 
-/// How a route answers a connection.
-pub trait Post {
+/// What answering a connection takes.
+pub trait Respond {
     /// The open sockets.
     fn sockets(&self) -> &Sockets;
 
     /// The connection was found gone while it was being answered.
-    fn found_gone(&self, life: &Life) -> impl Future<Output = Result<(), Failure>>;
+    fn found_gone(&self, stamp: &Stamp) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Whether the connection is in a session, so that errors have OpenTok's numbers.
+    fn in_session(&self, sender: &Sender<'_>) -> impl Future<Output = Result<bool, Failure>>;
 }
 
-impl Post for Departures {
+impl Respond for App {
     fn sockets(&self) -> &Sockets {
         &self.sockets
     }
 
     /// Does what `$disconnect` would have done, in case that it was dropped.
-    async fn found_gone(&self, life: &Life) -> Result<(), Failure> {
-        self.disconnected(life, model::notice::Departure::Lost).await
+    async fn found_gone(&self, stamp: &Stamp) -> Result<(), Failure> {
+        departure::disconnected(self, stamp, Departure::Lost).await
+    }
+
+    async fn in_session(&self, sender: &Sender<'_>) -> Result<bool, Failure> {
+        sender.is_in_session(self).await
     }
 }
 
-impl Post for Sockets {
+/// A route without access to the tables has nothing to clear away, and knows nobody.
+impl Respond for Sockets {
     fn sockets(&self) -> &Sockets {
         self
     }
 
-    /// A route without access to the tables has nothing to clear away.
-    async fn found_gone(&self, _life: &Life) -> Result<(), Failure> {
+    async fn found_gone(&self, _stamp: &Stamp) -> Result<(), Failure> {
         Ok(())
+    }
+
+    async fn in_session(&self, _sender: &Sender<'_>) -> Result<bool, Failure> {
+        Ok(false)
     }
 }
 
-/// Runs the Lambda runtime for a message route.
+/// Runs the Lambda runtime for a message route whose clients speak JSON.
 ///
 /// # Errors
 /// When the runtime ends.
-pub async fn serve_messages<P: Post>(
-    post: &P,
-    handler: impl AsyncFn(Call<'_>) -> Result<Reply, Refusal>,
+pub async fn serve_messages(
+    to: &impl Respond,
+    handler: impl AsyncFn(&Sender<'_>, Request<'_>) -> Result<Reply, Refusal>,
+) -> Result<(), Error> {
+    serve_messages_in(&Json, to, handler).await
+}
+
+/// As [`serve_messages`], for clients that speak `codec`.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn serve_messages_in(
+    codec: &dyn Codec,
+    to: &impl Respond,
+    handler: impl AsyncFn(&Sender<'_>, Request<'_>) -> Result<Reply, Refusal>,
 ) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
         let route = event.payload.request_context.route_key.clone().unwrap_or_default();
         let body = event.payload.body.unwrap_or_default();
-        let life = life(event.payload.request_context)?;
+        let stamp = stamp(event.payload.request_context)?;
         let span = tracing::info_span!(
             "message",
             route,
-            connection.id = %life.connection_id,
+            connection.id = %stamp.connection_id,
             room.id = tracing::field::Empty,
             peer.id = tracing::field::Empty,
         );
         // Boxed: the SDK's futures nest deeper than the compiler follows.
-        Box::pin(handle(post, &handler, &life, &body)).instrument(span).await;
+        Box::pin(handle(codec, to, &handler, stamp, &body)).instrument(span).await;
         Ok::<Value, Error>(json!({ "statusCode": 200 }))
     }))
     .await
 }
 
-async fn handle<P: Post>(
-    post: &P,
-    handler: &impl AsyncFn(Call<'_>) -> Result<Reply, Refusal>,
-    life: &Life,
+async fn handle(
+    codec: &dyn Codec,
+    to: &impl Respond,
+    handler: &impl AsyncFn(&Sender<'_>, Request<'_>) -> Result<Reply, Refusal>,
+    stamp: Stamp,
     body: &str,
 ) {
     let started = Instant::now();
-    let mut request_id = None;
-    let result = match Request::parse(body) {
+    let message = codec.decode(body);
+    let sender = Sender::new(stamp, codec, message.request_id);
+    let result = match message.request {
+        Ok(request) => handler(&sender, request).await,
         Err(refusal) => Err(refusal),
-        Ok(request) => match request.request_id() {
-            Err(refusal) => Err(refusal),
-            Ok(id) => {
-                request_id.clone_from(&id);
-                handler(Call { life, request: &request, request_id: id }).await
-            }
-        },
     };
     log(&result, started);
     let close = result.as_ref().is_err_and(|refusal| refusal.status() == 401);
     let notice = match result {
-        Ok(Reply::Ack) => request_id.map(|request_id| Notice::Ack { request_id }),
-        Ok(Reply::Told) => None,
+        Ok(Reply::Ack) => sender.request_id().cloned().map(|request_id| Notice::Ack { request_id }),
+        Ok(Reply::AlreadySent) => None,
         Ok(Reply::Notice(notice)) => Some(notice),
-        Err(refusal) => Some(Notice::error(&refusal, request_id)),
+        Err(refusal) => {
+            let number = number(to, &sender, message.action, &refusal).await;
+            Some(Notice::error(&refusal, number))
+        }
     };
-    if let Err(failure) = answer(post, life, notice, close).await {
+    if let Err(failure) = send(to, &sender, notice, close).await {
         tracing::error!(%failure, "Answer not delivered");
     }
 }
 
-async fn answer<P: Post>(post: &P, life: &Life, notice: Option<Notice>, close: bool) -> Result<(), Failure> {
+/// The number that OpenTok has for an error, if it is a session's client that is told of it. Who has not got so far that its
+/// connection was looked up is looked up now.
+async fn number(
+    to: &impl Respond,
+    sender: &Sender<'_>,
+    action: Option<Action>,
+    refusal: &Refusal,
+) -> Option<Otc> {
+    let number = Otc::of(refusal, action)?;
+    let in_session = match sender.known_in_session().or_else(|| action.and_then(Action::names_session)) {
+        Some(in_session) => in_session,
+        None => to.in_session(sender).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "Connection not looked up");
+            false
+        }),
+    };
+    in_session.then_some(number)
+}
+
+async fn send(
+    to: &impl Respond,
+    sender: &Sender<'_>,
+    notice: Option<Notice>,
+    close: bool,
+) -> Result<(), Failure> {
     if let Some(notice) = notice {
-        match post.sockets().post(&life.connection_id, &notice.to_json()).await? {
-            Posted::Delivered => {}
-            Posted::Gone => post.found_gone(life).await?,
-            posted @ (Posted::Busy | Posted::TooLarge) => tracing::warn!(?posted, "Answer not delivered"),
+        match sender.answer(to.sockets(), notice).await? {
+            Delivery::Delivered => {}
+            Delivery::Gone(_) => to.found_gone(sender.stamp()).await?,
+            delivery @ (Delivery::Busy | Delivery::TooLarge) => {
+                tracing::warn!(?delivery, "Answer not delivered");
+            }
         }
     }
-    if close { post.sockets().close(&life.connection_id).await } else { Ok(()) }
+    if close { to.sockets().close(&sender.stamp().connection_id).await } else { Ok(()) }
 }
 
 fn log(result: &Result<Reply, Refusal>, started: Instant) {

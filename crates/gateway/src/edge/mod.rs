@@ -12,7 +12,7 @@ mod rest;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequestContext;
 use model::id::ConnectionId;
-use model::life::Life;
+use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use crate::failure::Failure;
@@ -21,15 +21,15 @@ pub use connect::{Admission, Connect, serve_connects};
 pub use disconnect::{Disconnect, serve_disconnects};
 pub use http::{HttpCall, serve_http};
 pub use lambda_runtime::Error;
-pub use message::{Call, Post, Reply, serve_messages};
+pub use message::{Reply, Respond, serve_messages, serve_messages_in};
 pub use queue::serve_http_and_queue;
 pub use rest::{RestCall, serve_rest};
 
 /// Which socket an event is about.
-fn life(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Life, Failure> {
+fn stamp(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Stamp, Failure> {
     let missing = |what| Failure::new("event", format!("requestContext has no {what}"));
     let connected_at = u64::try_from(context.connected_at).ok().filter(|at| *at > 0);
-    Ok(Life {
+    Ok(Stamp {
         connected_at: EpochMillis(connected_at.ok_or_else(|| missing("connectedAt"))?),
         connection_id: ConnectionId::new(context.connection_id.ok_or_else(|| missing("connectionId"))?),
     })

@@ -1,9 +1,9 @@
-//! The rows of connections that are nobody yet.
+//! The rows of connections that have not identified.
 
-use model::item::Connection;
-use model::life::Life;
+use model::connection::Connection;
+use model::stamp::Stamp;
 
-use super::Store;
+use super::tables::Store;
 use super::write::{Write, Written, connection_key};
 use crate::failure::Failure;
 
@@ -16,26 +16,26 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn connect(&self, connection: &Connection) -> Result<(), Failure> {
-        let key = connection_key(&connection.life.connection_id);
+        let key = connection_key(&connection.stamp.connection_id);
         let put = Write::put(&self.connections, key, connection).when("attribute_not_exists(#connectionId)");
         match self.put(put).await? {
             Written::Done | Written::Refused => Ok(()),
         }
     }
 
-    /// Deletes the row of a connection that is nobody.
+    /// Deletes the row of a connection that has not identified.
     ///
     /// Race: an identify may have come between the read and this. Then nothing is deleted, and the caller has to
     /// read again: [`Written::Refused`].
-    pub(super) async fn forget(&self, life: &Life) -> Result<Written, Failure> {
-        let delete = Write::delete(&self.connections, connection_key(&life.connection_id))
+    pub(super) async fn delete_unidentified(&self, stamp: &Stamp) -> Result<Written, Failure> {
+        let delete = Write::delete(&self.connections, connection_key(&stamp.connection_id))
             .when("attribute_not_exists(#kind)");
         self.delete(delete).await
     }
 
-    /// Deletes the row of a connection whose place in its room is somebody else's by now.
-    pub(super) async fn forget_whoever(&self, life: &Life) -> Result<(), Failure> {
-        match self.delete(Write::delete(&self.connections, connection_key(&life.connection_id))).await? {
+    /// Deletes the row of a connection, whoever it is: its place in its room is somebody else's by now.
+    pub(super) async fn delete_connection(&self, stamp: &Stamp) -> Result<(), Failure> {
+        match self.delete(Write::delete(&self.connections, connection_key(&stamp.connection_id))).await? {
             Written::Done | Written::Refused => Ok(()),
         }
     }

@@ -1,40 +1,38 @@
 //! A connection's place in its room ends.
 
+use model::connection::Identity;
 use model::id::{PeerId, RoomId};
-use model::item::{Identity, Key, Room, Slot};
-use model::life::Life;
+use model::key::Key;
 use model::outcome::{Departed, Expelled, Left};
-use model::room::{PENDING_LEASE, Status};
+use model::room::{PENDING_LEASE, Room, Slot, Status};
+use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use super::retry::Pauses;
-use super::write::{Transacted, Write, Written, connection_key, room_key};
-use super::{ROUNDS, Store};
+use super::tables::{ROUNDS, Store};
+use super::transaction::{Part, Transacted, Transaction};
+use super::write::{Write, Written, connection_key, room_key};
 use crate::failure::Failure;
 
 /// What becomes of the connection's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+enum Row {
     /// The socket is gone: so is the row.
-    Closed,
-    /// The socket stays, and may identify again: the row is nobody's.
-    Stays,
+    Deleted,
+    /// The socket stays, and may identify again: the row says who it is no more.
+    Kept,
 }
 
-/// What an attempt to end a place came to.
+/// What an attempt to free a place came to.
 #[must_use]
-enum Ended {
+enum Release {
     /// The place was this connection's, and is free.
-    Freed,
-    /// The place is somebody else's by now, or nobody's.
-    NotMine,
-    /// The connection is not what it was when it was read.
+    Released,
+    /// The place is somebody else's by now, or free already.
+    NotHeld,
+    /// The connection, or something else that counted, is not what it was when it was read.
     Changed,
 }
-
-// The positions of the writes in the transactions.
-const CONNECTION: usize = 0;
-const PLACE: usize = 1;
 
 impl Store {
     /// Ends a connection, as `$disconnect` wants it.
@@ -45,22 +43,24 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn disconnect(&self, life: &Life, now: EpochMillis) -> Result<Departed, Failure> {
+    pub async fn disconnect(&self, stamp: &Stamp, now: EpochMillis) -> Result<Departed, Failure> {
         for _ in 0..ROUNDS {
-            let Some(row) = self.connection(&life.connection_id).await? else { return Ok(Departed::Nothing) };
+            let Some(row) = self.connection(&stamp.connection_id).await? else {
+                return Ok(Departed::Nothing);
+            };
             let Some(identity) = row.identity else {
-                match self.forget(life).await? {
+                match self.delete_unidentified(stamp).await? {
                     Written::Done => return Ok(Departed::Nothing),
                     Written::Refused => continue,
                 }
             };
-            match self.end(life, &identity, Ending::Closed, now).await? {
-                Ended::Freed => return Ok(Departed::Gone(identity)),
-                Ended::NotMine => {
-                    self.forget_whoever(life).await?;
+            match self.release_place(stamp, &identity, Row::Deleted, now).await? {
+                Release::Released => return Ok(Departed::Gone(identity)),
+                Release::NotHeld => {
+                    self.delete_connection(stamp).await?;
                     return Ok(Departed::Nothing);
                 }
-                Ended::Changed => {}
+                Release::Changed => {}
             }
         }
         Err(Self::lost_every_round("$disconnect"))
@@ -75,13 +75,13 @@ impl Store {
     /// When DynamoDB fails.
     pub async fn depart(
         &self,
-        life: &Life,
+        stamp: &Stamp,
         identity: Identity,
         now: EpochMillis,
     ) -> Result<Departed, Failure> {
-        match self.end(life, &identity, Ending::Closed, now).await? {
-            Ended::Freed => Ok(Departed::Gone(identity)),
-            Ended::NotMine | Ended::Changed => Ok(Departed::Nothing),
+        match self.release_place(stamp, &identity, Row::Deleted, now).await? {
+            Release::Released => Ok(Departed::Gone(identity)),
+            Release::NotHeld | Release::Changed => Ok(Departed::Nothing),
         }
     }
 
@@ -93,8 +93,8 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn leave(&self, life: &Life, now: EpochMillis) -> Result<Left, Failure> {
-        self.go(life, None, now).await
+    pub async fn leave(&self, stamp: &Stamp, now: EpochMillis) -> Result<Left, Failure> {
+        self.leave_while_spare(stamp, None, now).await
     }
 
     /// As [`Store::leave`], for an SFU whose room nobody has claimed, if `keep` other warm rooms are left.
@@ -106,100 +106,114 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn leave_if_spare(&self, life: &Life, keep: usize, now: EpochMillis) -> Result<Left, Failure> {
-        self.go(life, Some(keep), now).await
+    pub async fn leave_if_spare(
+        &self,
+        stamp: &Stamp,
+        keep: usize,
+        now: EpochMillis,
+    ) -> Result<Left, Failure> {
+        self.leave_while_spare(stamp, Some(keep), now).await
     }
 
-    async fn go(&self, life: &Life, keep: Option<usize>, now: EpochMillis) -> Result<Left, Failure> {
+    async fn leave_while_spare(
+        &self,
+        stamp: &Stamp,
+        keep: Option<usize>,
+        now: EpochMillis,
+    ) -> Result<Left, Failure> {
         for _ in 0..ROUNDS {
-            let row = self.connection(&life.connection_id).await?;
+            let row = self.connection(&stamp.connection_id).await?;
             let Some(identity) = row.and_then(|row| row.identity) else { return Ok(Left::NotIdentified) };
-            let ended = match (&identity, keep) {
-                (Identity::Client { .. }, None) => self.end(life, &identity, Ending::Stays, now).await?,
+            let release = match (&identity, keep) {
+                (Identity::Client { .. }, None) => {
+                    self.release_place(stamp, &identity, Row::Kept, now).await?
+                }
                 (Identity::Client { .. }, Some(_)) => return Ok(Left::NotAnSfu),
                 (Identity::Sfu { room_id, serves, .. }, keep) => {
                     let room = self.room(room_id, now).await?;
-                    let mut kept = Vec::new();
+                    let mut required = Vec::new();
                     if let Some(keep) = keep {
                         if room.as_ref().is_some_and(|room| room.status == Status::Claimed) {
                             return Ok(Left::RoomClaimed);
                         }
-                        match self.kept(room_id, keep, now).await? {
-                            Some(checks) => kept = checks,
+                        match self.required_warm_rooms(room_id, keep, now).await? {
+                            Some(checks) => required = checks,
                             None => return Ok(Left::RoomNeeded),
                         }
                     }
-                    self.close_room(life, room_id, serves.as_ref(), room, kept).await?
+                    self.close_room(stamp, room_id, serves.as_ref(), room, required).await?
                 }
             };
-            match ended {
-                Ended::Freed => return Ok(Left::Gone(identity)),
-                Ended::NotMine => {
-                    self.forget_whoever(life).await?;
+            match release {
+                Release::Released => return Ok(Left::Gone(identity)),
+                Release::NotHeld => {
+                    self.delete_connection(stamp).await?;
                     return Ok(Left::NotIdentified);
                 }
-                Ended::Changed => {}
+                Release::Changed => {}
             }
         }
         Err(Self::lost_every_round("leave"))
     }
 
-    async fn end(
+    async fn release_place(
         &self,
-        life: &Life,
+        stamp: &Stamp,
         identity: &Identity,
-        ending: Ending,
+        row: Row,
         now: EpochMillis,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<Release, Failure> {
         let writes = match identity {
             Identity::Client { peer_id, room_id, session } => {
                 let stay = session.as_ref().map(|session| session.since);
-                let mut writes = self.end_member(life, room_id, peer_id, stay, ending);
+                let mut writes = self.member_writes(stamp, room_id, peer_id, stay, row);
                 if session.is_some() {
-                    writes.push(self.count_down(room_id));
-                    return Ok(ended(self.transact_with(writes, Pauses::in_a_crowd()).await?));
+                    writes.add(Part::Session, self.count_down(room_id));
+                    return Ok(released(&self.transact(writes, Pauses::contended()).await?));
                 }
                 writes
             }
             Identity::Sfu { room_id, serves, slot, .. } => {
-                self.lose_sfu(life, room_id, serves.as_ref(), *slot, now)
+                self.lost_sfu_writes(stamp, room_id, serves.as_ref(), *slot, now)
             }
         };
-        Ok(ended(self.transact(writes).await?))
+        Ok(released(&self.transact(writes, Pauses::new()).await?))
     }
 
     /// Race: one socket may have had several stays in a session, by `leave` and `identify`. Only the one that is known here is
     /// ended, since its end is what the others are told of.
-    fn end_member(
+    fn member_writes(
         &self,
-        life: &Life,
+        stamp: &Stamp,
         room: &RoomId,
         peer: &PeerId,
         stay: Option<EpochMillis>,
-        ending: Ending,
-    ) -> Vec<Write> {
+        row: Row,
+    ) -> Transaction {
         let mut member = "#kind = :client AND #peerId = :peer AND #roomId = :room".to_owned();
         if stay.is_some() {
             member.push_str(" AND #session.#since = :since");
         }
-        let connection = match ending {
-            Ending::Closed => Write::delete(&self.connections, connection_key(&life.connection_id))
+        let connection = match row {
+            Row::Deleted => Write::delete(&self.connections, connection_key(&stamp.connection_id))
                 .when(format!("attribute_not_exists(#connectionId) OR ({member})")),
-            Ending::Stays => Write::update(
+            Row::Kept => Write::update(
                 &self.connections,
-                connection_key(&life.connection_id),
+                connection_key(&stamp.connection_id),
                 "REMOVE #kind, #peerId, #roomId, #session, #seq",
             )
             .when(member),
         };
         let connection = connection.bind(":client", "client").bind(":peer", peer).bind(":room", room);
-        let place = self.free_place(Key::member(room, peer), life);
-        match stay {
-            None => vec![connection, place],
+        let place = self.free_place(Key::member(room, peer), stamp);
+        let (connection, place) = match stay {
+            None => (connection, place),
             Some(since) => {
-                vec![connection.bind(":since", since), place.and("#joinedAt = :since").bind(":since", since)]
+                let place = place.and("#joinedAt = :since").bind(":since", since);
+                (connection.bind(":since", since), place)
             }
-        }
+        };
+        Transaction::of([(Part::Connection, connection), (Part::Place, place)])
     }
 
     /// A session has one member less.
@@ -226,9 +240,9 @@ impl Store {
         for _ in 0..ROUNDS {
             let Some(member) = self.member(session, peer, now).await? else { return Ok(Expelled::NotThere) };
             let identity = member.identity(peer, session);
-            match self.end(&member.life, &identity, Ending::Closed, now).await? {
-                Ended::Freed => return Ok(Expelled::Gone(member.life, identity)),
-                Ended::NotMine | Ended::Changed => {}
+            match self.release_place(&member.stamp, &identity, Row::Deleted, now).await? {
+                Release::Released => return Ok(Expelled::Gone(member.stamp, identity)),
+                Release::NotHeld | Release::Changed => {}
             }
         }
         Err(Self::lost_every_round("forceDisconnect"))
@@ -236,30 +250,34 @@ impl Store {
 
     /// The SFU's socket is gone. The room keeps its status and its path, and can be claimed over after the grace;
     /// its slot is kept for as long as an SFU may live without a gateway, and no longer.
-    fn lose_sfu(
+    fn lost_sfu_writes(
         &self,
-        life: &Life,
+        stamp: &Stamp,
         room: &RoomId,
         serves: Option<&RoomId>,
         slot: Slot,
         now: EpochMillis,
-    ) -> Vec<Write> {
-        let row = Write::delete(&self.connections, connection_key(&life.connection_id));
-        vec![
-            Self::still_the_sfu(row, "attribute_not_exists(#connectionId) OR ", room, serves),
-            self.free_place(Key::sfu(serves.unwrap_or(room)), life),
-            Write::update(&self.rooms, room_key(Key::room(room)), "SET #sfuLostAt = :now")
-                .when("attribute_exists(#pk) AND #status <> :closed")
-                .bind(":now", now)
-                .bind(":closed", Status::Closed)
-                .optional(),
-            Write::delete(&self.rooms, room_key(Key::pool(room))),
-            Write::update(&self.rooms, room_key(Key::slot(slot)), "SET #expiresAt = :lease")
-                .when("#roomId = :room")
-                .bind(":lease", now.plus(PENDING_LEASE).seconds())
-                .bind(":room", room)
-                .optional(),
-        ]
+    ) -> Transaction {
+        let row = Write::delete(&self.connections, connection_key(&stamp.connection_id));
+        let session = serves.unwrap_or(room);
+        let lost = Write::update(&self.rooms, room_key(Key::room(room)), "SET #sfuLostAt = :now")
+            .when("attribute_exists(#pk) AND #status <> :closed")
+            .bind(":now", now)
+            .bind(":closed", Status::Closed)
+            .optional();
+        let slot = Write::update(&self.rooms, room_key(Key::slot(slot)), "SET #expiresAt = :lease")
+            .when("#roomId = :room")
+            .bind(":lease", now.plus(PENDING_LEASE).seconds())
+            .bind(":room", room)
+            .optional();
+        let gone = "attribute_not_exists(#connectionId) OR ";
+        Transaction::of([
+            (Part::Connection, Self::still_the_sfu(row, gone, room, serves)),
+            (Part::Place, self.free_place(Key::sfu(session), stamp)),
+            (Part::Room, lost),
+            (Part::PoolEntry, Write::delete(&self.rooms, room_key(Key::pool(room)))),
+            (Part::Slot, slot),
+        ])
     }
 
     /// Only if the row is still an SFU's of this room, which serves what it served: a session may have claimed it
@@ -278,48 +296,46 @@ impl Store {
 
     async fn close_room(
         &self,
-        life: &Life,
+        stamp: &Stamp,
         id: &RoomId,
         serves: Option<&RoomId>,
         room: Option<Room>,
-        kept: Vec<Write>,
-    ) -> Result<Ended, Failure> {
+        required: Vec<Write>,
+    ) -> Result<Release, Failure> {
         let row = Write::update(
             &self.connections,
-            connection_key(&life.connection_id),
+            connection_key(&stamp.connection_id),
             "REMOVE #kind, #peerId, #roomId, #slot, #features, #serves",
         );
-        let mut writes = vec![
-            Self::still_the_sfu(row, "", id, serves),
-            self.free_place(Key::sfu(serves.unwrap_or(id)), life),
-            Write::delete(&self.rooms, room_key(Key::pool(id))),
-        ];
+        let mut writes = Transaction::of([
+            (Part::Connection, Self::still_the_sfu(row, "", id, serves)),
+            (Part::Place, self.free_place(Key::sfu(serves.unwrap_or(id)), stamp)),
+            (Part::PoolEntry, Write::delete(&self.rooms, room_key(Key::pool(id)))),
+        ]);
         if let Some(room) = room {
-            writes.push(
-                Write::update(
-                    &self.rooms,
-                    room_key(Key::room(id)),
-                    "SET #status = :closed REMOVE #sfuLostAt",
-                )
+            let close = "SET #status = :closed REMOVE #sfuLostAt";
+            let close = Write::update(&self.rooms, room_key(Key::room(id)), close)
                 .when("#status = :seen")
                 .bind(":closed", Status::Closed)
-                .bind(":seen", room.status),
-            );
-            writes.push(self.free_lease(Key::slot(room.slot), id));
+                .bind(":seen", room.status);
+            writes.add(Part::Room, close);
+            writes.add(Part::Slot, self.free_lease(Key::slot(room.slot), id));
             if let Some(path) = &room.url_path {
-                writes.push(self.free_lease(Key::path(path), id));
+                writes.add(Part::Path, self.free_lease(Key::path(path), id));
             }
         }
-        writes.extend(kept);
-        Ok(ended(self.transact(writes).await?))
+        for check in required {
+            writes.add(Part::RequiredWarm, check);
+        }
+        Ok(released(&self.transact(writes, Pauses::new()).await?))
     }
 
     /// Deletes a place in a room, if it is still this connection's.
-    fn free_place(&self, place: Key, life: &Life) -> Write {
+    fn free_place(&self, place: Key, stamp: &Stamp) -> Write {
         Write::delete(&self.rooms, room_key(place))
             .when("#connectionId = :id AND #connectedAt = :connectedAt")
-            .bind(":id", &life.connection_id)
-            .bind(":connectedAt", life.connected_at)
+            .bind(":id", &stamp.connection_id)
+            .bind(":connectedAt", stamp.connected_at)
     }
 
     /// Deletes a slot or a path, unless another room has it by now.
@@ -328,12 +344,12 @@ impl Store {
     }
 }
 
-fn ended(transacted: Transacted) -> Ended {
+fn released(transacted: &Transacted) -> Release {
     match transacted {
-        Transacted::Done => Ended::Freed,
-        Transacted::Refused(refusals) if refusals.refused(CONNECTION) => Ended::Changed,
-        Transacted::Refused(refusals) if refusals.refused(PLACE) => Ended::NotMine,
-        // The room's status, or a room that is counted on: somebody came between.
-        Transacted::Refused(_) => Ended::Changed,
+        Transacted::Done => Release::Released,
+        Transacted::Refused(refusals) if refusals.refused(Part::Connection) => Release::Changed,
+        Transacted::Refused(refusals) if refusals.refused(Part::Place) => Release::NotHeld,
+        // The room's status, or a room that has to stay warm: somebody came between.
+        Transacted::Refused(_) => Release::Changed,
     }
 }

@@ -1,11 +1,12 @@
-//! The pool: what there is for the next claims.
+//! The pool: the warm rooms for the next claims.
 
 use model::id::RoomId;
-use model::item::{Key, POOL, PoolEntry};
+use model::key::{Key, POOL};
+use model::room::PoolEntry;
 use model::time::EpochMillis;
 
+use super::tables::{Item, Store};
 use super::write::{Write, read_item, room_key};
-use super::{Item, Store};
 use crate::failure::Failure;
 
 /// The warm rooms, as one read has found them.
@@ -52,7 +53,7 @@ impl Store {
 
     /// Checks that make a transaction fail unless `keep` warm rooms other than `leaving` are still there when it is
     /// made; `None` when there are not so many now.
-    pub(super) async fn kept(
+    pub(super) async fn required_warm_rooms(
         &self,
         leaving: &RoomId,
         keep: usize,

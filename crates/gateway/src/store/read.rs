@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use model::connection::Connection;
 use model::id::{ConnectionId, PeerId, RoomId};
-use model::item::{ClaimedPath, Connection, Key, Member, Room, Sfu};
+use model::key::Key;
+use model::member::Member;
 use model::path::UrlPath;
-use model::session::item::Session;
+use model::room::{ClaimedPath, Room};
+use model::session::Session;
+use model::sfu::Sfu;
 use model::time::EpochMillis;
 use serde::de::DeserializeOwned;
 
 use super::retry::Pauses;
+use super::tables::{Item, Store};
 use super::write::{connection_key, read_item, room_key};
-use super::{Item, Store};
 use crate::failure::Failure;
 
 const BATCH_GET: &str = "dynamodb:BatchGetItem";
@@ -39,7 +43,7 @@ pub enum Receiver {
 
 /// Everybody with a place in a room.
 #[derive(Clone, Debug, Default)]
-pub struct Occupants {
+pub struct Roster {
     /// What it is besides, if it is a session.
     pub session: Option<Session>,
     /// Its SFU, while it has a socket.
@@ -153,26 +157,26 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn occupants(&self, room: &RoomId, now: EpochMillis) -> Result<Occupants, Failure> {
-        let mut occupants = Occupants::default();
+    pub async fn roster(&self, room: &RoomId, now: EpochMillis) -> Result<Roster, Failure> {
+        let mut roster = Roster::default();
         for item in self.partition(&Key::room(room).pk).await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
             if sk == "SFU" {
-                occupants.sfu = Some(read_item(item)?);
+                roster.sfu = Some(read_item(item)?);
             } else if sk == "SESSION" {
-                occupants.session = Some(read_item(item)?);
+                roster.session = Some(read_item(item)?);
             } else if let Some(peer) = sk.strip_prefix("PEER#") {
                 let peer = PeerId::try_from(peer.to_owned());
                 let peer = peer.map_err(|_| Failure::new(QUERY, "a stored peer id does not read"))?;
                 let member: Member = read_item(item)?;
                 if !member.expires_at.expired(now) {
-                    occupants.members.push((peer, member));
+                    roster.members.push((peer, member));
                 } else if member.session.is_some() {
-                    occupants.expired.push((peer, member));
+                    roster.expired.push((peer, member));
                 }
             }
         }
-        Ok(occupants)
+        Ok(roster)
     }
 
     pub(super) async fn get<T: DeserializeOwned>(

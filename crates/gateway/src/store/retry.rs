@@ -7,16 +7,16 @@ use tokio::time::{Instant, sleep};
 
 /// How long a write is tried again when it meets another one.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the writes of a session's members are, which all meet at its count: a thousand may go at the same moment, and nobody
+/// The same for those that all members of a session contend for, at its count: a thousand may go at the same moment, and nobody
 /// tries again for a `$disconnect` that gave up. A function has 29 s.
-const CROWD_PATIENCE: Duration = Duration::from_secs(20);
+const CONTENDED_PATIENCE: Duration = Duration::from_secs(20);
 /// The first pause at the most; each further one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// No pause in a crowd is longer.
-const LONGEST_PAUSE_IN_A_CROWD: Duration = Duration::from_secs(2);
+/// No pause of a contended write is longer.
+const LONGEST_CONTENDED_PAUSE: Duration = Duration::from_secs(2);
 
 /// Pauses with full jitter, within a patience in all.
 pub(crate) struct Pauses {
@@ -30,9 +30,13 @@ impl Pauses {
         Self { until: Instant::now() + PATIENCE, next: FIRST_PAUSE, longest: LONGEST_PAUSE }
     }
 
-    /// For a write that may have to wait for a crowd of others.
-    pub(crate) fn in_a_crowd() -> Self {
-        Self { until: Instant::now() + CROWD_PATIENCE, next: FIRST_PAUSE, longest: LONGEST_PAUSE_IN_A_CROWD }
+    /// For a write that many others contend with.
+    pub(crate) fn contended() -> Self {
+        Self {
+            until: Instant::now() + CONTENDED_PATIENCE,
+            next: FIRST_PAUSE,
+            longest: LONGEST_CONTENDED_PAUSE,
+        }
     }
 
     /// Waits a random while; `false`, without waiting, when the patience is used up.
@@ -49,7 +53,7 @@ impl Pauses {
 
 /// Whether an error code, or a cancellation reason, means that the same write may succeed a moment later. The
 /// SDK retries a throttled request, but neither a conflict nor a transaction that was cancelled for one.
-pub(super) fn is_passing(code: Option<&str>) -> bool {
+pub(super) fn is_transient(code: Option<&str>) -> bool {
     matches!(
         code,
         Some(

@@ -1,29 +1,31 @@
 //! An SFU takes its place in its room.
 
+use model::connection::{Connection, Identity};
 use model::id::RoomId;
-use model::item::{Connection, Identity, Key, Room, Sfu};
-use model::life::Life;
-use model::outcome::{Holder, Served};
-use model::room::{LEASE, Status};
+use model::key::Key;
+use model::member::Holder;
+use model::outcome::Served;
+use model::room::{LEASE, Room, Status};
+use model::sfu::Sfu;
+use model::stamp::Stamp;
 use model::time::EpochMillis;
 
-use super::write::{Transacted, Write, connection_key, read_item, room_key};
-use super::{ROUNDS, Store};
+use super::retry::Pauses;
+use super::tables::{ROUNDS, Store};
+use super::transaction::{Part, Transacted, Transaction};
+use super::write::{Write, connection_key, read_item, room_key};
 use crate::failure::Failure;
 
 /// An SFU's identify, checked and ready to be written.
 #[derive(Debug)]
 pub struct Serve {
     /// The connection.
-    pub life: Life,
+    pub stamp: Stamp,
     /// The room that it says it serves.
     pub room: RoomId,
     /// What it announces.
     pub features: Vec<String>,
 }
-
-// The positions of the writes in the transaction whose refusal means something of its own.
-const SLOT: usize = 3;
 
 impl Store {
     /// Gives a room its SFU, and renews every lease of the room: one read, then one transaction conditioned on
@@ -38,10 +40,10 @@ impl Store {
     pub async fn serve(&self, serve: &Serve, now: EpochMillis) -> Result<Served, Failure> {
         for _ in 0..ROUNDS {
             let mut found = self
-                .batch(Some(&serve.life.connection_id), vec![Key::room(&serve.room), Key::sfu(&serve.room)])
+                .batch(Some(&serve.stamp.connection_id), vec![Key::room(&serve.room), Key::sfu(&serve.room)])
                 .await?;
             let row: Option<Connection> = found.take(&self.connections).map(read_item).transpose()?;
-            let Some(row) = row.filter(|row| row.life == serve.life) else {
+            let Some(row) = row.filter(|row| row.stamp == serve.stamp) else {
                 return Ok(Served::ConnectionGone);
             };
             match &row.identity {
@@ -67,25 +69,27 @@ impl Store {
             if older.as_ref().is_some_and(|older: &Sfu| older.peer_id != serve.room.sfu_peer()) {
                 return Ok(Served::RoomClosed);
             }
-            if let Some(newer) = older.as_ref().filter(|older| older.life > serve.life) {
+            if let Some(newer) = older.as_ref().filter(|older| older.stamp > serve.stamp) {
                 let place = room.session_id.as_ref().unwrap_or(&serve.room);
-                let holder = Holder { life: newer.life.clone(), identity: newer.clone().identity(place) };
+                let holder = Holder { stamp: newer.stamp.clone(), identity: newer.clone().identity(place) };
                 return Ok(Served::Superseded(holder));
             }
-            match self.transact(self.serve_writes(serve, &room, older.as_ref(), now)).await? {
+            match self.transact(self.serve_writes(serve, &room, older.as_ref(), now), Pauses::new()).await? {
                 Transacted::Done => {
-                    let replaced = older.map(|sfu| sfu.life).filter(|life| *life != serve.life);
+                    let replaced = older.map(|sfu| sfu.stamp).filter(|stamp| *stamp != serve.stamp);
                     let returned = room.sfu_lost_at.map(|_| room.session_id.unwrap_or(serve.room.clone()));
                     return Ok(Served::Serving { replaced, returned });
                 }
-                Transacted::Refused(refusals) if refusals.refused(SLOT) => return Ok(Served::RoomClosed),
+                Transacted::Refused(refusals) if refusals.refused(Part::Slot) => {
+                    return Ok(Served::RoomClosed);
+                }
                 Transacted::Refused(_) => {}
             }
         }
         Err(Self::lost_every_round("identify"))
     }
 
-    fn serve_writes(&self, serve: &Serve, room: &Room, older: Option<&Sfu>, now: EpochMillis) -> Vec<Write> {
+    fn serve_writes(&self, serve: &Serve, room: &Room, older: Option<&Sfu>, now: EpochMillis) -> Transaction {
         let lease = now.plus(LEASE).seconds();
         let mut set =
             "SET #kind = :sfu, #peerId = :room, #roomId = :room, #slot = :slot, #features = :features"
@@ -93,7 +97,7 @@ impl Store {
         if room.session_id.is_some() {
             set.push_str(", #serves = :serves");
         }
-        let connection = Write::update(&self.connections, connection_key(&serve.life.connection_id), set)
+        let connection = Write::update(&self.connections, connection_key(&serve.stamp.connection_id), set)
             .when(
                 "#connectedAt = :connectedAt AND #sfuTokenHash = :token \
              AND (attribute_not_exists(#kind) OR (#kind = :sfu AND #roomId = :room))",
@@ -103,7 +107,7 @@ impl Store {
             .bind(":slot", room.slot)
             .bind(":features", &serve.features)
             .bind(":token", &room.sfu_token_hash)
-            .bind(":connectedAt", serve.life.connected_at);
+            .bind(":connectedAt", serve.stamp.connected_at);
         let connection = match &room.session_id {
             Some(session) => connection.bind(":serves", session),
             None => connection,
@@ -127,13 +131,19 @@ impl Store {
             .bind(":lease", lease)
             .bind(":room", &serve.room);
 
-        let mut writes = vec![connection, the_room, self.sfu_write(serve, room, older), slot];
+        let mut writes = Transaction::of([
+            (Part::Connection, connection),
+            (Part::Room, the_room),
+            (Part::Place, self.sfu_write(serve, room, older)),
+            (Part::Slot, slot),
+        ]);
         if room.status == Status::Pending {
-            writes.push(Write::delete(&self.rooms, room_key(Key::pending(&serve.room))));
+            writes.add(Part::Pending, Write::delete(&self.rooms, room_key(Key::pending(&serve.room))));
         }
         if status == Status::Unclaimed {
             let set = "SET #roomId = :room, #slot = :slot, #since = if_not_exists(#since, :now), #expiresAt = :lease";
-            writes.push(
+            writes.add(
+                Part::PoolEntry,
                 Write::update(&self.rooms, room_key(Key::pool(&serve.room)), set)
                     .bind(":room", &serve.room)
                     .bind(":slot", room.slot)
@@ -142,7 +152,8 @@ impl Store {
             );
         }
         if let Some(path) = &room.url_path {
-            writes.push(
+            writes.add(
+                Part::Path,
                 Write::update(&self.rooms, room_key(Key::path(path)), "SET #expiresAt = :lease")
                     .when("#roomId = :room")
                     .bind(":lease", lease)
@@ -150,8 +161,9 @@ impl Store {
                     .optional(),
             );
         }
-        if let Some(older) = older.filter(|older| older.life != serve.life) {
-            writes.push(Write::delete(&self.connections, connection_key(&older.life.connection_id)));
+        if let Some(older) = older.filter(|older| older.stamp != serve.stamp) {
+            let row = connection_key(&older.stamp.connection_id);
+            writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
         }
         writes
     }
@@ -163,16 +175,16 @@ impl Store {
         let place = Key::sfu(room.session_id.as_ref().unwrap_or(&serve.room));
         let write = Write::update(&self.rooms, room_key(place), set)
             .bind(":room", &serve.room)
-            .bind(":id", &serve.life.connection_id)
-            .bind(":connectedAt", serve.life.connected_at)
+            .bind(":id", &serve.stamp.connection_id)
+            .bind(":connectedAt", serve.stamp.connected_at)
             .bind(":slot", room.slot)
             .bind(":features", &serve.features);
         match older {
             None => write.when("attribute_not_exists(#pk)"),
             Some(older) => write
                 .when("#connectionId = :seenId AND #connectedAt = :seenAt")
-                .bind(":seenId", &older.life.connection_id)
-                .bind(":seenAt", older.life.connected_at),
+                .bind(":seenId", &older.stamp.connection_id)
+                .bind(":seenAt", older.stamp.connected_at),
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 
 use model::id::RoomId;
-use model::item::{HeldSlot, Key, PoolEntry, Refills, Room, SLOTS, Slot};
+use model::key::{Key, SLOTS};
 use model::outcome::Reserved;
-use model::room::Status;
+use model::room::{HeldSlot, PoolEntry, Refills, Room, Slot, Status};
 use model::time::EpochMillis;
 use rand::seq::IndexedRandom as _;
 
-use super::write::{Transacted, Write, read_item, room_key};
-use super::{ROUNDS, Store};
+use super::retry::Pauses;
+use super::tables::{ROUNDS, Store};
+use super::transaction::{Part, Transacted, Transaction};
+use super::write::{Write, read_item, room_key};
 use crate::failure::Failure;
 
 /// The stack's caps.
@@ -104,22 +106,29 @@ impl Store {
         let expires_at = room.expires_at;
         let taken = HeldSlot { slot, room_id: id.clone(), claimed_at: None, expires_at };
         let entry = PoolEntry { room_id: id.clone(), slot, since: now, expires_at };
-        let mut writes = vec![
-            Write::put(&self.rooms, room_key(Key::slot(slot)), &taken)
-                .when("attribute_not_exists(#pk) OR #expiresAt <= :now")
-                .bind(":now", now.seconds()),
-            Write::put(&self.rooms, room_key(Key::room(id)), &room).when("attribute_not_exists(#pk)"),
-            Write::put(&self.rooms, room_key(Key::pending(id)), &entry),
-        ];
+        let mut writes = Transaction::of([
+            (
+                Part::Slot,
+                Write::put(&self.rooms, room_key(Key::slot(slot)), &taken)
+                    .when("attribute_not_exists(#pk) OR #expiresAt <= :now")
+                    .bind(":now", now.seconds()),
+            ),
+            (
+                Part::Room,
+                Write::put(&self.rooms, room_key(Key::room(id)), &room).when("attribute_not_exists(#pk)"),
+            ),
+            (Part::Pending, Write::put(&self.rooms, room_key(Key::pending(id)), &entry)),
+        ]);
         if let Some(Refills { count: seen }) = refills {
             let next = Refills { count: seen + 1 };
-            writes.push(
+            writes.add(
+                Part::Refills,
                 Write::put(&self.rooms, room_key(Key::refills()), &next)
                     .when("attribute_not_exists(#pk) OR #count = :seen")
                     .bind(":seen", seen),
             );
         }
-        match self.transact(writes).await? {
+        match self.transact(writes, Pauses::new()).await? {
             Transacted::Done => Ok(Some(Reserved::Room(slot))),
             Transacted::Refused(_) => Ok(None),
         }
@@ -133,14 +142,14 @@ impl Store {
     /// # Errors
     /// When DynamoDB fails; the room's lease then ends by itself.
     pub async fn release(&self, id: &RoomId, slot: Slot) -> Result<(), Failure> {
-        let writes = vec![
-            Write::delete(&self.rooms, room_key(Key::room(id)))
-                .when("#status = :pending")
-                .bind(":pending", Status::Pending),
-            Write::delete(&self.rooms, room_key(Key::slot(slot))).when("#roomId = :room").bind(":room", id),
-            Write::delete(&self.rooms, room_key(Key::pending(id))),
-        ];
-        match self.transact(writes).await? {
+        let room = Write::delete(&self.rooms, room_key(Key::room(id)))
+            .when("#status = :pending")
+            .bind(":pending", Status::Pending);
+        let slot =
+            Write::delete(&self.rooms, room_key(Key::slot(slot))).when("#roomId = :room").bind(":room", id);
+        let pending = Write::delete(&self.rooms, room_key(Key::pending(id)));
+        let writes = Transaction::of([(Part::Room, room), (Part::Slot, slot), (Part::Pending, pending)]);
+        match self.transact(writes, Pauses::new()).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }

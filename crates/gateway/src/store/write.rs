@@ -1,25 +1,23 @@
-//! Conditional writes, alone or several in one transaction.
+//! Conditional writes. Several in one transaction: `transaction`.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 use model::id::ConnectionId;
-use model::item::Key;
+use model::key::Key;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};
 
-use super::retry::{Pauses, is_passing};
-use super::{Item, Store};
+use super::retry::{Pauses, is_transient};
+use super::tables::{Item, Store};
 use crate::failure::Failure;
 
-const TRANSACT: &str = "dynamodb:TransactWriteItems";
 const DELETE: &str = "dynamodb:DeleteItem";
 const PUT: &str = "dynamodb:PutItem";
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -31,8 +29,8 @@ pub(super) struct Write {
     action: Action,
     condition: Option<String>,
     values: HashMap<String, AttributeValue>,
-    optional: bool,
-    unbound: Option<Failure>,
+    pub(super) optional: bool,
+    pub(super) unbound: Option<Failure>,
 }
 
 enum Action {
@@ -40,15 +38,6 @@ enum Action {
     Update(Item, String),
     Delete(Item),
     Check(Item),
-}
-
-/// What a transaction came to.
-#[must_use]
-pub(super) enum Transacted {
-    /// All of it was written.
-    Done,
-    /// None of it: conditions failed.
-    Refused(Refusals),
 }
 
 /// What a single write came to.
@@ -68,24 +57,6 @@ pub(super) enum Updated<T> {
     Done(T),
     /// Its condition failed: the item as it was, if there was one.
     Refused(Option<T>),
-}
-
-/// Which conditions of a transaction failed, by the position of the write.
-pub(super) struct Refusals(HashMap<usize, Option<Item>>);
-
-impl Refusals {
-    /// Whether the condition of the write at `position` failed.
-    pub(super) fn refused(&self, position: usize) -> bool {
-        self.0.contains_key(&position)
-    }
-
-    /// What stood where the write at `position` was refused; `None` if nothing did.
-    pub(super) fn held<T: DeserializeOwned>(&self, position: usize) -> Result<Option<T>, Failure> {
-        match self.0.get(&position) {
-            Some(Some(item)) => read_item(item.clone()).map(Some),
-            Some(None) | None => Ok(None),
-        }
-    }
 }
 
 /// Reads a stored item. What is wrong with it is not said: the text would quote the item.
@@ -177,7 +148,7 @@ impl Write {
     pub(super) fn bind(mut self, name: &str, value: impl Serialize) -> Self {
         match to_attribute_value(value) {
             Ok(value) => drop(self.values.insert(name.into(), value)),
-            Err(error) => self.unbound = Some(Failure::new(TRANSACT, error.to_string())),
+            Err(error) => self.unbound = Some(Failure::new("dynamodb", error.to_string())),
         }
         self
     }
@@ -205,7 +176,7 @@ impl Write {
         (!self.values.is_empty()).then(|| self.values.clone())
     }
 
-    fn to_transact_item(&self) -> Result<TransactWriteItem, BuildError> {
+    pub(super) fn to_transact_item(&self) -> Result<TransactWriteItem, BuildError> {
         let (item, on_failure) = (TransactWriteItem::builder(), ReturnValuesOnConditionCheckFailure::AllOld);
         let item = match &self.action {
             Action::Put(put) => {
@@ -231,63 +202,13 @@ impl Write {
 }
 
 impl Store {
-    /// Writes all of `writes` or nothing. A conflict with another write is tried again, with jitter, for 2 s.
-    pub(super) async fn transact(&self, writes: Vec<Write>) -> Result<Transacted, Failure> {
-        self.transact_with(writes, Pauses::new()).await
-    }
-
-    /// As [`Store::transact`], with other pauses.
-    pub(super) async fn transact_with(
-        &self,
-        mut writes: Vec<Write>,
-        mut pauses: Pauses,
-    ) -> Result<Transacted, Failure> {
-        if let Some(failure) = writes.iter_mut().find_map(|write| write.unbound.take()) {
-            return Err(failure);
-        }
-        let mut included: Vec<usize> = (0..writes.len()).collect();
-        loop {
-            let items: Result<Vec<_>, _> =
-                included.iter().filter_map(|i| writes.get(*i)).map(Write::to_transact_item).collect();
-            let items = items.map_err(|error| Failure::new(TRANSACT, error.to_string()))?;
-            let Err(error) = self.client.transact_write_items().set_transact_items(Some(items)).send().await
-            else {
-                return Ok(Transacted::Done);
-            };
-            let passing = match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    let reasons = cancelled.cancellation_reasons();
-                    if reasons.iter().any(|reason| is_passing(reason.code())) {
-                        true
-                    } else {
-                        let refusals = refusals(reasons, &included);
-                        let must_have = |i: &usize| !writes.get(*i).is_some_and(|write| write.optional);
-                        if refusals.0.is_empty() {
-                            return Err(Failure::of_sdk(TRANSACT, &error));
-                        }
-                        if refusals.0.keys().any(must_have) {
-                            return Ok(Transacted::Refused(refusals));
-                        }
-                        included.retain(|i| !refusals.refused(*i));
-                        continue;
-                    }
-                }
-                Some(other) => is_passing(other.code()),
-                None => false,
-            };
-            if !passing || !pauses.pause().await {
-                return Err(Failure::of_sdk(TRANSACT, &error));
-            }
-        }
-    }
-
     /// Puts one item.
     pub(super) async fn put(&self, write: Write) -> Result<Written, Failure> {
         let Action::Put(item) = &write.action else { return Err(Failure::new(PUT, "is for puts")) };
         let request = conditioned!(self.client.put_item().set_item(Some(item.clone())), write);
         let mut pauses = Pauses::new();
         loop {
-            if let Some(written) = settled(PUT, request.clone().send().await, &mut pauses).await? {
+            if let Some(written) = outcome_of(PUT, request.clone().send().await, &mut pauses).await? {
                 return Ok(written);
             }
         }
@@ -316,7 +237,7 @@ impl Store {
                 return refused.item.clone().map(read_item).transpose().map(Updated::Refused);
             }
             let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-            if !is_passing(code) || !pauses.pause().await {
+            if !is_transient(code) || !pauses.pause().await {
                 return Err(Failure::of_sdk(UPDATE, &error));
             }
         }
@@ -328,7 +249,7 @@ impl Store {
         let request = conditioned!(self.client.delete_item().set_key(Some(key.clone())), write);
         let mut pauses = Pauses::new();
         loop {
-            if let Some(written) = settled(DELETE, request.clone().send().await, &mut pauses).await? {
+            if let Some(written) = outcome_of(DELETE, request.clone().send().await, &mut pauses).await? {
                 return Ok(written);
             }
         }
@@ -336,7 +257,7 @@ impl Store {
 }
 
 /// What a single write came to; `None`, after a pause, when it is to be tried again.
-async fn settled<T, E: ProvideErrorMetadata, R>(
+async fn outcome_of<T, E: ProvideErrorMetadata, R>(
     operation: &'static str,
     sent: Result<T, SdkError<E, R>>,
     pauses: &mut Pauses,
@@ -346,14 +267,8 @@ async fn settled<T, E: ProvideErrorMetadata, R>(
     if code == Some("ConditionalCheckFailedException") {
         return Ok(Some(Written::Refused));
     }
-    if is_passing(code) && pauses.pause().await {
+    if is_transient(code) && pauses.pause().await {
         return Ok(None);
     }
     Err(Failure::of_sdk(operation, &error))
-}
-
-fn refusals(reasons: &[CancellationReason], included: &[usize]) -> Refusals {
-    let refused =
-        reasons.iter().zip(included).filter(|(reason, _)| reason.code() == Some("ConditionalCheckFailed"));
-    Refusals(refused.map(|(reason, position)| (*position, reason.item().cloned())).collect())
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::ApiKey;
+use super::project::ApiKey;
 use crate::id::RoomId;
 use crate::time::EpochMillis;
 

@@ -2,36 +2,16 @@
 
 use serde::Serialize;
 
-use super::{Capabilities, MediaMode};
+use super::member::SessionConnection;
+use super::record::MediaMode;
+use super::role::Capabilities;
+use crate::departure::Departure;
 use crate::id::PeerId;
-use crate::notice::Departure;
-use crate::time::EpochMillis;
-
-/// One stay of a peer in a session. Two stays of the same peer differ in `creation_time`: events may overtake each other,
-/// and clients merge by the pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Stay {
-    /// The peer's id, which stays the same when it comes back on another socket.
-    pub connection_id: PeerId,
-    /// Since when.
-    pub creation_time: EpochMillis,
-}
-
-/// Somebody in a session, as the others see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SessionConnection {
-    /// Who, and since when.
-    #[serde(flatten)]
-    pub stay: Stay,
-    /// What the token says about it.
-    pub data: String,
-}
 
 /// What `identified` says in a session only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InSession {
+pub struct IdentifiedInSession {
     /// The client itself.
     pub connection: SessionConnection,
     /// What its role allows.
@@ -68,15 +48,15 @@ impl From<Departure> for Destroyed {
     }
 }
 
-/// A signal as it is delivered.
+/// A signal as its receivers get it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Delivery {
+pub struct ReceivedSignal {
     /// What receivers filter by.
     #[serde(rename = "type")]
     pub kind: String,
     /// The text.
     pub data: String,
-    /// Who says it; the project's server is nobody.
+    /// Who sent it; absent when the project's server did.
     pub from: Option<PeerId>,
     /// How many signals to all the sender's socket has sent, this one (if it is to all) included. The server's have none.
     pub seq: Option<u64>,

@@ -1,9 +1,13 @@
-//! The numbers and names that clients of the OpenTok model know errors by.
+//! The numbers and names that OpenTok's clients know errors by.
 
 use serde::Serialize;
 use serde::ser::SerializeStruct as _;
 
-/// An error of the model that a server can meet. The names are those of its C header (`otc_session_error_code`) and of
+use super::signal::InvalidSignal;
+use crate::error::Error;
+use crate::request::Action;
+
+/// An error of OpenTok that a server can meet. The names are those of its C header (`otc_session_error_code`) and of
 /// its JavaScript and iOS clients where that has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Otc {
@@ -36,6 +40,37 @@ pub enum Otc {
 }
 
 impl Otc {
+    /// What an error is called that a session's client is told of, when it has asked for `action`; `None` for those that
+    /// OpenTok has no number for, or gives to no server.
+    #[must_use]
+    pub fn of(error: &Error, action: Option<Action>) -> Option<Self> {
+        Some(match error {
+            Error::Unauthorized(_) => Self::AuthorizationFailure,
+            Error::RoomNotFound => Self::InvalidSession,
+            Error::ConnectionNotFound => Self::NotConnected,
+            Error::BadMessage { .. } | Error::TooLarge { .. } => Self::InvalidParameter,
+            Error::InvalidSignal(InvalidSignal::TypeTooLong) => Self::SignalTypeTooLong,
+            Error::InvalidSignal(InvalidSignal::TypeAlphabet) => Self::InvalidSignalType,
+            Error::InvalidSignal(InvalidSignal::DataTooLong) => Self::SignalDataTooLong,
+            Error::AlreadyIdentified | Error::PeerInUse | Error::Superseded => Self::IllegalState,
+            Error::ConnectionLimitExceeded => Self::ConnectionLimitExceeded,
+            Error::EncryptionSecretMissing => Self::EncryptionSecretMissing,
+            Error::Forbidden(_) if action == Some(Action::ForceDisconnect) => Self::UnableToForceDisconnect,
+            Error::IssueNotStored(_) => Self::ReportIssue,
+            Error::Internal(_) => Self::InternalError,
+            Error::BadJson
+            | Error::UnknownAction
+            | Error::MissingType
+            | Error::Forbidden(_)
+            | Error::PeerNotFound
+            | Error::RoomClosed
+            | Error::RoomNeeded
+            | Error::RoomClaimed
+            | Error::TooManyRequests
+            | Error::SfuUnavailable => return None,
+        })
+    }
+
     /// The number.
     #[must_use]
     pub fn number(self) -> u16 {

@@ -17,7 +17,7 @@ pub enum Role {
     Moderator,
 }
 
-/// What a connection may do: 1 or 0, as the model's clients know it.
+/// What a connection may do: 1 or 0, as OpenTok's clients know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Capabilities {
@@ -35,11 +35,47 @@ pub struct Capabilities {
     pub force_mute: u8,
 }
 
+/// Something that a role may allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Anything that every member of a session may do.
+    Belong,
+    /// To send media.
+    Publish,
+    /// To receive media.
+    Subscribe,
+    /// To send signals.
+    Signal,
+    /// To end a connection of somebody else.
+    ForceDisconnect,
+}
+
+impl Permission {
+    /// The roles that have it.
+    #[must_use]
+    pub fn roles(self, subscribers_may_signal: bool) -> Vec<Role> {
+        Role::ALL.into_iter().filter(|role| role.may(self, subscribers_may_signal)).collect()
+    }
+}
+
 impl Role {
+    /// Whether the role allows something; of the setting, see [`Role::capabilities`].
+    #[must_use]
+    pub fn may(self, permission: Permission, subscribers_may_signal: bool) -> bool {
+        let can = self.capabilities(subscribers_may_signal);
+        match permission {
+            Permission::Belong => true,
+            Permission::Publish => can.publish == 1,
+            Permission::Subscribe => can.subscribe == 1,
+            Permission::Signal => can.signal == 1,
+            Permission::ForceDisconnect => can.force_disconnect == 1,
+        }
+    }
+
     /// Every role.
     pub const ALL: [Self; 4] = [Self::Subscriber, Self::Publisher, Self::PublisherOnly, Self::Moderator];
 
-    /// What the role allows. The model's documents let subscribers only subscribe; a stack's setting may let them signal
+    /// What the role allows. OpenTok's documents let subscribers only subscribe; a stack's setting may let them signal
     /// as well.
     #[must_use]
     pub fn capabilities(self, subscribers_may_signal: bool) -> Capabilities {
@@ -70,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_allows_what_the_models_documents_say() {
+    fn a_role_allows_what_opentoks_documents_say() {
         for setting in [false, true] {
             assert_eq!(bits(Role::Publisher, setting), [1, 1, 1, 0, 0, 0]);
             assert_eq!(bits(Role::PublisherOnly, setting), [1, 0, 0, 0, 0, 0]);
@@ -81,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_and_capabilities_have_the_models_names() {
+    fn roles_and_capabilities_have_opentoks_names() {
         let names = [Role::Subscriber, Role::Publisher, Role::PublisherOnly, Role::Moderator];
         assert_eq!(
             serde_json::to_string(&names).unwrap(),

@@ -1,12 +1,16 @@
 //! What the functions do with a text, and what must hold for whatever comes of it. The fuzz targets (`fuzz/`) use
 //! this very file.
 
+use model::codec::Codec as _;
+use model::codec::json::Json;
+use model::codec::json::envelope::Envelope;
+use model::codec::json::request;
 use model::error::Error;
-use model::handshake::{Direction, Handshake};
+use model::handshake::Direction;
 use model::http::path_of_body;
 use model::identify::Identify;
-use model::request::Request;
-use model::session::signal::Signal;
+use model::request::{Action, Request};
+use model::session::signal::SendSignal;
 use serde_json::Value;
 
 /// Stands in most generated texts, and so must never stand in an error.
@@ -44,6 +48,7 @@ pub(crate) fn accepted(body: &str) -> Option<Accepted> {
         says_nothing_of(body, &error.to_string());
         says_nothing_of(body, &format!("{error:?}"));
     }
+    checked(body, Json.decode(body).request);
     let handshake = checked(body, handshake(body));
     let identify = checked(body, identify(body));
     assert!(handshake.is_none() || identify.is_none(), "two things at once: {body}");
@@ -56,10 +61,12 @@ pub(crate) fn accepted(body: &str) -> Option<Accepted> {
 }
 
 fn handshake(body: &str) -> Result<Accepted, Error> {
-    let request = Request::parse(body)?;
-    request.request_id()?;
-    let data = request.data()?;
-    let read = Handshake::parse(&data)?;
+    let envelope = Envelope::parse(body)?;
+    envelope.request_id()?;
+    let Request::Handshake(read) = request(&envelope, Action::Handshake)? else {
+        panic!("not a handshake: {body}");
+    };
+    let data = envelope.data()?;
     assert!(body.as_bytes().as_ptr_range().contains(&read.text.as_ptr()), "not the sender's own bytes");
     assert!(read.text.starts_with('{') && read.text.ends_with('}'), "{}", read.text);
     let receiver = match &read.direction {
@@ -78,9 +85,12 @@ fn handshake(body: &str) -> Result<Accepted, Error> {
 }
 
 fn identify(body: &str) -> Result<Accepted, Error> {
-    let request = Request::parse(body)?;
-    request.request_id()?;
-    Ok(match Identify::parse(&request.data()?)? {
+    let envelope = Envelope::parse(body)?;
+    envelope.request_id()?;
+    let Request::Identify(identify) = request(&envelope, Action::Identify)? else {
+        panic!("not an identify: {body}");
+    };
+    Ok(match identify {
         Identify::Client(client) => {
             Accepted::Client { peer: client.peer.to_string(), room: client.room.to_string() }
         }
@@ -95,9 +105,11 @@ fn identify(body: &str) -> Result<Accepted, Error> {
 
 /// A signal says nothing about who sends it: an object with texts, or none, is one.
 fn signal(body: &str) -> Result<(), Error> {
-    let request = Request::parse(body)?;
-    request.request_id()?;
-    let (signal, to) = Signal::parse(&request.data()?)?;
+    let envelope = Envelope::parse(body)?;
+    envelope.request_id()?;
+    let Request::Signal(SendSignal { signal, to }) = request(&envelope, Action::Signal)? else {
+        panic!("not a signal: {body}");
+    };
     assert!(
         signal.kind.len() <= 128 && signal.data.len() <= 8192 && to.is_none_or(|to| to.as_str().len() <= 128)
     );

@@ -3,7 +3,11 @@
 //!
 //! Two judges are asked: `serde_json::Value`, and the generator that made the message and so knows what it says.
 
-#![expect(clippy::unwrap_used, reason = "a test ends as soon as something is not as it should be")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends as soon as something is not as it should be"
+)]
 
 mod accepted;
 mod edges;

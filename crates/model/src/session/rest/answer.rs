@@ -5,7 +5,7 @@ use serde_json::json;
 use super::RestError;
 use super::date::calendar;
 use crate::id::{PeerId, RoomId};
-use crate::session::ApiKey;
+use crate::session::project::ApiKey;
 use crate::time::EpochMillis;
 
 const JSON: &str = "application/json";

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::RestError;
 use crate::json::{self, GivenTwice, Malformed, Object};
-use crate::session::signal::{Invalid, Signal};
+use crate::session::signal::{InvalidSignal, Signal};
 
 /// Reads the body of a signal: `{type?, data?}`, both strings.
 ///
@@ -15,9 +15,11 @@ pub fn signal(body: &str) -> Result<Signal, RestError> {
     let kind = text(&object, "type")?.unwrap_or_default();
     let data = text(&object, "data")?.unwrap_or_default();
     Signal::new(kind, data).map_err(|wrong| match wrong {
-        Invalid::TypeTooLong => RestError::TooLong { field: "type", allowed: "at most 128 bytes" },
-        Invalid::DataTooLong => RestError::TooLong { field: "data", allowed: "at most 8192 bytes of UTF-8" },
-        Invalid::TypeAlphabet => invalid("type", "must be characters of A-Z a-z 0-9 - _ ~"),
+        InvalidSignal::TypeTooLong => RestError::TooLong { field: "type", allowed: "at most 128 bytes" },
+        InvalidSignal::DataTooLong => {
+            RestError::TooLong { field: "data", allowed: "at most 8192 bytes of UTF-8" }
+        }
+        InvalidSignal::TypeAlphabet => invalid("type", "must be characters of A-Z a-z 0-9 - _ ~"),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::RestError;
-use crate::session::MediaMode;
+use crate::session::record::MediaMode;
 
 /// What a new session is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::lifetime::{Lifetime, numeric_date};
 use super::{Refused, Signed};
-use crate::session::ApiKey;
+use crate::session::project::ApiKey;
 use crate::time::{EpochMillis, EpochSeconds};
 
 /// How long `OpenTok`'s may be good, as its REST documents say.
@@ -48,7 +48,7 @@ impl Credential {
 
     /// Checks a credential whose signature has been verified.
     ///
-    /// A client's token is signed with the same key. It must not open the REST API to its bearer, however short its life is:
+    /// A client's token is signed with the same key. It must not open the REST API to its bearer, however short its stamp is:
     /// what has a scope or a session is no credential.
     ///
     /// # Errors

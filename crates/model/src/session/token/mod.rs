@@ -16,7 +16,9 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as UnknownName;
 
 use self::lifetime::Lifetime;
-use super::{ApiKey, Role, id};
+use super::id;
+use super::project::ApiKey;
+use super::role::Role;
 use crate::id::RoomId;
 use crate::time::EpochMillis;
 

@@ -14,7 +14,7 @@ use sha1::Sha1;
 
 use super::lifetime::{Lifetime, after};
 use super::{Claims, SCOPE};
-use crate::session::ApiKey;
+use crate::session::project::ApiKey;
 use crate::time::EpochSeconds;
 
 /// What a token of this form begins with.

@@ -1,0 +1,224 @@
+//! A client becomes a member of a room or a session.
+
+use gateway::app::App;
+use gateway::edge::Reply;
+use gateway::rooms::arrival::{self, Snapshot};
+use gateway::rooms::departure;
+use gateway::rooms::sender::Sender;
+use gateway::store::{Join, Policy, Sequence};
+use model::connection::Identity;
+use model::departure::Departure;
+use model::error::Error;
+use model::member::Member;
+use model::notice::{GoAway, Identified, Notice};
+use model::outcome::{Delivery, Ended, Joined, PreviousHolder};
+use model::room::RECONNECT_AFTER;
+use model::session::MediaMode;
+use model::session::member::SessionConnection;
+use model::session::notice::IdentifiedInSession;
+use model::time::EpochMillis;
+
+use crate::{Deps, HOLDERS, every_holder_gone, freed};
+
+/// How much of a list goes into one message, in bytes of JSON: API Gateway's limit is 128 KB, and `identified` holds
+/// more than the list.
+const MAX_LIST_BYTES: usize = 96 * 1024;
+
+/// Puts a client into its place, answers it, and tells the others.
+pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Result<Reply, Error> {
+    let app = &deps.app;
+    let started = app.clock.now();
+    let mut ended = Vec::new();
+    let (member, previous, mut snapshot) = match placed(deps, sender, &join, &mut ended).await {
+        Ok(placed) => placed,
+        Err(error) => {
+            departure::announce_all_ended(app, &join.room, &ended).await;
+            return Err(undone(app, sender, started, error).await);
+        }
+    };
+    let notices = answers(deps, sender, &join, &member, &mut snapshot);
+    // Concurrently: the newcomer need not wait until a thousand others have been told of it.
+    let (answered, (), ()) = futures::join!(
+        answer(app, sender, notices),
+        arrival::joined(app, &join.room, &join.peer, &member, &previous, &ended, snapshot),
+        async {
+            if let PreviousHolder::Older(older) = &previous {
+                departure::send_away(app, older, GoAway::Replaced).await;
+            }
+        },
+    );
+    answered?;
+    Ok(Reply::AlreadySent)
+}
+
+/// The client's place, who had it before, and what the client finds.
+async fn placed(
+    deps: &Deps,
+    sender: &Sender<'_>,
+    join: &Join,
+    ended: &mut Vec<Ended>,
+) -> Result<(Member, PreviousHolder, Snapshot), Error> {
+    let app = &deps.app;
+    match &join.policy {
+        Policy::Page { .. } => {
+            // Both requests run concurrently: where the SFU is depends on nobody's place.
+            let (joined, sfu) = futures::join!(joined(deps, sender, join, ended), app.store.sfu(&join.room));
+            let (member, previous) = joined?;
+            Ok((member, previous, Snapshot::of_page(sfu?)))
+        }
+        Policy::Session { .. } => {
+            let (member, previous) = joined(deps, sender, join, ended).await?;
+            Ok((member, previous, arrival::snapshot(app, &join.room, &join.peer).await?))
+        }
+    }
+}
+
+/// Writes the client's place. Holders of it that are found gone are ended on the way. A page is told of that first: an SFU
+/// that does not know connections by their ids would take the newcomer for the one that is gone. A session is told with the
+/// newcomer's arrival (`ended`), which does not wait until everybody has heard of them.
+async fn joined(
+    deps: &Deps,
+    sender: &Sender<'_>,
+    join: &Join,
+    ended: &mut Vec<Ended>,
+) -> Result<(Member, PreviousHolder), Error> {
+    let app = &deps.app;
+    let mut swept = false;
+    for _ in 0..HOLDERS {
+        let (holder, refusal) = match app.store.join(join, app.clock.now()).await? {
+            Joined::Member { member, previous } => {
+                if previous == PreviousHolder::Itself && member.session.is_some() {
+                    let elsewhere = "The connection is in no session";
+                    sender.allowed(app, &deps.again, Sequence::Unnumbered, elsewhere).await?;
+                }
+                return Ok((member, previous));
+            }
+            // Places whose holders are long gone count until somebody frees them.
+            Joined::LimitExceeded if !swept => {
+                swept = true;
+                if departure::sweep(app, &join.room).await? == 0 {
+                    return Err(Error::ConnectionLimitExceeded);
+                }
+                continue;
+            }
+            Joined::LimitExceeded => return Err(Error::ConnectionLimitExceeded),
+            Joined::ConnectionGone => return Err(Error::ConnectionNotFound),
+            Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
+            Joined::RoomNotFound => return Err(Error::RoomNotFound),
+            Joined::RoomClosed => return Err(Error::RoomClosed),
+            Joined::OtherPath => return Err(Error::Forbidden("The token admits to another path")),
+            Joined::SecretMissing => return Err(Error::EncryptionSecretMissing),
+            Joined::PeerInUse(holder) => (holder, Error::PeerInUse),
+            Joined::Superseded(holder) => (holder, Error::Superseded),
+        };
+        ended.extend(freed(deps, &holder, refusal).await?);
+        if let Policy::Page { .. } = join.policy {
+            departure::announce_all_ended(app, &join.room, &std::mem::take(ended)).await;
+        }
+    }
+    Err(every_holder_gone())
+}
+
+/// Our side failed, maybe after the place was written, and nobody was told of it. A stay in a session that began with this
+/// request is given back, so that the next try is announced as the first should have been. One that was there before goes on:
+/// it was only asked about.
+async fn undone(app: &App, sender: &Sender<'_>, started: EpochMillis, error: Error) -> Error {
+    if error.failure().is_some()
+        && let Err(failure) = give_back(app, sender, started).await
+    {
+        tracing::error!(%failure, "Place not given back");
+    }
+    error
+}
+
+async fn give_back(app: &App, sender: &Sender<'_>, started: EpochMillis) -> Result<(), Error> {
+    let row = app.store.connection(&sender.stamp().connection_id).await?;
+    match row.and_then(|row| row.identity) {
+        Some(Identity::Client { session: Some(session), .. }) if session.since >= started => {
+            departure::left(app, sender.stamp()).await
+        }
+        Some(Identity::Client { .. } | Identity::Sfu { .. }) | None => Ok(()),
+    }
+}
+
+/// What the client is told: `identified`, and before it the part of a session's list that does not fit.
+fn answers(
+    deps: &Deps,
+    sender: &Sender<'_>,
+    join: &Join,
+    member: &Member,
+    snapshot: &mut Snapshot,
+) -> Vec<Notice> {
+    let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
+    let others = if suppressed { Vec::new() } else { std::mem::take(&mut snapshot.connections) };
+    let mut lists = chunks(others);
+    let last = lists.pop().unwrap_or_default();
+    let identified = Identified {
+        peer_id: join.peer.clone(),
+        room_id: join.room.clone(),
+        connection_id: join.stamp.connection_id.clone(),
+        reconnect_before: join.stamp.connected_at.plus(RECONNECT_AFTER),
+        ice_servers: deps.ice_servers.for_user(join.peer.as_str(), deps.app.clock.now()),
+        features: std::mem::take(&mut snapshot.features),
+        session: in_session(deps, join, member, snapshot, last),
+        request_id: sender.request_id().cloned(),
+    };
+    let lists = lists.into_iter().map(|connections| Notice::Connections { connections });
+    lists.chain([Notice::Identified(Box::new(identified))]).collect()
+}
+
+/// What only a session's member is told.
+fn in_session(
+    deps: &Deps,
+    join: &Join,
+    member: &Member,
+    snapshot: &Snapshot,
+    connections: Vec<SessionConnection>,
+) -> Option<IdentifiedInSession> {
+    let own = member.session.as_ref()?;
+    let session = snapshot.session.as_ref();
+    Some(IdentifiedInSession {
+        connection: member.in_session(&join.peer)?,
+        capabilities: own.role.capabilities(deps.subscribers_may_signal),
+        layout_class_list: own.layout_classes.clone(),
+        connections,
+        media_mode: session.map_or(MediaMode::Routed, |session| session.media_mode),
+        e2ee: session.is_some_and(|session| session.e2ee),
+    })
+}
+
+/// Splits a list into parts that fit into one message each.
+fn chunks(connections: Vec<SessionConnection>) -> Vec<Vec<SessionConnection>> {
+    let mut parts: Vec<Vec<SessionConnection>> = Vec::new();
+    let mut room = 0;
+    for connection in connections {
+        let size = serde_json::to_string(&connection).map_or(0, |text| text.len() + 1);
+        match parts.last_mut() {
+            Some(part) if size <= room => {
+                room -= size;
+                part.push(connection);
+            }
+            Some(_) | None => {
+                room = MAX_LIST_BYTES.saturating_sub(size);
+                parts.push(vec![connection]);
+            }
+        }
+    }
+    parts
+}
+
+/// Posts to the newcomer, one after the other. If it is gone already, what `$disconnect` would have done is done now.
+async fn answer(app: &App, sender: &Sender<'_>, notices: Vec<Notice>) -> Result<(), Error> {
+    for notice in notices {
+        match sender.answer(&app.sockets, notice).await? {
+            Delivery::Delivered => {}
+            Delivery::Gone(_) => {
+                departure::disconnected(app, sender.stamp(), Departure::Lost).await?;
+                return Ok(());
+            }
+            // A list with a part missing would be taken for the whole: the client has to ask again.
+            Delivery::Busy | Delivery::TooLarge => return Err(Error::TooManyRequests),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! What a function works with.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::failure::Failure;
+use crate::sockets::Sockets;
+use crate::store::Store;
+
+/// The tables, the sockets, and what the rooms' rules depend on.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The tables.
+    pub store: Store,
+    /// The open sockets.
+    pub sockets: Sockets,
+    /// `SfuGraceSeconds`, which clients are told.
+    pub sfu_grace: Duration,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl App {
+    /// Reads the settings and opens the connections to DynamoDB and API Gateway.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
+        let app = Self {
+            store: Store::from_env(config)?,
+            sockets: Sockets::new(config),
+            sfu_grace: config::sfu_grace()?,
+            clock: Clock::System,
+        };
+        futures::join!(app.store.warm_up(), app.sockets.warm_up());
+        Ok(app)
+    }
+}

@@ -1,0 +1,108 @@
+//! Somebody comes into a room, and the others are told.
+
+use model::departure::Departure;
+use model::id::{PeerId, RoomId};
+use model::member::Member;
+use model::notice::Notice;
+use model::outcome::{Ended, PreviousHolder};
+use model::session::Session;
+use model::session::member::SessionConnection;
+use model::sfu::Sfu;
+use model::time::EpochMillis;
+
+use super::broadcast::{Announcement, announce, broadcast, recipients};
+use super::delivery::Recipient;
+use super::departure;
+use crate::app::App;
+use crate::failure::Failure;
+
+/// A session as a newcomer finds it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The session.
+    pub session: Option<Session>,
+    /// What its SFU announced.
+    pub features: Vec<String>,
+    /// The others.
+    pub connections: Vec<SessionConnection>,
+    /// The stay that the newcomer's place was found with, if it was still there.
+    newcomer: Option<EpochMillis>,
+    expired: Vec<(PeerId, Member)>,
+    recipients: Vec<Recipient>,
+}
+
+impl Snapshot {
+    /// A page's room as a newcomer finds it: nobody there is told of newcomers, and they of nobody.
+    #[must_use]
+    pub fn of_page(sfu: Option<Sfu>) -> Self {
+        Self {
+            session: None,
+            features: sfu.map(|sfu| sfu.features).unwrap_or_default(),
+            connections: Vec::new(),
+            newcomer: None,
+            expired: Vec::new(),
+            recipients: Vec::new(),
+        }
+    }
+}
+
+/// Who is in a session, once a newcomer's own place is written: of two that come at the same moment at least one then finds
+/// the other.
+///
+/// # Errors
+/// When DynamoDB fails.
+pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snapshot, Failure> {
+    let mut roster = app.store.roster(id, app.clock.now()).await?;
+    let others = roster.members.iter().filter(|(peer, _)| peer != newcomer);
+    let own = roster.members.iter().find(|(peer, _)| peer == newcomer);
+    Ok(Snapshot {
+        newcomer: own.map(|(_, member)| member.joined_at),
+        connections: others.filter_map(|(peer, member)| member.in_session(peer)).collect(),
+        features: roster.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
+        session: roster.session.take(),
+        expired: std::mem::take(&mut roster.expired),
+        recipients: recipients(id, roster),
+    })
+}
+
+/// Tells a session who has come, and before that of the stays that ended unnoticed in the same place. Some of the places whose
+/// leases have ended are freed on the way.
+///
+/// Race: the newcomer's stay may have ended before the session was read, and who has come since was not told of that end:
+/// nobody is told of its beginning then.
+pub async fn joined(
+    app: &App,
+    id: &RoomId,
+    peer: &PeerId,
+    member: &Member,
+    previous: &PreviousHolder,
+    ended: &[Ended],
+    snapshot: Snapshot,
+) {
+    let created = member.in_session(peer).filter(|_| snapshot.newcomer == Some(member.joined_at));
+    let created = created.map(Announcement::created);
+    let of_end = |ended: &Ended| Announcement::ended(ended, app.sfu_grace);
+    let mut announcements: Vec<_> = ended.iter().map(of_end).collect();
+    match previous {
+        PreviousHolder::Itself | PreviousHolder::Older(_) if announcements.is_empty() => return,
+        PreviousHolder::Itself | PreviousHolder::Older(_) => {}
+        PreviousHolder::Nobody => announcements.extend(created),
+        PreviousHolder::Expired(stamp, since) => {
+            let before = Member { stamp: stamp.clone(), joined_at: *since, ..member.clone() };
+            let (stamp, identity) = (stamp.clone(), before.identity(peer, id));
+            announcements.push(of_end(&Ended { stamp, identity, reason: Departure::Lost }));
+            announcements.extend(created);
+        }
+    }
+    broadcast(app, id, snapshot.recipients, announcements).await;
+    departure::release(app, id, snapshot.expired).await;
+}
+
+/// Tells the members of a room that it has its SFU, again or for the first time. That it is there stands, whether or not they
+/// could be told.
+pub async fn sfu_connected(app: &App, room: &RoomId) {
+    let announcement = Announcement::to_members(Notice::SfuConnect { room_id: room.clone() });
+    if let Err(failure) = announce(app, room, vec![announcement]).await {
+        tracing::error!(room.id = %room, %failure, "Room not told");
+    }
+}

@@ -1,0 +1,196 @@
+//! One message to everybody in a room whom it concerns.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+use model::connection::Identity;
+use model::departure::Departure;
+use model::id::{PeerId, RoomId};
+use model::notice::Notice;
+use model::outcome::{Delivery, Ended};
+use model::session::member::{SessionConnection, Stay};
+use model::stamp::Stamp;
+
+use super::delivery::{self, Recipient};
+use crate::app::App;
+use crate::failure::Failure;
+use crate::store::Roster;
+
+/// How many posts are under way at once.
+const CONCURRENT_POSTS: usize = 64;
+/// How many places of recipients that are gone are freed at once: in a session they all contend for its count.
+pub(crate) const CONCURRENT_RELEASES: usize = 4;
+
+/// What a room is told.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    /// For its members.
+    members: Option<Notice>,
+    /// For its SFU.
+    sfu: Option<Notice>,
+    /// The peer that it is about, which is not told.
+    about: Option<PeerId>,
+    /// It says that somebody has come or gone, which not everybody in a session wants to hear.
+    presence: bool,
+}
+
+impl Announcement {
+    /// For all members.
+    pub(crate) fn to_members(notice: Notice) -> Self {
+        Self { members: Some(notice), sfu: None, about: None, presence: false }
+    }
+
+    /// Somebody has come into a session.
+    pub(crate) fn created(connection: SessionConnection) -> Self {
+        let about = Some(connection.stay.connection_id.clone());
+        Self { members: Some(Notice::ConnectionCreated { connection }), sfu: None, about, presence: true }
+    }
+
+    /// Somebody is gone. A session's members hear it in OpenTok's words, an SFU as from any room. `sfu_grace` is how long
+    /// clients are to wait for an SFU that is lost.
+    pub(crate) fn ended(ended: &Ended, sfu_grace: Duration) -> Self {
+        let Ended { stamp, identity, reason } = ended;
+        match identity {
+            Identity::Client { peer_id, session, .. } => {
+                let to_sfu = Notice::ClientDisconnect {
+                    client_id: peer_id.clone(),
+                    connection_id: stamp.connection_id.clone(),
+                    reason: *reason,
+                };
+                let to_members = match session {
+                    None => to_sfu.clone(),
+                    Some(session) => {
+                        let connection =
+                            Stay { connection_id: peer_id.clone(), creation_time: session.since };
+                        Notice::ConnectionDestroyed { connection, reason: (*reason).into() }
+                    }
+                };
+                Self {
+                    members: Some(to_members),
+                    sfu: Some(to_sfu),
+                    about: Some(peer_id.clone()),
+                    presence: session.is_some(),
+                }
+            }
+            Identity::Sfu { .. } => {
+                let grace = match reason {
+                    Departure::Left | Departure::Forced => Duration::ZERO,
+                    Departure::Lost => sfu_grace,
+                };
+                let claim_after_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+                Self::to_members(Notice::SfuDisconnect { room_id: identity.room().clone(), claim_after_ms })
+            }
+        }
+    }
+
+    /// What `recipient` is told.
+    fn text_for<'a>(&self, recipient: &Recipient, members: &'a str, sfu: &'a str) -> Option<&'a str> {
+        match &recipient.identity {
+            Identity::Sfu { .. } => self.sfu.as_ref().map(|_| sfu),
+            Identity::Client { peer_id, .. } => {
+                let concerned =
+                    self.about.as_ref() != Some(peer_id) && !(self.presence && recipient.suppressed);
+                (concerned && self.members.is_some()).then_some(members)
+            }
+        }
+    }
+}
+
+/// Everybody in a room who can be posted to.
+pub(crate) fn recipients(room: &RoomId, roster: Roster) -> Vec<Recipient> {
+    let members = roster.members.into_iter().map(|(peer, member)| Recipient::member(&peer, room, member));
+    members.chain(roster.sfu.map(|sfu| Recipient::sfu(room, sfu))).collect()
+}
+
+/// Looks up who is in a room, and tells them.
+///
+/// # Errors
+/// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
+pub(crate) async fn announce(
+    app: &App,
+    room: &RoomId,
+    announcements: Vec<Announcement>,
+) -> Result<(), Failure> {
+    let roster = app.store.roster(room, app.clock.now()).await?;
+    broadcast(app, room, recipients(room, roster), announcements).await;
+    Ok(())
+}
+
+/// Posts the announcements, one after the other, to everybody whom they concern, at most [`CONCURRENT_POSTS`] at once: a
+/// recipient that is slow, throttled or gone neither fails nor delays the others.
+///
+/// Race: a recipient may turn out to be gone. If it has come back on another socket since it was looked up, it is told there;
+/// else it is removed, and announced in turn. Who has come since the recipients were looked up may have found it in its list:
+/// they are looked up again, so that whoever could have seen it hears that it is gone.
+pub(crate) async fn broadcast(
+    app: &App,
+    room: &RoomId,
+    mut recipients: Vec<Recipient>,
+    mut announcements: Vec<Announcement>,
+) {
+    loop {
+        let mut ended = Vec::new();
+        for announcement in &announcements {
+            for (found_gone, end) in post_to_each(app, &recipients, announcement).await {
+                recipients.retain(|recipient| recipient.stamp != found_gone);
+                ended.push(Announcement::ended(&end, app.sfu_grace));
+            }
+        }
+        if ended.is_empty() {
+            return;
+        }
+        announcements = ended;
+        match app.store.roster(room, app.clock.now()).await {
+            Ok(roster) => recipients = self::recipients(room, roster),
+            Err(failure) => tracing::error!(room.id = %room, %failure, "Newcomers not told"),
+        }
+    }
+}
+
+/// Posts one announcement; answers with the recipients that are gone and whose places this has freed, by the stamps that they
+/// were looked up with. First everybody is posted to, and only then is seen to those who are gone: their places take
+/// transactions, for which nobody who is there should have to wait.
+async fn post_to_each(
+    app: &App,
+    recipients: &[Recipient],
+    announcement: &Announcement,
+) -> Vec<(Stamp, Ended)> {
+    let text = |notice: &Option<Notice>| notice.as_ref().map(Notice::to_json).unwrap_or_default();
+    let (members, sfu) = (text(&announcement.members), text(&announcement.sfu));
+    let (members, sfu) = (members.as_str(), sfu.as_str());
+    let posts = recipients.iter().filter_map(|recipient| {
+        let text = announcement.text_for(recipient, members, sfu)?;
+        Some(async move {
+            match delivery::post(app, &recipient.stamp, text).await {
+                Ok(Delivery::Delivered) => None,
+                Ok(Delivery::Gone(_)) => Some((recipient, text)),
+                Ok(delivery @ (Delivery::Busy | Delivery::TooLarge)) => {
+                    tracing::warn!(connection.id = %recipient.stamp.connection_id, ?delivery, "Notice not delivered");
+                    None
+                }
+                Err(failure) => {
+                    undelivered(recipient, &failure);
+                    None
+                }
+            }
+        })
+    });
+    let gone: Vec<_> =
+        stream::iter(posts).buffer_unordered(CONCURRENT_POSTS).filter_map(async |gone| gone).collect().await;
+    let ended = gone.into_iter().map(|(recipient, text)| async move {
+        match delivery::follow(app, recipient, text).await {
+            Ok(Delivery::Gone(Some(ended))) => Some((recipient.stamp.clone(), ended)),
+            Ok(Delivery::Delivered | Delivery::Gone(None) | Delivery::Busy | Delivery::TooLarge) => None,
+            Err(failure) => {
+                undelivered(recipient, &failure);
+                None
+            }
+        }
+    });
+    stream::iter(ended).buffer_unordered(CONCURRENT_RELEASES).filter_map(async |ended| ended).collect().await
+}
+
+fn undelivered(recipient: &Recipient, failure: &Failure) {
+    tracing::error!(connection.id = %recipient.stamp.connection_id, %failure, "Notice not delivered");
+}

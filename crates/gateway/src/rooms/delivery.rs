@@ -1,0 +1,108 @@
+//! One message to one member, or to the SFU, of a room.
+
+use model::connection::Identity;
+use model::departure::Departure;
+use model::id::{PeerId, RoomId};
+use model::member::Member;
+use model::outcome::{Delivery, Departed, Ended};
+use model::sfu::Sfu;
+use model::stamp::Stamp;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::store::Pauses;
+
+/// Somebody in a room who can be posted to.
+#[derive(Debug)]
+pub struct Recipient {
+    pub(crate) stamp: Stamp,
+    pub(crate) identity: Identity,
+    /// It wants to hear nothing of others who come and go.
+    pub(crate) suppressed: bool,
+}
+
+impl Recipient {
+    /// The member that is `peer` in `room`.
+    #[must_use]
+    pub fn member(peer: &PeerId, room: &RoomId, member: Member) -> Self {
+        Self {
+            identity: member.identity(peer, room),
+            suppressed: member.session.is_some_and(|session| session.suppressed),
+            stamp: member.stamp,
+        }
+    }
+
+    /// The SFU that serves `room`.
+    #[must_use]
+    pub fn sfu(room: &RoomId, sfu: Sfu) -> Self {
+        Self { stamp: sfu.stamp.clone(), identity: sfu.identity(room), suppressed: false }
+    }
+}
+
+/// Posts to a recipient, where it is by now; a socket that takes no more is tried again for a while. API Gateway delivers
+/// `$disconnect` as a best effort only: if the recipient turns out to be gone, its place is freed.
+///
+/// # Errors
+/// When the post, or the departure, fails.
+pub async fn deliver(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
+    match post(app, &to.stamp, text).await? {
+        Delivery::Gone(_) => follow(app, to, text).await,
+        delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => Ok(delivery),
+    }
+}
+
+/// Posts to a socket.
+///
+/// # Errors
+/// When the post fails.
+pub(crate) async fn post(app: &App, to: &Stamp, text: &str) -> Result<Delivery, Failure> {
+    let mut pauses = Pauses::new();
+    loop {
+        match app.sockets.post(&to.connection_id, text).await? {
+            Delivery::Busy if pauses.pause().await => {}
+            delivery @ (Delivery::Delivered | Delivery::Gone(_) | Delivery::Busy | Delivery::TooLarge) => {
+                return Ok(delivery);
+            }
+        }
+    }
+}
+
+/// A recipient was found gone: its place is freed, or it is posted to on the socket that it has come back on.
+///
+/// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place announces it,
+/// nobody else does.
+///
+/// Race: a member of a session may have gone and come again. That is another stay, whose list is newer than what is said here,
+/// and which might never hear the end of it.
+pub(crate) async fn follow(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
+    let (mut stamp, mut identity) = (to.stamp.clone(), to.identity.clone());
+    loop {
+        let now = app.clock.now();
+        match app.store.depart(&stamp, identity.clone(), now).await? {
+            Departed::Gone(identity) => {
+                return Ok(Delivery::Gone(Some(Ended { stamp, identity, reason: Departure::Lost })));
+            }
+            Departed::Nothing => {}
+        }
+        let Identity::Client { peer_id, room_id, .. } = &identity else { return Ok(Delivery::Gone(None)) };
+        match app.store.member(room_id, peer_id, now).await? {
+            Some(member) if member.stamp > stamp && same_stay(&identity, &member) => {
+                identity = member.identity(peer_id, room_id);
+                stamp = member.stamp;
+            }
+            Some(_) | None => return Ok(Delivery::Gone(None)),
+        }
+        match post(app, &stamp, text).await? {
+            Delivery::Gone(_) => {}
+            delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => return Ok(delivery),
+        }
+    }
+}
+
+/// Whether a member of a session is still in the stay that it was looked up with. Rooms know no stays.
+fn same_stay(known: &Identity, member: &Member) -> bool {
+    match known {
+        Identity::Client { session: Some(session), .. } => session.since == member.joined_at,
+        Identity::Client { session: None, .. } | Identity::Sfu { .. } => true,
+    }
+}

@@ -1,0 +1,39 @@
+//! Signals, whoever sends them: a client on its socket, or the project's server by REST.
+
+use model::id::{PeerId, RoomId};
+use model::member::Member;
+use model::notice::Notice;
+use model::outcome::Delivery;
+use model::session::notice::ReceivedSignal;
+
+use super::broadcast::{Announcement, broadcast, recipients};
+use super::delivery::{Recipient, deliver};
+use super::departure;
+use crate::app::App;
+use crate::failure::Failure;
+use crate::store::Roster;
+
+/// Delivers a signal to everybody in a session, its sender too.
+pub async fn to_all(app: &App, session: &RoomId, roster: Roster, signal: ReceivedSignal) {
+    let announcement = Announcement::to_members(Notice::Signal { signal });
+    broadcast(app, session, recipients(session, roster), vec![announcement]).await;
+}
+
+/// Delivers a signal to one member of a session.
+///
+/// # Errors
+/// When the post, or the departure of a member that is found gone, fails.
+pub async fn to_one(
+    app: &App,
+    session: &RoomId,
+    peer: &PeerId,
+    member: Member,
+    signal: ReceivedSignal,
+) -> Result<Delivery, Failure> {
+    let text = Notice::Signal { signal }.to_json();
+    let delivery = deliver(app, &Recipient::member(peer, session, member), &text).await?;
+    if let Delivery::Gone(Some(ended)) = &delivery {
+        departure::announce_ended(app, ended).await?;
+    }
+    Ok(delivery)
+}

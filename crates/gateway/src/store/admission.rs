@@ -1,0 +1,386 @@
+//! A client becomes a member of a room or a session.
+
+use model::connection::Connection;
+use model::id::{PeerId, RoomId};
+use model::key::Key;
+use model::member::{Admission, Member};
+use model::outcome::{Joined, PreviousHolder};
+use model::path::UrlPath;
+use model::room::{CONNECTION_LEASE, Room, Status};
+use model::secret::SecretHash;
+use model::session::{ApiKey, InSession, Session, SessionMember};
+use model::stamp::Stamp;
+use model::time::EpochMillis;
+
+use super::retry::Pauses;
+use super::tables::{ROUNDS, Store};
+use super::transaction::{Part, Refusals, Transacted, Transaction};
+use super::write::{Write, connection_key, room_key};
+use crate::failure::Failure;
+
+/// A client's identify, its token checked, ready to be written.
+#[derive(Debug)]
+pub struct Join {
+    /// The connection.
+    pub stamp: Stamp,
+    /// Who it wants to be.
+    pub peer: PeerId,
+    /// The room or the session.
+    pub room: RoomId,
+    /// The hash of its resume token.
+    pub resume_hash: Option<SecretHash>,
+    /// On what terms it is let in.
+    pub policy: Policy,
+}
+
+/// On what terms a client is let in.
+#[derive(Debug)]
+pub enum Policy {
+    /// To the room of a page, which a path has claimed.
+    Page {
+        /// The one path that the client's token admits to; any, if absent.
+        path: Option<UrlPath>,
+    },
+    /// To a session.
+    Session {
+        /// The project that the client's token is of.
+        api_key: ApiKey,
+        /// What the token says, and what the client asks for.
+        member: SessionMember,
+        /// Whether the client has a secret for end-to-end encryption.
+        e2ee_ready: bool,
+        /// The most members that the session may have.
+        limit: u32,
+    },
+}
+
+/// What is known of the place that is to be joined.
+struct Seen {
+    holder: Member,
+    /// Whether its lease had ended.
+    expired: bool,
+}
+
+/// What follows from a refusal.
+enum Next {
+    /// Another try, with what is known of the place now.
+    Try(Option<Seen>),
+    /// That is the answer.
+    Answer(Joined),
+}
+
+impl Store {
+    /// Makes a peer a member, in one transaction: the connection is there and nobody else, the room lets it in by its
+    /// [`Policy`], and the place is free, or to be taken by the rule of [`Member::admits`]. A session's count rises only when
+    /// a place is filled that was empty.
+    ///
+    /// Race: of two connections that want one place the transaction that comes second is refused, sees who has it, and decides
+    /// again by the same rule; whoever takes a place deletes the older connection's row with it, so that the older one can
+    /// neither relay nor be announced as gone. The room may close at the same moment: then the check fails, or the close sees
+    /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
+    /// transaction that comes second is refused.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
+        let mut seen: Option<Seen> = None;
+        for _ in 0..ROUNDS {
+            let member = join.member(seen.as_ref(), now);
+            let pauses = match join.policy {
+                Policy::Page { .. } => Pauses::new(),
+                // All that join or leave a session write its count.
+                Policy::Session { .. } => Pauses::contended(),
+            };
+            let writes = self.join_writes(join, &member, seen.as_ref().map(|seen| &seen.holder), now);
+            match self.transact(writes, pauses).await? {
+                Transacted::Done => {
+                    let previous = match seen {
+                        None => PreviousHolder::Nobody,
+                        Some(Seen { holder, expired: true }) => {
+                            PreviousHolder::Expired(holder.stamp, holder.joined_at)
+                        }
+                        Some(Seen { holder, expired: false }) => PreviousHolder::Older(holder.stamp),
+                    };
+                    return Ok(Joined::Member { member, previous });
+                }
+                Transacted::Refused(refusals) => match join.refused(&refusals, now)? {
+                    Next::Try(next) => seen = next,
+                    Next::Answer(joined) => return Ok(joined),
+                },
+            }
+        }
+        Err(Self::lost_every_round("identify"))
+    }
+
+    fn join_writes(
+        &self,
+        join: &Join,
+        member: &Member,
+        seen: Option<&Member>,
+        now: EpochMillis,
+    ) -> Transaction {
+        let room = match &join.policy {
+            Policy::Page { path } => (Part::Room, self.page_check(&join.room, path.as_ref(), now)),
+            Policy::Session { api_key, e2ee_ready, limit, .. } => {
+                let limit = seen.is_none().then_some(*limit);
+                (Part::Session, self.session_write(&join.room, api_key, *e2ee_ready, limit))
+            }
+        };
+        let mut writes = Transaction::of([
+            (Part::Connection, self.identity_write(join, member)),
+            room,
+            (Part::Place, self.place_write(join, member, seen)),
+        ]);
+        if let Some(older) = seen {
+            let row = connection_key(&older.stamp.connection_id);
+            writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
+        }
+        writes
+    }
+
+    /// The connection becomes this peer: it is there, and nobody else.
+    fn identity_write(&self, join: &Join, member: &Member) -> Write {
+        let mut set = "SET #kind = :client, #peerId = :peer, #roomId = :room".to_owned();
+        let in_session = member.session.as_ref();
+        let in_session = in_session.map(|session| InSession { role: session.role, since: member.joined_at });
+        if in_session.is_some() {
+            set.push_str(", #session = :session");
+        }
+        let write = Write::update(&self.connections, connection_key(&join.stamp.connection_id), set)
+            .when(
+                "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
+                 OR (#kind = :client AND #peerId = :peer AND #roomId = :room))",
+            )
+            .bind(":client", "client")
+            .bind(":peer", &join.peer)
+            .bind(":room", &join.room)
+            .bind(":connectedAt", join.stamp.connected_at);
+        match in_session {
+            Some(in_session) => write.bind(":session", in_session),
+            None => write,
+        }
+    }
+
+    /// A path has claimed the room, the token's if it names one. A room that serves a session is entered through that.
+    fn page_check(&self, room: &RoomId, path: Option<&UrlPath>, now: EpochMillis) -> Write {
+        let claimed = "#status = :claimed AND #expiresAt > :now AND attribute_not_exists(#sessionId)";
+        let room = Write::check(&self.rooms, room_key(Key::room(room)))
+            .bind(":claimed", Status::Claimed)
+            .bind(":now", now.seconds());
+        match path {
+            Some(path) => room.when(format!("{claimed} AND #urlPath = :path")).bind(":path", path),
+            None => room.when(claimed),
+        }
+    }
+
+    /// The session is the project's, and what it needs is there. With a `limit` it gets one member more.
+    fn session_write(
+        &self,
+        session: &RoomId,
+        api_key: &ApiKey,
+        e2ee_ready: bool,
+        limit: Option<u32>,
+    ) -> Write {
+        let key = room_key(Key::session(session));
+        let mut condition = "#apiKey = :key".to_owned();
+        let write = match limit {
+            Some(limit) => {
+                condition.push_str(" AND #connections < :limit");
+                Write::update(&self.rooms, key, "SET #connections = #connections + :one")
+                    .bind(":one", 1)
+                    .bind(":limit", limit)
+            }
+            None => Write::check(&self.rooms, key),
+        };
+        if e2ee_ready {
+            return write.when(condition).bind(":key", api_key);
+        }
+        condition.push_str(" AND #e2ee = :no");
+        write.when(condition).bind(":key", api_key).bind(":no", false)
+    }
+
+    /// The member's place: free, or exactly as it was seen.
+    fn place_write(&self, join: &Join, member: &Member, seen: Option<&Member>) -> Write {
+        let lease = match join.policy {
+            Policy::Page { .. } => "expiresAt",
+            // DynamoDB must not delete a session's member by itself: its count would not know.
+            Policy::Session { .. } => "leaseEndsAt",
+        };
+        let mut set = format!(
+            "SET #connectionId = :id, #connectedAt = :connectedAt, #{lease} = :lease, #joinedAt = :joinedAt"
+        );
+        if member.session.is_some() {
+            set.push_str(", #session = :session");
+        }
+        set.push_str(match &member.resume_hash {
+            Some(_) => ", #resumeHash = :resume",
+            None => " REMOVE #resumeHash",
+        });
+        let mut write = Write::update(&self.rooms, room_key(Key::member(&join.room, &join.peer)), set)
+            .bind(":id", &member.stamp.connection_id)
+            .bind(":connectedAt", member.stamp.connected_at)
+            .bind(":lease", member.expires_at)
+            .bind(":joinedAt", member.joined_at);
+        if let Some(session) = &member.session {
+            write = write.bind(":session", session);
+        }
+        if let Some(resume) = &member.resume_hash {
+            write = write.bind(":resume", resume);
+        }
+        match seen {
+            None => write.when("attribute_not_exists(#pk)"),
+            Some(seen) => write
+                .when("#connectionId = :seenId AND #connectedAt = :seenAt")
+                .bind(":seenId", &seen.stamp.connection_id)
+                .bind(":seenAt", seen.stamp.connected_at),
+        }
+    }
+}
+
+impl Join {
+    /// The place as the newcomer will have it. A stay that goes on keeps its beginning and its data, which nobody may
+    /// change.
+    fn member(&self, seen: Option<&Seen>, now: EpochMillis) -> Member {
+        let session = match &self.policy {
+            Policy::Page { .. } => None,
+            Policy::Session { member, .. } => Some(member.clone()),
+        };
+        let mut member = Member {
+            stamp: self.stamp.clone(),
+            resume_hash: self.resume_hash.clone(),
+            joined_at: now,
+            session,
+            expires_at: self.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
+        };
+        if let Some(Seen { holder, expired: false }) = seen {
+            member.joined_at = holder.joined_at;
+            if let (Some(session), Some(before)) = (&mut member.session, &holder.session) {
+                session.data.clone_from(&before.data);
+            }
+        }
+        member
+    }
+
+    /// What a refusal means: of the connection before all else, then of the room, then of the place.
+    fn refused(&self, refusals: &Refusals, now: EpochMillis) -> Result<Next, Failure> {
+        if refusals.refused(Part::Connection) {
+            let row: Option<Connection> = refusals.held(Part::Connection)?;
+            let there = row.is_some_and(|row| row.stamp == self.stamp);
+            return Ok(Next::Answer(if there { Joined::AlreadyIdentified } else { Joined::ConnectionGone }));
+        }
+        let place = refusals.refused(Part::Place);
+        match &self.policy {
+            Policy::Page { .. } if refusals.refused(Part::Room) => {
+                return Ok(Next::Answer(refused_room(refusals.held(Part::Room)?, now)));
+            }
+            Policy::Session { api_key, e2ee_ready, .. } if refusals.refused(Part::Session) => {
+                let joined = refused_session(refusals.held(Part::Session)?, api_key, *e2ee_ready);
+                // A full session has room for whoever takes over a place that is counted already.
+                if !(place && joined == Joined::LimitExceeded) {
+                    return Ok(Next::Answer(joined));
+                }
+            }
+            Policy::Page { .. } | Policy::Session { .. } => {}
+        }
+        let Some(holder) = refusals.held::<Member>(Part::Place)? else { return Ok(Next::Try(None)) };
+        Ok(match holder.admits(&self.stamp, self.resume_hash.as_ref(), now) {
+            Admission::Own => {
+                Next::Answer(Joined::Member { member: holder, previous: PreviousHolder::Itself })
+            }
+            Admission::PeerInUse => Next::Answer(Joined::PeerInUse(holder.holder(&self.peer, &self.room))),
+            Admission::Superseded => Next::Answer(Joined::Superseded(holder.holder(&self.peer, &self.room))),
+            Admission::Replace => Next::Try(Some(Seen { expired: holder.expires_at.expired(now), holder })),
+        })
+    }
+}
+
+/// Why a room let nobody in: it is not there, not claimed, claimed by a session, closed, or has another path than the
+/// token.
+fn refused_room(room: Option<Room>, now: EpochMillis) -> Joined {
+    let own = |room: &Room| !room.expires_at.expired(now) && room.session_id.is_none();
+    match room.filter(own).map(|room| room.status) {
+        None | Some(Status::Pending | Status::Unclaimed) => Joined::RoomNotFound,
+        Some(Status::Closed) => Joined::RoomClosed,
+        Some(Status::Claimed) => Joined::OtherPath,
+    }
+}
+
+/// Why a session let nobody in.
+fn refused_session(session: Option<Session>, api_key: &ApiKey, e2ee_ready: bool) -> Joined {
+    match session.filter(|session| session.api_key == *api_key) {
+        None => Joined::RoomNotFound,
+        Some(session) if session.e2ee && !e2ee_ready => Joined::SecretMissing,
+        Some(_) => Joined::LimitExceeded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::BehaviorVersion;
+    use aws_sdk_dynamodb::types::CancellationReason;
+    use model::id::ConnectionId;
+    use model::session::Role;
+
+    use super::*;
+
+    const NOW: EpochMillis = EpochMillis(1_800_000_000_000);
+
+    fn store() -> Store {
+        let config = aws_config::SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        Store::new(&config, "connections".into(), "rooms".into())
+    }
+
+    fn join(policy: Policy) -> Join {
+        let connection_id = ConnectionId::new("c".into());
+        Join {
+            stamp: Stamp { connected_at: NOW, connection_id },
+            peer: PeerId::try_from("p".to_owned()).unwrap(),
+            room: RoomId::try_from("r".to_owned()).unwrap(),
+            resume_hash: None,
+            policy,
+        }
+    }
+
+    fn policies() -> [Policy; 2] {
+        let member = SessionMember {
+            role: Role::Publisher,
+            data: String::new(),
+            layout_classes: vec![],
+            suppressed: false,
+        };
+        let api_key = ApiKey::try_from("47000001".to_owned()).unwrap();
+        [Policy::Page { path: None }, Policy::Session { api_key, member, e2ee_ready: false, limit: 1 }]
+    }
+
+    /// What DynamoDB says when the condition of `part` fails, and no other one: a reason for each write, in their order.
+    fn reasons(writes: &Transaction, part: Part) -> Vec<CancellationReason> {
+        let code = |of: Part| if of == part { "ConditionalCheckFailed" } else { "None" };
+        writes.parts().map(|of| CancellationReason::builder().code(code(of)).build()).collect()
+    }
+
+    #[test]
+    fn a_refusal_means_the_same_when_another_write_comes_before_all_others() {
+        for policy in policies() {
+            let room = if matches!(policy, Policy::Page { .. }) { Part::Room } else { Part::Session };
+            let join = join(policy);
+            let writes = || store().join_writes(&join, &join.member(None, NOW), None, NOW);
+            let answer = |writes: &Transaction, part| {
+                let refusals = writes.refusals(&reasons(writes, part));
+                match join.refused(&refusals, NOW).unwrap() {
+                    Next::Answer(joined) => Some(joined),
+                    Next::Try(_) => None,
+                }
+            };
+            let mut shifted = Transaction::of([(
+                Part::Refills,
+                Write::check("rooms", connection_key(&join.stamp.connection_id)),
+            )]);
+            shifted.append(writes());
+            for writes in [writes(), shifted] {
+                assert_eq!(answer(&writes, Part::Connection), Some(Joined::ConnectionGone));
+                assert_eq!(answer(&writes, room), Some(Joined::RoomNotFound));
+                assert_eq!(answer(&writes, Part::Place), None, "the place is free again");
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The encoding of PROTOCOL.md: one JSON object a message.
+
+pub mod envelope;
+mod fields;
+mod handshake;
+mod identify;
+mod leave;
+mod session;
+
+use self::envelope::Envelope;
+use super::{Codec, Message};
+use crate::error::Error;
+use crate::notice::Notice;
+use crate::request::{Action, Request};
+
+/// JSON.
+#[derive(Clone, Copy, Debug)]
+pub struct Json;
+
+impl Codec for Json {
+    fn decode<'a>(&self, text: &'a str) -> Message<'a> {
+        match Envelope::parse(text) {
+            Ok(envelope) => message(&envelope),
+            Err(error) => Message { request_id: None, action: None, request: Err(error) },
+        }
+    }
+
+    fn encode(&self, notice: &Notice) -> String {
+        notice.to_json()
+    }
+}
+
+fn message<'a>(envelope: &Envelope<'a>) -> Message<'a> {
+    let action = action(envelope);
+    let known = action.as_ref().ok().copied();
+    match envelope.request_id() {
+        Ok(request_id) => {
+            let request = action.and_then(|action| request(envelope, action));
+            Message { request_id, action: known, request }
+        }
+        Err(error) => Message { request_id: None, action: known, request: Err(error) },
+    }
+}
+
+/// What a message asks for.
+fn action(envelope: &Envelope<'_>) -> Result<Action, Error> {
+    match envelope.action()?.as_deref() {
+        Some("identify") => {
+            let data = envelope.data().ok();
+            let enters = data.is_some_and(|data| identify::names_session(&data).unwrap_or_default());
+            Ok(if enters { Action::Enter } else { Action::Identify })
+        }
+        Some("handshake") => Ok(Action::Handshake),
+        Some("leave") => Ok(Action::Leave),
+        Some("signal") => Ok(Action::Signal),
+        Some("forceDisconnect") => Ok(Action::ForceDisconnect),
+        Some("reportIssue") => Ok(Action::ReportIssue),
+        Some("ping") => Ok(Action::Ping),
+        Some(_) | None => Err(Error::UnknownAction),
+    }
+}
+
+/// Reads a message as a request for `action`, whatever it says itself.
+///
+/// # Errors
+/// `missing_type`, `bad_message` or `too_large`, the last two with the field.
+pub fn request<'a>(envelope: &Envelope<'a>, action: Action) -> Result<Request<'a>, Error> {
+    Ok(match action {
+        Action::Identify | Action::Enter => Request::Identify(identify::read(&envelope.data()?)?),
+        Action::Handshake => Request::Handshake(handshake::read(&envelope.data()?)?),
+        Action::Leave => Request::Leave(leave::read(envelope)?),
+        Action::Signal => Request::Signal(session::signal(&envelope.data()?)?),
+        Action::ForceDisconnect => Request::ForceDisconnect(session::force_disconnect(&envelope.data()?)?),
+        Action::ReportIssue => Request::ReportIssue(session::report_issue(&envelope.data()?)?),
+        Action::Ping => Request::Ping,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RequestId;
+
+    #[test]
+    fn what_was_asked_for_is_known_also_when_the_message_does_not_read() {
+        let action = |text| Json.decode(text).action;
+        assert_eq!(action(r#"{"action":"signal","requestId":7}"#), Some(Action::Signal));
+        assert_eq!(action(r#"{"action":"identify","data":[]}"#), Some(Action::Identify));
+        let enters = r#"{"action":"identify","data":{"type":"client","apiKey":7}}"#;
+        assert_eq!(action(enters), Some(Action::Enter));
+        assert_eq!(
+            action(r#"{"action":"identify","data":{"type":"sfu","apiKey":7}}"#),
+            Some(Action::Identify)
+        );
+        assert_eq!(action(r#"{"action":"sing"}"#), None);
+        assert_eq!(action("nothing"), None);
+    }
+
+    #[test]
+    fn an_action_that_nobody_knows_is_answered_by_name() {
+        let message = Json.decode(r#"{"action":"sing","requestId":"r"}"#);
+        assert_eq!(message.request.unwrap_err().code(), "unknown_action");
+        assert_eq!(message.request_id, RequestId::new("r".into()));
+    }
+}

@@ -1,0 +1,144 @@
+//! A member: a peer's place in a room, and who may take it over.
+
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Identity;
+use crate::id::{PeerId, RoomId};
+use crate::secret::SecretHash;
+use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
+use crate::stamp::Stamp;
+use crate::time::{EpochMillis, EpochSeconds};
+
+/// A peer's place in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Its socket.
+    #[serde(flatten)]
+    pub stamp: Stamp,
+    /// What lets a newer socket take the place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_hash: Option<SecretHash>,
+    /// When it identified.
+    pub joined_at: EpochMillis,
+    /// In a session: what its token says, and what it asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionMember>,
+    /// The connection's own end. In a session DynamoDB must not delete the item by itself, for its counter would not know:
+    /// there the attribute is `leaseEndsAt`, and whoever comes across it later frees the place.
+    #[serde(alias = "leaseEndsAt")]
+    pub expires_at: EpochSeconds,
+}
+
+/// Somebody who has a place that somebody else wants.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its socket, as the place was seen.
+    pub stamp: Stamp,
+    /// Who it is.
+    pub identity: Identity,
+}
+
+impl Member {
+    /// Who has the place of `peer` in `room`.
+    #[must_use]
+    pub fn holder(&self, peer: &PeerId, room: &RoomId) -> Holder {
+        Holder { stamp: self.stamp.clone(), identity: self.identity(peer, room) }
+    }
+
+    /// Who its connection is.
+    #[must_use]
+    pub fn identity(&self, peer: &PeerId, room: &RoomId) -> Identity {
+        let session = self.session.as_ref();
+        Identity::Client {
+            peer_id: peer.clone(),
+            room_id: room.clone(),
+            session: session.map(|session| InSession { role: session.role, since: self.joined_at }),
+        }
+    }
+
+    /// The member as its session's others see it; `None` in a room that is no session.
+    #[must_use]
+    pub fn in_session(&self, peer: &PeerId) -> Option<SessionConnection> {
+        let session = self.session.as_ref()?;
+        let stay = Stay { connection_id: peer.clone(), creation_time: self.joined_at };
+        Some(SessionConnection { stay, data: session.data.clone() })
+    }
+}
+
+/// What a newcomer may do about the member that has its peer's place.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// The place is this very connection's: identify again changes nothing.
+    Own,
+    /// The place may be taken.
+    Replace,
+    /// The member is somebody else.
+    PeerInUse,
+    /// The member is the same somebody, by a newer connection.
+    Superseded,
+}
+
+impl Member {
+    /// The rule of PROTOCOL, "identify": a place is taken only when it has expired, or by the holder of its resume token on
+    /// a newer connection. Without a token a stranger could end anybody's call; without the order a slow older
+    /// socket could push out the newer one.
+    pub fn admits(&self, newcomer: &Stamp, resume: Option<&SecretHash>, now: EpochMillis) -> Admission {
+        if self.stamp == *newcomer {
+            Admission::Own
+        } else if self.expires_at.expired(now) {
+            Admission::Replace
+        } else if resume.is_none() || self.resume_hash.as_ref() != resume {
+            Admission::PeerInUse
+        } else if *newcomer > self.stamp {
+            Admission::Replace
+        } else {
+            Admission::Superseded
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ConnectionId;
+    use crate::time::EpochSeconds;
+
+    fn stamp(connected_at: u64, id: &str) -> Stamp {
+        Stamp { connected_at: EpochMillis(connected_at), connection_id: ConnectionId::new(id.to_owned()) }
+    }
+
+    fn member(resume: Option<&str>) -> Member {
+        Member {
+            stamp: stamp(10, "m"),
+            resume_hash: resume.map(SecretHash::of),
+            joined_at: EpochMillis(11),
+            session: None,
+            expires_at: EpochSeconds(100),
+        }
+    }
+
+    #[test]
+    fn a_place_is_taken_by_its_holder_on_a_newer_connection_only() {
+        let now = EpochMillis(50_000);
+        let admits = |member: Member, stamp: &Stamp, resume: Option<&str>| {
+            member.admits(stamp, resume.map(SecretHash::of).as_ref(), now)
+        };
+        assert_eq!(admits(member(None), &stamp(20, "n"), None), Admission::PeerInUse);
+        assert_eq!(admits(member(None), &stamp(20, "n"), Some("t")), Admission::PeerInUse);
+        assert_eq!(admits(member(Some("t")), &stamp(20, "n"), None), Admission::PeerInUse);
+        assert_eq!(admits(member(Some("t")), &stamp(20, "n"), Some("u")), Admission::PeerInUse);
+        assert_eq!(admits(member(Some("t")), &stamp(20, "n"), Some("t")), Admission::Replace);
+        assert_eq!(admits(member(Some("t")), &stamp(5, "n"), Some("t")), Admission::Superseded);
+        assert_eq!(admits(member(Some("t")), &stamp(10, "z"), Some("t")), Admission::Replace);
+        assert_eq!(admits(member(Some("t")), &stamp(10, "a"), Some("t")), Admission::Superseded);
+        assert_eq!(admits(member(None), &stamp(10, "m"), None), Admission::Own);
+    }
+
+    #[test]
+    fn an_expired_place_is_anybodys() {
+        let admission = member(Some("t")).admits(&stamp(5, "n"), None, EpochMillis(100_000));
+        assert_eq!(admission, Admission::Replace);
+    }
+}
