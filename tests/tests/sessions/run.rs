@@ -58,9 +58,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Everybody with an open socket identifies again. PROTOCOL: "Who may have missed something (a function of ours that dies
-    /// tells nobody) sends its identify again on its socket: the answer has the list of now." If that is refused, because a
-    /// post was answered 410 and the socket counts as gone, it comes back on a new one, as after any break.
+    /// Everybody with an open socket identifies again. PROTOCOL: "A client that may have missed something (a
+    /// function that dies announces nothing) SHOULD send its identify again on its socket: the answer has the
+    /// current list." If that is refused, because a post was answered 410 and the socket counts as gone, it comes
+    /// back on a new one, as after any break.
     pub(crate) async fn identify_again(&mut self) {
         let (stack, project, session) = (self.stack, self.project, &self.session);
         join_all(self.clients.iter_mut().map(async |client| {
