@@ -58,7 +58,7 @@ async fn a_departure_takes_one_read_one_transaction_one_query_and_the_posts() {
     );
 }
 
-/// DESIGN §2.5: the peer is back before API Gateway says that it went.
+/// ARCHITECTURE, failure 5: the peer is back before API Gateway says that it went.
 #[tokio::test]
 async fn late_disconnect_keeps_the_newer_connection() {
     let stack = Stack::start().await;

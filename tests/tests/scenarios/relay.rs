@@ -55,7 +55,7 @@ fn room_of(recorded: &[Recorded]) -> String {
     message["data"]["roomId"].as_str().unwrap().to_owned()
 }
 
-/// DESIGN §2.1: cost does not grow with other people's connections.
+/// ARCHITECTURE, failure 1: cost does not grow with other people's connections.
 #[tokio::test]
 async fn a_relay_reads_two_items_and_posts_once_whatever_the_tables_hold() {
     let stack = Stack::start().await;
@@ -87,7 +87,7 @@ async fn a_relay_without_a_request_id_is_not_answered_and_one_with_it_is_acked()
     assert_eq!(client.heard().await, Vec::<Value>::new());
 }
 
-/// DESIGN §2.3: the sender is checked against the connection, and so is the room.
+/// ARCHITECTURE, failure 3: the sender is checked against the connection, and so is the room.
 #[tokio::test]
 async fn nobody_speaks_for_somebody_else_or_into_another_room() {
     let stack = Stack::start().await;
@@ -117,7 +117,7 @@ async fn nobody_speaks_for_somebody_else_or_into_another_room() {
     assert_eq!(sfu.heard().await, Vec::<Value>::new());
 }
 
-/// DESIGN §2.8: a missing receiver is a documented status.
+/// ARCHITECTURE, failure 8: a missing receiver is a documented status.
 #[tokio::test]
 async fn a_receiver_that_is_not_there_is_a_typed_error() {
     let stack = Stack::start().await;
@@ -161,7 +161,7 @@ async fn batches_of_candidates_need_the_feature() {
     assert_eq!(client.next().await, back);
 }
 
-/// DESIGN §2.9: a client sends both back to back, and API Gateway runs them side by side.
+/// ARCHITECTURE, failure 9: a client sends both back to back, and API Gateway runs them side by side.
 #[tokio::test]
 async fn a_handshake_that_overtakes_its_identify_waits_for_it() {
     let stack = Stack::start().await;

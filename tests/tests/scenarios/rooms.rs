@@ -101,7 +101,7 @@ async fn a_task_that_does_not_start_leaves_nothing_behind() {
     assert_eq!(stack.items("RoomsTable").await, Vec::<serde_json::Value>::new());
 }
 
-/// DESIGN §2.7: rooms cost money.
+/// ARCHITECTURE, failure 7: rooms cost money.
 #[tokio::test]
 async fn the_cap_on_rooms_is_a_hard_one() {
     let stack = Stack::with().parameter("MaxRooms", "4").parameter("MaxIdleRooms", "100").start().await;
@@ -122,7 +122,7 @@ async fn idle_rooms_are_limited_and_claimed_ones_do_not_count() {
     assert_eq!(stack.create_room().await.0, 200);
 }
 
-/// DESIGN §2.2: one room, one page.
+/// ARCHITECTURE, failure 2: one room, one page.
 #[tokio::test]
 async fn two_callers_never_get_one_room() {
     let stack = Stack::with().parameter("MaxRooms", "10").parameter("MaxIdleRooms", "10").start().await;

@@ -3,7 +3,7 @@
 use arbiter_tests::{Room, Socket, Stack, until};
 use serde_json::{Value, json};
 
-/// DESIGN §2.3: an SFU proves itself.
+/// ARCHITECTURE, failure 3: an SFU proves itself.
 #[tokio::test]
 async fn an_sfu_without_its_rooms_token_is_turned_away() {
     let stack = Stack::start().await;
@@ -31,7 +31,7 @@ async fn an_sfu_that_identifies_puts_its_room_into_the_pool() {
     assert_eq!(stack.claim("page").await, (200, json!({ "roomId": room.id })));
 }
 
-/// DESIGN §2.6: clients are told, media goes on, the path is free after the grace.
+/// ARCHITECTURE, failure 6: clients are told, media goes on, the path is free after the grace.
 #[tokio::test]
 async fn clients_are_told_when_their_sfu_is_lost_and_when_it_is_back() {
     let stack = Stack::with().parameter("SfuGraceSeconds", "30").start().await;

@@ -10,7 +10,7 @@ import type { Handshake, Identified, Notice } from "./wire.js";
 
 /** Producer connections that may fail in a row: while joining, and later. */
 const FAILURES = { joining: 3, joined: 6 };
-/** The SFU's grace where no `sfuDisconnect` says it, in milliseconds (DESIGN: `SfuGraceSeconds`). */
+/** The SFU's grace where no `sfuDisconnect` says it, in milliseconds (docs/OPERATIONS.md: `SfuGraceSeconds`). */
 const GRACE_MS = 5_000;
 
 /** Codes of errors that say: this room is over, the path has or gets another. */

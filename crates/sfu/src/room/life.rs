@@ -1,4 +1,4 @@
-//! When the room is given up: `DESIGN.md` §7.
+//! When the room is given up: `docs/ARCHITECTURE.md`, "An SFU's lifecycle".
 
 use std::time::{Duration, Instant};
 

@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A room with the times of `DESIGN.md` §7.
+    /// A room with the times of `docs/ARCHITECTURE.md`, "An SFU's lifecycle".
     #[must_use]
     pub fn new(room: RoomId, addresses: Vec<SocketAddr>) -> Self {
         Self {
