@@ -13,17 +13,13 @@ impl Tables {
     }
 }
 
-fn to(id: &str) -> Option<RoomId> {
-    Some(room(id))
-}
-
 #[tokio::test]
 async fn of_two_claims_of_one_room_one_gets_it() {
     let tables = Tables::new().await;
     tables.unclaimed("r", START).await;
     let (slower, quicker) =
         tables.meanwhile(TRANSACT, 1, tables.claim("one", START), tables.claim("two", START)).await;
-    assert_eq!((slower, quicker), (None, to("r")));
+    assert_eq!((slower, quicker), (None, Some(room("r"))));
 }
 
 #[tokio::test]
@@ -49,7 +45,7 @@ async fn two_claims_over_one_lost_room_agree() {
     let (slower, quicker) =
         tables.meanwhile(TRANSACT, 2, tables.claim("page", later), tables.claim("page", later)).await;
     assert_eq!(slower, quicker);
-    assert!(matches!(tables.claim("other", later).await, Some(_)), "one is left");
+    assert!(tables.claim("other", later).await.is_some(), "one is left");
     assert_eq!(tables.claim("third", later).await, None);
 }
 
@@ -63,9 +59,9 @@ async fn an_sfu_that_returns_meanwhile_keeps_its_path() {
     let (claimed, (_, served)) =
         tables.meanwhile(TRANSACT, 2, tables.claim("page", later), tables.serve("old", "back", later)).await;
     assert_eq!(served, Served::Serving { replaced: None, returned: Some(room("old")) });
-    assert_eq!(claimed, to("old"));
+    assert_eq!(claimed, Some(room("old")));
     assert_eq!(tables.store.room(&room("old"), later).await.unwrap().unwrap().status, Status::Claimed);
-    assert_eq!(tables.claim("other", later).await, to("new"), "it is still to be had");
+    assert_eq!(tables.claim("other", later).await, Some(room("new")), "it is still to be had");
 }
 
 /// An SFU has a new socket every two hours: the claim may not undo what it renews.
@@ -77,7 +73,7 @@ async fn a_claim_that_meets_an_identify_of_its_sfu_is_neither_lost_nor_short() {
     let (claimed, (_, served)) =
         tables.meanwhile(TRANSACT, 1, tables.claim("page", later), tables.serve("r", "second", later)).await;
     assert!(matches!(served, Served::Serving { replaced: Some(_), .. }));
-    assert_eq!(claimed, to("r"));
+    assert_eq!(claimed, Some(room("r")));
     let end = START.plus(LEASE);
     let path = tables.store.path(&UrlPath::new("page".into()).unwrap(), end).await.unwrap();
     assert_eq!(path.map(|path| path.room_id), Some(room("r")), "the path's lease is the room's");
@@ -92,7 +88,7 @@ async fn an_identify_of_the_sfu_that_meets_a_claim_does_not_undo_it() {
         .meanwhile(TRANSACT, 1, tables.serve_on("r", &second, minutes(1)), tables.claim("page", minutes(1)))
         .await;
     assert!(matches!(served, Served::Serving { replaced: Some(_), .. }));
-    assert_eq!(claimed, to("r"));
+    assert_eq!(claimed, Some(room("r")));
     assert_eq!(tables.claim("other", minutes(1)).await, None);
 }
 
@@ -103,7 +99,7 @@ async fn an_sfu_that_leaves_in_the_moment_of_a_claim_frees_the_path() {
     let (left, claimed) =
         tables.meanwhile(TRANSACT, 1, tables.sign_off(&sfu), tables.claim("page", START)).await;
     assert!(matches!(left, Left::Gone(_)));
-    assert_eq!(claimed, to("r"));
+    assert_eq!(claimed, Some(room("r")));
     assert_eq!(tables.store.path(&UrlPath::new("page".into()).unwrap(), START).await.unwrap(), None);
     for id in ["a", "b"] {
         assert!(matches!(tables.reserve(id, START).await, Reserved::Room(_)), "its slot is free");
@@ -136,7 +132,7 @@ async fn a_path_is_free_when_its_lease_has_ended_whatever_ttl_does() {
     assert_eq!(tables.store.path(&UrlPath::new("page".into()).unwrap(), end).await.unwrap(), None);
     assert_eq!(tables.store.room(&room("old"), end).await.unwrap(), None);
     tables.unclaimed("new", end).await;
-    assert_eq!(tables.claim("page", end).await, to("new"));
+    assert_eq!(tables.claim("page", end).await, Some(room("new")));
 }
 
 #[tokio::test]

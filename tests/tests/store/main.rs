@@ -104,10 +104,12 @@ impl Tables {
     async fn claim_and_count(&self, path: &str, now: EpochMillis) -> (Option<RoomId>, Option<usize>) {
         let path = UrlPath::new(path.into()).unwrap();
         let Claim { claimed, warm_left } = self.store.claim(Claimant::Page(&path), GRACE, now).await.unwrap();
-        match claimed {
-            Claimed::Taken(room, None) | Claimed::Serving(room, None) => (Some(room), warm_left),
+        match &claimed {
+            Claimed::Taken(room, None) | Claimed::Serving(room, None) => (Some(room.clone()), warm_left),
             Claimed::NoRoom => (None, warm_left),
-            other => panic!("{other:?}"),
+            Claimed::Taken(..) | Claimed::Serving(..) | Claimed::Relayed | Claimed::NoSession => {
+                panic!("a page's claim looks at no session and no SFU: {claimed:?}")
+            }
         }
     }
 
@@ -146,7 +148,15 @@ const AGAIN: Came = Came::Member(PreviousHolder::Itself);
 fn came(joined: Joined) -> Came {
     match joined {
         Joined::Member { previous, .. } => Came::Member(previous),
-        refused => Came::Refused(refused),
+        Joined::ConnectionGone
+        | Joined::AlreadyIdentified
+        | Joined::RoomNotFound
+        | Joined::RoomClosed
+        | Joined::OtherPath
+        | Joined::LimitExceeded
+        | Joined::SecretMissing
+        | Joined::PeerInUse(_)
+        | Joined::Superseded(_) => Came::Refused(joined),
     }
 }
 
