@@ -259,7 +259,7 @@ class Remains:
     def __init__(self, place, name):
         self.place, self.name = place, name
         self.stack = place.describe(name)
-        self.nested, self.cluster, self.tasks, self.create_room, resources = [], None, [], None, []
+        self.nested, self.cluster, self.tasks, self.starters, resources = [], None, [], [], []
         if self.stack:
             resources = list(self._resources(name))
         self.resources = len(resources)
@@ -268,8 +268,8 @@ class Remains:
             if resource["ResourceType"] == "AWS::ECS::Cluster" and physical:
                 self.cluster = physical
                 self.tasks = self._pages("ecs", "list_tasks", "taskArns", cluster=physical)
-            if resource["LogicalResourceId"] == "CreateRoomFunction":
-                self.create_room = physical
+            if resource["LogicalResourceId"] in ("CreateRoomFunction", "RefillFunction") and physical:
+                self.starters.append(physical)
         # Also those of an earlier stack of this name.
         ours = re.compile(rf"{re.escape(name)}-(Connections|Rooms)Table-\w+")
         self.tables = [one for one in self._pages("dynamodb", "list_tables", "TableNames") if ours.fullmatch(one)]
@@ -367,9 +367,9 @@ class Remains:
 
     def _end_tasks(self):
         """A cluster with tasks cannot be deleted, and no new ones may come meanwhile."""
-        if self.create_room:
+        for function in self.starters:
             self.place.client("lambda").put_function_concurrency(
-                FunctionName=self.create_room, ReservedConcurrentExecutions=0
+                FunctionName=function, ReservedConcurrentExecutions=0
             )
         if not self.cluster:
             return

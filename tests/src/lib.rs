@@ -17,6 +17,7 @@ pub mod recorded;
 pub mod room;
 pub mod socket;
 pub mod stack;
+pub mod template;
 
 pub use project::Project;
 pub use room::Room;

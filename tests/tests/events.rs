@@ -12,29 +12,19 @@ use std::path::Path;
 use std::process::Stdio;
 
 use arbiter_tests::stack::{binaries, binary, repository};
+use arbiter_tests::template;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// The longest first: `default` is no prefix of another, but that may change.
-const FUNCTIONS: [&str; 14] = [
-    "force-disconnect",
-    "get-ice-servers",
-    "report-issue",
-    "get-room-id",
-    "session-api",
-    "create-room",
-    "claim-room",
-    "disconnect",
-    "handshake",
-    "identify",
-    "connect",
-    "default",
-    "signal",
-    "leave",
-];
+/// The functions, the longest name first: `default` is no prefix of another, but that may change.
+fn functions() -> Vec<String> {
+    let mut names = template::functions();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    names
+}
 
 /// How many are run at once: each is a gateway with a database, and a function.
 const AT_ONCE: usize = 4;
@@ -102,7 +92,8 @@ fn command(function: &str, event: &str, folder: &Path) -> Command {
 
 /// Invokes the function of a sample; answers with the lines.
 async fn invoke(sample: &Sample) -> Vec<String> {
-    let function = FUNCTIONS.iter().find(|name| sample.event.starts_with(*name)).unwrap();
+    let functions = functions();
+    let function = functions.iter().find(|name| sample.event.starts_with(name.as_str())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut command = command(function, &sample.event, folder.path());
     for (name, value) in &sample.needs {
@@ -224,7 +215,7 @@ fn the_readme_has_a_row_for_every_event_and_no_other() {
     let rows: Vec<_> = readme().samples.into_iter().map(|sample| sample.event).collect();
     assert_eq!(rows.len(), rows.iter().collect::<BTreeSet<_>>().len(), "a row is there twice");
     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), events);
-    for function in FUNCTIONS {
+    for function in functions() {
         assert!(events.contains(&format!("{function}.json")), "{function}.json is what make invoke takes");
     }
 }

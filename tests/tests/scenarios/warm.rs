@@ -12,11 +12,10 @@ fn operations(invocation: &Value) -> Vec<String> {
     calls.iter().map(|call| call["operation"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Waits until the refill queue is empty and its messages are dealt with; answers with createRoom's invocations by it.
+/// Waits until the refill queue is empty and its messages are dealt with; answers with the refills.
 async fn refills(stack: &Stack, count: usize) -> Vec<Value> {
     until("the refills are dealt with", async || {
-        let mut refills = stack.invocations("create-room").await;
-        refills.retain(|invocation| invocation["route"] == "RefillQueue");
+        let refills = stack.invocations("refill").await;
         let queue = queue(stack, "RefillQueue").await;
         let left =
             ["visible", "delayed", "inFlight"].iter().map(|name| queue[name].as_u64().unwrap()).sum::<u64>();

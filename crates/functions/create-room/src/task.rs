@@ -16,7 +16,7 @@ const CONTAINER: &str = "sfu";
 
 /// Where and how SFUs run.
 #[derive(Debug)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     client: Client,
     cluster: String,
     task_definition: String,
@@ -30,7 +30,7 @@ impl Tasks {
     ///
     /// # Errors
     /// Names the variable that is missing.
-    pub fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
+    pub(crate) fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
         Ok(Self {
             client: Client::new(config),
             cluster: config::text("SFU_CLUSTER")?,
@@ -46,7 +46,7 @@ impl Tasks {
     ///
     /// # Errors
     /// When ECS refuses, or lists a failure (no capacity, for one), or cannot be reached.
-    pub async fn start(&self, room: &RoomId, token: &str) -> Result<(), Failure> {
+    pub(crate) async fn start(&self, room: &RoomId, token: &str) -> Result<(), Failure> {
         let variable = |name: &str, value: String| KeyValuePair::builder().name(name).value(value).build();
         let container = ContainerOverride::builder()
             .name(CONTAINER)

@@ -1,22 +1,21 @@
 //! The HTTP API's routes, payload format 2.0.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use base64::Engine as _;
-use lambda_runtime::{LambdaEvent, service_fn};
+use std::time::Instant;
+
+use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::http::{self, StatusCode};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, IntoResponse, Request, RequestExt as _, Response, service_fn};
 use model::http::{Answer, HttpError, connection_of_query, path_of_body, path_of_query};
 use model::id::ConnectionId;
 use model::path::UrlPath;
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use send_wrapper::SendWrapper;
+use serde_json::json;
 
 use super::Error;
 
 /// An HTTP request.
-pub struct HttpCall {
-    query: String,
-    body: Option<String>,
-    bearer: Option<String>,
-}
+pub struct HttpCall(Request);
 
 impl std::fmt::Debug for HttpCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,28 +24,23 @@ impl std::fmt::Debug for HttpCall {
 }
 
 impl HttpCall {
-    fn read(event: ApiGatewayV2httpRequest) -> Self {
-        let authorization = event.headers.get("authorization").and_then(|value| value.to_str().ok());
-        Self {
-            bearer: authorization.and_then(bearer).map(str::to_owned),
-            query: event.raw_query_string.unwrap_or_default(),
-            body: body_text(event.body, event.is_base64_encoded),
-        }
+    /// The query string as it was sent: API Gateway joins repeated parameters by commas, which a path may hold too.
+    fn query(&self) -> &[u8] {
+        self.0.uri().query().unwrap_or_default().as_bytes()
     }
 
-    /// The `urlPath` of the query string. The raw string is read: API Gateway joins repeated parameters by commas,
-    /// which a path may hold too.
+    /// The `urlPath` of the query string.
     ///
     /// # Errors
     /// A 400 that says what is wrong with it.
     pub fn path_of_query(&self) -> Result<UrlPath, HttpError> {
-        path_of_query(form_urlencoded::parse(self.query.as_bytes()))
+        path_of_query(form_urlencoded::parse(self.query()))
     }
 
     /// The `connectionId` of the query string, if it names one.
     #[must_use]
     pub fn connection_of_query(&self) -> Option<ConnectionId> {
-        connection_of_query(form_urlencoded::parse(self.query.as_bytes()))
+        connection_of_query(form_urlencoded::parse(self.query()))
     }
 
     /// The `urlPath` of the JSON body.
@@ -54,30 +48,42 @@ impl HttpCall {
     /// # Errors
     /// A 400 that says what is wrong with it.
     pub fn path_of_body(&self) -> Result<UrlPath, HttpError> {
-        path_of_body(self.body.as_deref().ok_or(HttpError::BodyNotJson)?)
+        path_of_body(text(self.0.body()).ok_or(HttpError::BodyNotJson)?)
     }
 
     /// The token of the `Authorization` header (RFC 6750 §2.1).
     #[must_use]
     pub fn bearer(&self) -> Option<&str> {
-        self.bearer.as_deref()
+        bearer(&self.0)
     }
 }
 
-/// The body of an event as text; empty if there is none, `None` if it is not UTF-8.
-pub(super) fn body_text(body: Option<String>, is_base64_encoded: bool) -> Option<String> {
-    let body = body.unwrap_or_default();
-    if !is_base64_encoded {
-        return Some(body);
+/// A body as text; `None` if it is not UTF-8.
+pub(super) fn text(body: &Body) -> Option<&str> {
+    match body {
+        Body::Text(text) => Some(text),
+        Body::Binary(bytes) => std::str::from_utf8(bytes).ok(),
+        _ => Some(""),
     }
-    let bytes = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
-    String::from_utf8(bytes).ok()
+}
+
+/// A header as text, unless it is absent or does not read.
+pub(super) fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The token behind `Bearer` (RFC 6750 §2.1).
-pub(super) fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
+pub(super) fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, token) = header(request, "authorization")?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The route that API Gateway has chosen.
+pub(super) fn route(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone().unwrap_or_default(),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// Runs the Lambda runtime for a route of the HTTP API.
@@ -85,22 +91,36 @@ pub(super) fn bearer(authorization: &str) -> Option<&str> {
 /// # Errors
 /// When the runtime ends.
 pub async fn serve_http(handler: impl AsyncFn(HttpCall) -> Result<Answer, HttpError>) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        // Boxed: the SDK's futures nest deeper than the compiler follows.
-        Ok::<Value, Error>(Box::pin(answer(&handler, event.payload)).await)
+    serve(async |request| answer(&handler, HttpCall(request)).await).await
+}
+
+/// Runs the Lambda runtime for requests of the HTTP API.
+pub(super) async fn serve<B>(
+    handler: impl AsyncFn(Request) -> Result<Response<B>, http::Error>,
+) -> Result<(), Error>
+where
+    Response<B>: IntoResponse,
+{
+    let handler = &handler;
+    // `lambda_http` wants futures that may move between threads. Each function has one thread.
+    lambda_http::run(service_fn(|request: Request| {
+        SendWrapper::new(async move {
+            // Boxed: the SDK's futures nest deeper than the compiler follows.
+            Box::pin(handler(request)).await.map_err(Error::from)
+        })
     }))
     .await
 }
 
 /// Handles one request.
-pub(super) async fn answer(
+async fn answer(
     handler: &impl AsyncFn(HttpCall) -> Result<Answer, HttpError>,
-    event: ApiGatewayV2httpRequest,
-) -> Value {
+    call: HttpCall,
+) -> Result<Response<String>, http::Error> {
     let started = Instant::now();
-    let route = event.route_key.clone().unwrap_or_default();
-    let (status, body) = match handler(HttpCall::read(event)).await {
-        Ok(answer) => (200, answer.body()),
+    let route = route(&call.0);
+    let (status, body) = match handler(call).await {
+        Ok(answer) => (StatusCode::OK.as_u16(), answer.body()),
         Err(refusal) => {
             if let Some(cause) = std::error::Error::source(&refusal) {
                 tracing::error!(route, cause, "Request failed");
@@ -110,45 +130,49 @@ pub(super) async fn answer(
     };
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
     tracing::info!(route, status, duration_ms, "Request answered");
-    response(status, &body)
-}
-
-fn response(status: u16, body: &str) -> Value {
-    json!({
-        "statusCode": status,
-        "headers": { "content-type": "application/json" },
-        "body": body,
-    })
+    Response::builder().status(status).header(CONTENT_TYPE, "application/json").body(body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::edge::golden::event;
+    use crate::edge::golden::{changed, event, request};
+
+    fn call(name: &str) -> HttpCall {
+        HttpCall(request(&event(name)))
+    }
 
     #[test]
     fn the_query_is_read_as_it_was_sent() {
-        assert!(HttpCall::read(event("get-room-id")).path_of_query().is_ok());
-        let twice = HttpCall::read(event("get-room-id-url-path-twice")).path_of_query().unwrap_err();
+        assert!(call("get-room-id").path_of_query().is_ok());
+        let twice = call("get-room-id-url-path-twice").path_of_query().unwrap_err();
         assert_eq!(twice.to_string(), "urlPath is given twice");
     }
 
     #[test]
     fn a_body_is_read_whatever_its_encoding() {
-        assert!(HttpCall::read(event("claim-room")).path_of_body().is_ok());
-        assert!(HttpCall::read(event("claim-room-base64")).path_of_body().is_ok());
-        let none = HttpCall::read(event("claim-room-no-body")).path_of_body().unwrap_err();
+        assert!(call("claim-room").path_of_body().is_ok());
+        assert!(call("claim-room-base64").path_of_body().is_ok());
+        let none = call("claim-room-no-body").path_of_body().unwrap_err();
         assert_eq!(none.to_string(), "missing urlPath");
-        let mut broken: ApiGatewayV2httpRequest = event("claim-room-base64");
-        broken.body = Some("_w==".into());
-        assert_eq!(HttpCall::read(broken).path_of_body().unwrap_err().to_string(), "body is not JSON");
+        let broken = HttpCall(request(&changed("claim-room-base64", |event| event["body"] = "/w==".into())));
+        assert_eq!(broken.path_of_body().unwrap_err().to_string(), "body is not JSON");
     }
 
     #[test]
     fn a_bearer_token_is_found_behind_its_scheme() {
-        assert_eq!(bearer("Bearer a.b.c"), Some("a.b.c"));
-        assert_eq!(bearer("bearer  a.b.c "), Some("a.b.c"));
+        let bearer = |value: &str| {
+            let event = changed("claim-room", |event| event["headers"]["authorization"] = value.into());
+            HttpCall(request(&event)).bearer().map(str::to_owned)
+        };
+        assert_eq!(bearer("Bearer a.b.c").as_deref(), Some("a.b.c"));
+        assert_eq!(bearer("bearer  a.b.c ").as_deref(), Some("a.b.c"));
         assert_eq!(bearer("Basic a.b.c"), None);
         assert_eq!(bearer("a.b.c"), None);
+    }
+
+    #[test]
+    fn the_route_is_the_one_that_api_gateway_has_chosen() {
+        assert_eq!(route(&call("claim-room").0), "PATCH /claimRoom");
     }
 }

@@ -22,7 +22,7 @@ pub use disconnect::{Disconnect, serve_disconnects};
 pub use http::{HttpCall, serve_http};
 pub use lambda_runtime::Error;
 pub use message::{Reply, Respond, serve_messages, serve_messages_in};
-pub use queue::serve_http_and_queue;
+pub use queue::serve_queue;
 pub use rest::{RestCall, serve_rest};
 
 /// Which socket an event is about.
@@ -39,7 +39,21 @@ fn stamp(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Stamp, Failu
 mod golden {
     //! The sample events, as the functions read them.
 
+    use lambda_http::Request;
     use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    /// An event of the HTTP API as its functions get it.
+    pub(super) fn request(event: &Value) -> Request {
+        lambda_http::request::from_str(&event.to_string()).unwrap()
+    }
+
+    /// An event with a change.
+    pub(super) fn changed(name: &str, change: impl FnOnce(&mut Value)) -> Value {
+        let mut event = event(name);
+        change(&mut event);
+        event
+    }
 
     /// Reads `events/<name>.json`.
     pub(super) fn event<T: DeserializeOwned>(name: &str) -> T {

@@ -1,53 +1,23 @@
-//! Messages of a queue, for a function that is also a route of the HTTP API.
+//! Messages of a queue.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use lambda_runtime::{LambdaEvent, service_fn};
-use model::http::{Answer, HttpError};
-use serde::Deserialize;
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Error;
-use super::http::{HttpCall, answer};
 use crate::failure::Failure;
 
-/// What may come. Only a queue's event has `Records`.
-enum Incoming {
-    Http(Box<ApiGatewayV2httpRequest>),
-    Queue(SqsEvent),
-}
-
-impl Incoming {
-    fn read(event: Value) -> Result<Self, serde_json::Error> {
-        if event.get("Records").is_some() {
-            SqsEvent::deserialize(event).map(Self::Queue)
-        } else {
-            ApiGatewayV2httpRequest::deserialize(event).map(|event| Self::Http(Box::new(event)))
-        }
-    }
-}
-
-/// Runs the Lambda runtime for a route of the HTTP API that also takes the messages of a queue. A message that fails
-/// is named in the answer (`ReportBatchItemFailures`), so that SQS delivers it again and the others not.
+/// Runs the Lambda runtime for a queue. A message that fails is named in the answer (`ReportBatchItemFailures`), so that SQS
+/// delivers it again and the others not.
 ///
 /// # Errors
 /// When the runtime ends.
-pub async fn serve_http_and_queue(
-    route: impl AsyncFn(HttpCall) -> Result<Answer, HttpError>,
-    message: impl AsyncFn() -> Result<(), Failure>,
-) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+pub async fn serve_queue(message: impl AsyncFn() -> Result<(), Failure>) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        let mut response = SqsBatchResponse::default();
         // Boxed: the SDK's futures nest deeper than the compiler follows.
-        match Incoming::read(event.payload)? {
-            Incoming::Http(request) => Ok::<Value, Error>(Box::pin(answer(&route, *request)).await),
-            Incoming::Queue(event) => {
-                let failed = Box::pin(take(&message, event)).await;
-                let mut response = SqsBatchResponse::default();
-                response.batch_item_failures = failed;
-                Ok(serde_json::to_value(response)?)
-            }
-        }
+        response.batch_item_failures = Box::pin(take(&message, event.payload)).await;
+        Ok::<_, Error>(response)
     }))
     .await
 }
@@ -78,18 +48,9 @@ mod tests {
     use super::*;
     use crate::edge::golden::event;
 
-    #[test]
-    fn a_queues_event_is_told_from_a_request_by_its_records() {
-        assert!(matches!(Incoming::read(event("create-room")).unwrap(), Incoming::Http(_)));
-        let Incoming::Queue(event) = Incoming::read(event("create-room-refill")).unwrap() else {
-            panic!("not a queue's");
-        };
-        assert_eq!(event.records.len(), 1);
-    }
-
     #[tokio::test]
     async fn only_the_messages_that_failed_are_named() {
-        let mut event: SqsEvent = event("create-room-refill");
+        let mut event: SqsEvent = event("refill");
         for id in ["b", "c"] {
             let mut record = event.records[0].clone();
             record.message_id = Some(id.into());

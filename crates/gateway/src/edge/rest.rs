@@ -1,23 +1,17 @@
 //! The routes of the REST API, payload format 2.0: any method, path, status and body.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_runtime::{LambdaEvent, service_fn};
-use model::session::rest::{Answer, CREATE, Format, Response, RestError};
-use serde_json::{Map, Value};
-use tokio::time::Instant;
+use std::time::Instant;
+
+use lambda_http::http::header::{ALLOW, CONTENT_TYPE};
+use lambda_http::http::{self, StatusCode};
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use model::session::rest::{self, Answer, CREATE, Format, RestError};
 
 use super::Error;
-use super::http::{bearer, body_text};
+use super::http::{bearer, header, route, serve, text};
 
 /// A request to the REST API.
-pub struct RestCall {
-    method: String,
-    path: String,
-    body: Option<String>,
-    opentok_auth: Option<String>,
-    authorization: Option<String>,
-    accept: Option<String>,
-}
+pub struct RestCall(Request);
 
 impl std::fmt::Debug for RestCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,29 +20,17 @@ impl std::fmt::Debug for RestCall {
 }
 
 impl RestCall {
-    fn read(event: ApiGatewayV2httpRequest) -> Self {
-        let header = |name| event.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Self {
-            method: event.request_context.http.method.to_string(),
-            opentok_auth: header("x-opentok-auth"),
-            authorization: header("authorization"),
-            accept: header("accept"),
-            path: event.raw_path.unwrap_or_default(),
-            body: body_text(event.body, event.is_base64_encoded),
-        }
-    }
-
     /// The method, in capitals.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.method
+        self.0.method().as_str()
     }
 
     /// The path's segments. API Gateway has decoded the path already.
     #[must_use]
     pub fn segments(&self) -> Vec<String> {
-        let path = self.path.strip_prefix('/').unwrap_or(&self.path);
-        path.split('/').map(str::to_owned).collect()
+        let path = self.0.raw_http_path();
+        path.strip_prefix('/').unwrap_or(path).split('/').map(str::to_owned).collect()
     }
 
     /// The token that says who asks: of `X-OPENTOK-AUTH`, else behind `Authorization: Bearer`.
@@ -56,8 +38,8 @@ impl RestCall {
     /// # Errors
     /// 403 when there is none.
     pub fn credential(&self) -> Result<&str, RestError> {
-        let token = self.opentok_auth.as_deref().map(str::trim);
-        token.or_else(|| self.authorization.as_deref().and_then(bearer)).ok_or(RestError::Unauthorized)
+        let token = header(&self.0, "x-opentok-auth").map(str::trim);
+        token.or_else(|| bearer(&self.0)).ok_or(RestError::Unauthorized)
     }
 
     /// The body as text.
@@ -65,7 +47,7 @@ impl RestCall {
     /// # Errors
     /// 400 when it is not UTF-8.
     pub fn text(&self) -> Result<&str, RestError> {
-        self.body.as_deref().ok_or(RestError::Invalid { field: "body", allowed: "must be UTF-8" })
+        text(self.0.body()).ok_or(RestError::Invalid { field: "body", allowed: "must be UTF-8" })
     }
 
     /// The body as the decoded pairs of a form (`application/x-www-form-urlencoded`).
@@ -78,7 +60,11 @@ impl RestCall {
 
     /// How the answer is to be written.
     fn format(&self) -> Format {
-        if self.path == CREATE { Format::of_accept(self.accept.as_deref()) } else { Format::Json }
+        if self.0.raw_http_path() == CREATE {
+            Format::of_accept(header(&self.0, "accept"))
+        } else {
+            Format::Json
+        }
     }
 }
 
@@ -87,22 +73,16 @@ impl RestCall {
 /// # Errors
 /// When the runtime ends.
 pub async fn serve_rest(handler: impl AsyncFn(RestCall) -> Result<Answer, RestError>) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        // Boxed: the SDK's futures nest deeper than the compiler follows.
-        Ok::<Value, Error>(Box::pin(answer(&handler, event.payload)).await)
-    }))
-    .await
+    serve(async |request| answer(&handler, RestCall(request)).await).await
 }
 
 /// Handles one request. Its path is not logged: somebody may have put a token there.
 async fn answer(
     handler: &impl AsyncFn(RestCall) -> Result<Answer, RestError>,
-    event: ApiGatewayV2httpRequest,
-) -> Value {
+    call: RestCall,
+) -> Result<Response<Body>, http::Error> {
     let started = Instant::now();
-    let route = event.route_key.clone().unwrap_or_default();
-    let call = RestCall::read(event);
-    let (method, format) = (call.method.clone(), call.format());
+    let (route, method, format) = (route(&call.0), call.method().to_owned(), call.format());
     let response = match handler(call).await {
         Ok(answer) => answer.response(format),
         Err(refusal) => {
@@ -114,33 +94,28 @@ async fn answer(
     };
     let duration_ms = started.elapsed().as_secs_f64() * 1e3;
     tracing::info!(route, method, status = response.status, duration_ms, "Request answered");
-    event_of(response)
+    written(response)
 }
 
-/// The response as API Gateway takes it. What is not there is left out: API Gateway makes up for a key that is null.
-fn event_of(response: Response) -> Value {
-    let mut event = Map::from_iter([("statusCode".to_owned(), response.status.into())]);
-    let mut headers = Map::new();
+fn written(response: rest::Response) -> Result<Response<Body>, http::Error> {
+    let mut builder = Response::builder().status(StatusCode::from_u16(response.status)?);
     if let Some(allow) = response.allow {
-        headers.insert("allow".into(), allow.into());
+        builder = builder.header(ALLOW, allow);
     }
-    if let Some((content_type, body)) = response.content {
-        headers.insert("content-type".into(), content_type.into());
-        event.insert("body".into(), body.into());
+    match response.content {
+        Some((content_type, body)) => builder.header(CONTENT_TYPE, content_type).body(body.into()),
+        None => builder.body(Body::Empty),
     }
-    if !headers.is_empty() {
-        event.insert("headers".into(), headers.into());
-    }
-    Value::Object(event)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::edge::golden::request;
 
-    fn event(change: impl FnOnce(&mut Value)) -> ApiGatewayV2httpRequest {
+    fn call(change: impl FnOnce(&mut Value)) -> RestCall {
         let mut event = json!({
             "version": "2.0",
             "routeKey": "ANY /v2/project/{proxy+}",
@@ -154,21 +129,28 @@ mod tests {
             "isBase64Encoded": false,
         });
         change(&mut event);
-        serde_json::from_value(event).unwrap()
+        RestCall(request(&event))
     }
 
     #[test]
     fn a_request_is_read_whole() {
-        let call = RestCall::read(event(|_| {}));
+        let call = call(|_| {});
         assert_eq!(call.method(), "DELETE");
         assert_eq!(call.segments(), ["v2", "project", "47000001", "session", "1_a", "connection", "A="]);
         assert_eq!(call.text().unwrap(), "");
     }
 
+    /// API Gateway has decoded it, so that it may hold what no URI can.
+    #[test]
+    fn a_path_is_taken_as_it_comes() {
+        let call = call(|event| event["rawPath"] = "/v2/project/47000001/session/a b/é%".into());
+        assert_eq!(call.segments(), ["v2", "project", "47000001", "session", "a b", "é%"]);
+    }
+
     #[test]
     fn either_header_says_who_asks() {
-        assert_eq!(RestCall::read(event(|_| {})).credential().unwrap(), "a.a.a");
-        let headers = |headers: Value| RestCall::read(event(|event| event["headers"] = headers));
+        assert_eq!(call(|_| {}).credential().unwrap(), "a.a.a");
+        let headers = |headers: Value| call(|event| event["headers"] = headers);
         assert_eq!(headers(json!({ "authorization": "bearer b.b.b" })).credential().unwrap(), "b.b.b");
         for none in [json!({}), json!({ "authorization": "b.b.b" }), json!({ "authorization": "Basic b" })] {
             assert_eq!(headers(none).credential().unwrap_err().status(), 403);
@@ -178,35 +160,42 @@ mod tests {
     #[test]
     fn a_form_is_decoded_also_from_base64() {
         let form = |body: &str, encoded: bool| {
-            let call = RestCall::read(event(|event| {
+            let call = call(|event| {
                 event["body"] = body.into();
                 event["isBase64Encoded"] = encoded.into();
-            }));
+            });
             call.form()
         };
         let expected = vec![("p2p.preference".to_owned(), "a b=".to_owned())];
         assert_eq!(form("p2p.preference=a+b%3D", false).unwrap(), expected);
         assert_eq!(form("cDJwLnByZWZlcmVuY2U9YStiJTNE", true).unwrap(), expected);
-        assert_eq!(form("_w==", true).unwrap_err().to_string(), "body: must be UTF-8");
+        assert_eq!(form("/w==", true).unwrap_err().to_string(), "body: must be UTF-8");
     }
 
     #[test]
     fn only_the_creation_of_sessions_knows_xml() {
-        assert_eq!(RestCall::read(event(|_| {})).format(), Format::Json);
-        let create = RestCall::read(event(|event| event["rawPath"] = CREATE.into()));
+        assert_eq!(call(|_| {}).format(), Format::Json);
+        let create = call(|event| event["rawPath"] = CREATE.into());
         assert_eq!(create.format(), Format::Xml);
+    }
+
+    async fn answered(
+        with: impl AsyncFn(RestCall) -> Result<Answer, RestError>,
+    ) -> (u16, Vec<(String, String)>, Body) {
+        let response = answer(&with, call(|_| {})).await.unwrap();
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+        (response.status().as_u16(), headers.collect(), response.body().clone())
     }
 
     #[tokio::test]
     async fn an_answer_has_what_it_needs_and_nothing_else() {
-        let done = answer(&async |_| Ok(Answer::Done), event(|_| {})).await;
-        assert_eq!(done, json!({ "statusCode": 204 }));
-        let streams = answer(&async |_| Ok(Answer::NoStreams), event(|_| {})).await;
-        let headers = json!({ "content-type": "application/json" });
-        let expected = json!({ "statusCode": 200, "headers": headers, "body": r#"{"count":0,"items":[]}"# });
-        assert_eq!(streams, expected);
+        assert_eq!(answered(async |_| Ok(Answer::Done)).await, (204, vec![], Body::Empty));
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        let streams = answered(async |_| Ok(Answer::NoStreams)).await;
+        assert_eq!(streams, (200, vec![json.clone()], r#"{"count":0,"items":[]}"#.into()));
         let wrong = async |_| Err(RestError::MethodNotAllowed { allow: vec!["GET"] });
-        let refused = answer(&wrong, event(|_| {})).await;
-        assert_eq!(refused["headers"], json!({ "allow": "GET", "content-type": "application/json" }));
+        let (status, headers, _) = answered(wrong).await;
+        assert_eq!((status, headers), (405, vec![("allow".to_owned(), "GET".to_owned()), json]));
     }
 }

@@ -166,9 +166,9 @@ fn the_template_of_this_project_is_supported_whole() {
     let queue = stack.queues.iter().find(|queue| queue.logical == "RefillQueue").unwrap();
     assert_eq!(names::queue_name(&claim.environment["REFILL_QUEUE_URL"]), queue.name);
     let source = &stack.sources[0];
-    assert_eq!((source.queue.as_str(), source.function.as_str()), (queue.arn.as_str(), "CreateRoomFunction"));
+    assert_eq!((source.queue.as_str(), source.function.as_str()), (queue.arn.as_str(), "RefillFunction"));
     // As AWS recommends: else a message is delivered again while the function still works on the batch before it.
-    assert!(queue.visibility >= create.timeout * 6);
+    assert!(queue.visibility >= stack.function("refill").unwrap().timeout * 6);
 }
 
 #[test]

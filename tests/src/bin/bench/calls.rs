@@ -69,7 +69,7 @@ async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
     // Two looks: at the pool that is short, and at the one that is full.
     let refills: Design = &[("GetItem", 1), ("Query", 2), ("RunTask", 1), ("TransactWriteItems", 1)];
     stack.claim("/b").await;
-    steps.took("createRoom, a refill of one", "create-room", refills).await;
+    steps.took("refill, of one room", "refill", refills).await;
     let mut client = stack.connect().await;
     let identified = client.identify(&room.id, "ada").await;
     record::forget(stack).await;

@@ -7,7 +7,7 @@ use arbiter_tests::stack::binary;
 use arbiter_tests::{Project, Room, Stack};
 use serde_json::json;
 
-use crate::record::{self, FUNCTIONS, OF_SESSIONS, Record};
+use crate::record::{self, OF_SESSIONS, Record};
 use crate::statistics::Sample;
 use crate::{WRITES, quiet_stack};
 
@@ -107,7 +107,7 @@ fn table(cold: &[Record], warm: &[Record]) -> String {
          | Function | Spawn to ready | First invocation | Warm invocation | Peak memory | Size, stripped |\n\
          |---|--:|--:|--:|--:|--:|\n",
     );
-    for name in FUNCTIONS.into_iter().chain(OF_SESSIONS) {
+    for name in record::functions() {
         let of = |records: &[Record]| -> Vec<Record> {
             records.iter().filter(|record| record.function == name).cloned().collect()
         };
@@ -119,7 +119,7 @@ fn table(cold: &[Record], warm: &[Record]) -> String {
         let later = Sample::new(later.map(|record| record.duration_ms));
         let memory = warm.iter().filter_map(|record| record.memory_kb).max();
         let memory = memory.map_or_else(|| "–".into(), |kb| format!("{:.1} MB", f64::from(kb) / 1024.0));
-        let size = std::fs::metadata(binary(name)).expect("the function's executable").len();
+        let size = std::fs::metadata(binary(&name)).expect("the function's executable").len();
         let size = format!("{}.{:02} MB", size / 1_000_000, size % 1_000_000 / 10_000);
         writeln!(
             text,
