@@ -93,6 +93,11 @@ def wanted_grants(calls):
         wanted.add(("execute-api:ManageConnections", SOCKETS % method, None, None))
     for action in calls.get("refills", []):
         wanted.add((f"sqs:{action}", "RefillQueue.Arn", None, None))
+    # The timer's own function is there only when there are timers.
+    timers = calls.get("timers", [])
+    for action in timers:
+        when = None if "ReceiveMessage" in timers else "HasTimers"
+        wanted.add((f"sqs:{action}", "TimerQueue.Arn", when, None))
     if calls.get("turnSecret"):
         wanted.add(("secretsmanager:GetSecretValue", "TurnSecret", "HasTurn", None))
     if calls.get("secret"):

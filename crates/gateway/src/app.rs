@@ -9,6 +9,7 @@ use crate::config;
 use crate::failure::Failure;
 use crate::sockets::Sockets;
 use crate::store::Store;
+use crate::timers::Timers;
 
 /// The tables, the sockets, and what the rooms' rules depend on.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct App {
     pub sockets: Sockets,
     /// `SfuGraceSeconds`, which clients are told.
     pub sfu_grace: Duration,
+    /// `ReconnectGraceSeconds`, and what is due later.
+    pub timers: Timers,
     /// The time.
     pub clock: Clock,
 }
@@ -33,6 +36,7 @@ impl App {
             store: Store::from_env(config)?,
             sockets: Sockets::new(config),
             sfu_grace: config::sfu_grace()?,
+            timers: Timers::from_env(config)?,
             clock: Clock::System,
         };
         futures::join!(app.store.warm_up(), app.sockets.warm_up());

@@ -8,12 +8,12 @@
 //! | [`sockets`] | posts to connections, probes and closes them |
 //! | [`app`] | the last two, and what the rooms' rules depend on |
 //! | [`auth`], [`projects`] | who may enter |
-//! | [`ice`], [`refill`] | what clients need to connect; warm rooms |
+//! | [`ice`], [`refill`], [`timers`] | what clients need to connect; warm rooms; what is due later |
 //!
 //! The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`].
 //!
 //! `aws_sdk_dynamodb` is named only in `store`, the management API only in `sockets`, Secrets Manager only in
-//! `secrets`, SQS only in `refill`, `lambda_runtime` only in `edge` and `logging`.
+//! `secrets`, SQS only in `refill` and `timers`, `lambda_runtime` only in `edge` and `logging`.
 
 pub mod app;
 pub mod auth;
@@ -30,3 +30,4 @@ pub mod rooms;
 mod secrets;
 pub mod sockets;
 pub mod store;
+pub mod timers;

@@ -8,6 +8,7 @@
 //! | [`http`], [`ice`] | the HTTP API |
 //! | [`room`], [`sfu`], [`member`], [`connection`], [`key`] | what is stored, and under which keys |
 //! | [`stamp`], [`outcome`] | who wins a race |
+//! | [`timer`] | what is due later |
 //! | [`session`] | all that only sessions know |
 
 pub mod claims;
@@ -35,3 +36,4 @@ pub mod session;
 pub mod sfu;
 pub mod stamp;
 pub mod time;
+pub mod timer;

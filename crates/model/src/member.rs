@@ -13,7 +13,7 @@ use crate::time::{EpochMillis, EpochSeconds};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
-    /// Its socket.
+    /// The connection that has the place, or had it when the member went away: the place's fence.
     #[serde(flatten)]
     pub stamp: Stamp,
     /// What lets a newer socket take the place.
@@ -24,6 +24,9 @@ pub struct Member {
     /// In a session: what its token says, and what it asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionMember>,
+    /// Its socket is gone, and until then the place is kept for it and nobody is told (`ReconnectGraceSeconds`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away_until: Option<EpochMillis>,
     /// The connection's own end. In a session DynamoDB must not delete the item by itself, for its counter would not know:
     /// there the attribute is `leaseEndsAt`, and whoever comes across it later frees the place.
     #[serde(alias = "leaseEndsAt")]
@@ -33,17 +36,43 @@ pub struct Member {
 /// Somebody who has a place that somebody else wants.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its socket, as the place was seen.
+    /// Its connection, as the place was seen.
     pub stamp: Stamp,
+    /// As [`Member::away_until`].
+    pub away_until: Option<EpochMillis>,
     /// Who it is.
     pub identity: Identity,
 }
 
+/// Where messages for a member go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To this connection.
+    Socket(Stamp),
+    /// Nowhere: the member is away.
+    None,
+}
+
 impl Member {
+    /// Where messages for it go.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        match self.away_until {
+            Some(_) => Reach::None,
+            None => Reach::Socket(self.stamp.clone()),
+        }
+    }
+
+    /// Whether it has been away for longer than its grace. Its stay is over then, and whoever reads this ends it.
+    #[must_use]
+    pub fn is_overdue(&self, now: EpochMillis) -> bool {
+        self.away_until.is_some_and(|until| until <= now)
+    }
+
     /// Who has the place of `peer` in `room`.
     #[must_use]
     pub fn holder(&self, peer: &PeerId, room: &RoomId) -> Holder {
-        Holder { stamp: self.stamp.clone(), identity: self.identity(peer, room) }
+        Holder { stamp: self.stamp.clone(), away_until: self.away_until, identity: self.identity(peer, room) }
     }
 
     /// Who its connection is.
@@ -82,7 +111,7 @@ pub enum Admission {
 
 impl Member {
     /// The rule of PROTOCOL, "identify": a place is taken only when it has expired, or by the holder of its resume token on
-    /// a newer connection. Without a token a stranger could end anybody's call; without the order a slow older
+    /// a newer connection (on any, while the member is away). Without a token a stranger could end anybody's call; without the order a slow older
     /// socket could push out the newer one.
     pub fn admits(&self, newcomer: &Stamp, resume: Option<&SecretHash>, now: EpochMillis) -> Admission {
         if self.stamp == *newcomer {
@@ -91,7 +120,7 @@ impl Member {
             Admission::Replace
         } else if resume.is_none() || self.resume_hash.as_ref() != resume {
             Admission::PeerInUse
-        } else if *newcomer > self.stamp {
+        } else if self.away_until.is_some() || *newcomer > self.stamp {
             Admission::Replace
         } else {
             Admission::Superseded
@@ -115,6 +144,7 @@ mod tests {
             resume_hash: resume.map(SecretHash::of),
             joined_at: EpochMillis(11),
             session: None,
+            away_until: None,
             expires_at: EpochSeconds(100),
         }
     }
@@ -134,6 +164,21 @@ mod tests {
         assert_eq!(admits(member(Some("t")), &stamp(10, "z"), Some("t")), Admission::Replace);
         assert_eq!(admits(member(Some("t")), &stamp(10, "a"), Some("t")), Admission::Superseded);
         assert_eq!(admits(member(None), &stamp(10, "m"), None), Admission::Own);
+    }
+
+    #[test]
+    fn a_place_that_is_kept_is_its_holders_on_any_socket() {
+        let away = Member { away_until: Some(EpochMillis(50_000)), ..member(Some("t")) };
+        let admits = |stamp: &Stamp, token: &str| {
+            away.admits(stamp, Some(&SecretHash::of(token)), EpochMillis(40_000))
+        };
+        assert_eq!(admits(&stamp(5, "older"), "t"), Admission::Replace);
+        assert_eq!(admits(&stamp(20, "newer"), "t"), Admission::Replace);
+        assert_eq!(admits(&stamp(20, "newer"), "u"), Admission::PeerInUse);
+        assert_eq!(
+            (away.is_overdue(EpochMillis(49_999)), away.is_overdue(EpochMillis(50_000))),
+            (false, true)
+        );
     }
 
     #[test]

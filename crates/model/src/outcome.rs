@@ -50,6 +50,8 @@ pub enum PreviousHolder {
     Itself,
     /// An older connection of the same stay, which has lost its place and has to be told. Nobody else notices.
     Older(Stamp),
+    /// The same stay, which was away. Nobody notices.
+    Away,
     /// Another stay, since then, whose lease had ended and of whose end nobody was told.
     Expired(Stamp, EpochMillis),
 }
@@ -118,6 +120,8 @@ pub enum Served {
 pub enum Departed {
     /// It was still the peer's (or the SFU's) own: the room has to be told.
     Gone(Identity),
+    /// The peer is away until then: its stay ends if it has not come back.
+    Away(Identity, EpochMillis),
     /// It had not identified, or a newer connection had taken its place, or somebody else was quicker: nobody is told.
     Nothing,
 }

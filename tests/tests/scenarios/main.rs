@@ -6,6 +6,7 @@ mod codec;
 mod departures;
 mod faults;
 mod gateway;
+mod grace;
 mod ice;
 mod identify;
 mod messages;

@@ -52,7 +52,11 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
     let (to, absent) = match (receiver, &handshake.direction) {
         (Some(Receiver::Sfu(sfu)), _) => (Recipient::sfu(room, sfu), Error::SfuUnavailable),
         (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
-            (Recipient::member(peer, room, member), Error::PeerNotFound)
+            let Some(recipient) = Recipient::member(peer, room, &member) else {
+                departure::end_if_overdue(app, room, peer, &member).await?;
+                return Err(Error::PeerNotFound);
+            };
+            (recipient, Error::PeerNotFound)
         }
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
         (_, Direction::ToSfu(_)) => match &identity {

@@ -82,6 +82,9 @@ async fn freed(deps: &Deps, holder: &Holder, refusal: Error) -> Result<Option<En
     match probe(&deps.app, holder).await? {
         Probe::Held => Err(refusal),
         Probe::Unknown => Err(Error::TooManyRequests),
+        // Whose place it is may have it, on whichever socket; nobody else.
+        Probe::Away if matches!(refusal, Error::Superseded) => Ok(None),
+        Probe::Away => Err(refusal),
         Probe::Ended(ended) => Ok(Some(ended)),
         Probe::Changed => Ok(None),
     }

@@ -7,5 +7,5 @@ use refill::{Deps, refill};
 async fn main() -> Result<(), edge::Error> {
     logging::init();
     let deps = Deps::from_env().await?;
-    edge::serve_queue(async || refill(&deps).await).await
+    edge::serve_queue(async |_| refill(&deps).await).await
 }

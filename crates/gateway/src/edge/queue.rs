@@ -12,23 +12,23 @@ use crate::failure::Failure;
 ///
 /// # Errors
 /// When the runtime ends.
-pub async fn serve_queue(message: impl AsyncFn() -> Result<(), Failure>) -> Result<(), Error> {
+pub async fn serve_queue(handler: impl AsyncFn(&str) -> Result<(), Failure>) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let mut response = SqsBatchResponse::default();
         // Boxed: the SDK's futures nest deeper than the compiler follows.
-        response.batch_item_failures = Box::pin(take(&message, event.payload)).await;
+        response.batch_item_failures = Box::pin(take(&handler, event.payload)).await;
         Ok::<_, Error>(response)
     }))
     .await
 }
 
 /// Takes the messages one by one; answers with those that failed.
-async fn take(message: &impl AsyncFn() -> Result<(), Failure>, event: SqsEvent) -> Vec<BatchItemFailure> {
+async fn take(handler: &impl AsyncFn(&str) -> Result<(), Failure>, event: SqsEvent) -> Vec<BatchItemFailure> {
     let mut failed = Vec::new();
     for record in event.records {
         let started = Instant::now();
         let id = record.message_id.unwrap_or_default();
-        let done = message().await;
+        let done = handler(&record.body.unwrap_or_default()).await;
         let duration_ms = started.elapsed().as_secs_f64() * 1e3;
         match done {
             Ok(()) => tracing::info!(message.id = id, duration_ms, "Message handled"),
@@ -57,12 +57,12 @@ mod tests {
             event.records.push(record);
         }
         let calls = std::cell::Cell::new(0);
-        let message = async || {
+        let handler = async |_: &str| {
             calls.set(calls.get() + 1);
             if calls.get() == 2 { Err(Failure::new("test", "failed")) } else { Ok(()) }
         };
         let failed: Vec<_> =
-            take(&message, event).await.into_iter().map(|item| item.item_identifier).collect();
+            take(&handler, event).await.into_iter().map(|item| item.item_identifier).collect();
         assert_eq!(failed, ["b"]);
     }
 }

@@ -10,7 +10,7 @@ use model::session::member::SessionConnection;
 use model::sfu::Sfu;
 use model::time::EpochMillis;
 
-use super::broadcast::{Announcement, announce, broadcast, recipients};
+use super::broadcast::{Announcement, broadcast, recipients};
 use super::delivery::Recipient;
 use super::departure;
 use crate::app::App;
@@ -27,7 +27,8 @@ pub struct Snapshot {
     pub connections: Vec<SessionConnection>,
     /// The stay that the newcomer's place was found with, if it was still there.
     newcomer: Option<EpochMillis>,
-    expired: Vec<(PeerId, Member)>,
+    /// Stays that are over, and that nobody has ended.
+    gone: Vec<(PeerId, Member)>,
     recipients: Vec<Recipient>,
 }
 
@@ -40,7 +41,7 @@ impl Snapshot {
             features: sfu.map(|sfu| sfu.features).unwrap_or_default(),
             connections: Vec::new(),
             newcomer: None,
-            expired: Vec::new(),
+            gone: Vec::new(),
             recipients: Vec::new(),
         }
     }
@@ -60,7 +61,7 @@ pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snaps
         connections: others.filter_map(|(peer, member)| member.in_session(peer)).collect(),
         features: roster.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
         session: roster.session.take(),
-        expired: std::mem::take(&mut roster.expired),
+        gone: roster.expired.drain(..).chain(roster.overdue.drain(..)).collect(),
         recipients: recipients(id, roster),
     })
 }
@@ -84,8 +85,12 @@ pub async fn joined(
     let of_end = |ended: &Ended| Announcement::ended(ended, app.sfu_grace);
     let mut announcements: Vec<_> = ended.iter().map(of_end).collect();
     match previous {
-        PreviousHolder::Itself | PreviousHolder::Older(_) if announcements.is_empty() => return,
-        PreviousHolder::Itself | PreviousHolder::Older(_) => {}
+        PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away
+            if announcements.is_empty() =>
+        {
+            return;
+        }
+        PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {}
         PreviousHolder::Nobody => announcements.extend(created),
         PreviousHolder::Expired(stamp, since) => {
             let before = Member { stamp: stamp.clone(), joined_at: *since, ..member.clone() };
@@ -95,14 +100,15 @@ pub async fn joined(
         }
     }
     broadcast(app, id, snapshot.recipients, announcements).await;
-    departure::release(app, id, snapshot.expired).await;
+    let released = departure::release(app, id, snapshot.gone).await;
+    departure::announce_all_ended(app, id, &released).await;
 }
 
 /// Tells the members of a room that it has its SFU, again or for the first time. That it is there stands, whether or not they
 /// could be told.
 pub async fn sfu_connected(app: &App, room: &RoomId) {
     let announcement = Announcement::to_members(Notice::SfuConnect { room_id: room.clone() });
-    if let Err(failure) = announce(app, room, vec![announcement]).await {
+    if let Err(failure) = departure::announce(app, room, vec![announcement]).await {
         tracing::error!(room.id = %room, %failure, "Room not told");
     }
 }

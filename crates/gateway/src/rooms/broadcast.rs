@@ -99,22 +99,8 @@ impl Announcement {
 
 /// Everybody in a room who can be posted to.
 pub(crate) fn recipients(room: &RoomId, roster: Roster) -> Vec<Recipient> {
-    let members = roster.members.into_iter().map(|(peer, member)| Recipient::member(&peer, room, member));
+    let members = roster.members.iter().filter_map(|(peer, member)| Recipient::member(peer, room, member));
     members.chain(roster.sfu.map(|sfu| Recipient::sfu(room, sfu))).collect()
-}
-
-/// Looks up who is in a room, and tells them.
-///
-/// # Errors
-/// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
-pub(crate) async fn announce(
-    app: &App,
-    room: &RoomId,
-    announcements: Vec<Announcement>,
-) -> Result<(), Failure> {
-    let roster = app.store.roster(room, app.clock.now()).await?;
-    broadcast(app, room, recipients(room, roster), announcements).await;
-    Ok(())
 }
 
 /// Posts the announcements, one after the other, to everybody whom they concern, at most [`CONCURRENT_POSTS`] at once: a

@@ -1,13 +1,13 @@
 //! One message to one member, or to the SFU, of a room.
 
 use model::connection::Identity;
-use model::departure::Departure;
 use model::id::{PeerId, RoomId};
-use model::member::Member;
-use model::outcome::{Delivery, Departed, Ended};
+use model::member::{Member, Reach};
+use model::outcome::Delivery;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
 
+use super::loss::{self, Lost};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Pauses;
@@ -22,14 +22,12 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// The member that is `peer` in `room`.
+    /// The member that is `peer` in `room`; `None` while it is away.
     #[must_use]
-    pub fn member(peer: &PeerId, room: &RoomId, member: Member) -> Self {
-        Self {
-            identity: member.identity(peer, room),
-            suppressed: member.session.is_some_and(|session| session.suppressed),
-            stamp: member.stamp,
-        }
+    pub fn member(peer: &PeerId, room: &RoomId, member: &Member) -> Option<Self> {
+        let Reach::Socket(stamp) = member.reach() else { return None };
+        let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
+        Some(Self { stamp, identity: member.identity(peer, room), suppressed })
     }
 
     /// The SFU that serves `room`.
@@ -40,7 +38,7 @@ impl Recipient {
 }
 
 /// Posts to a recipient, where it is by now; a socket that takes no more is tried again for a while. API Gateway delivers
-/// `$disconnect` as a best effort only: if the recipient turns out to be gone, its place is freed.
+/// `$disconnect` as a best effort only: if the recipient turns out to be gone, its place is freed, or kept for it.
 ///
 /// # Errors
 /// When the post, or the departure, fails.
@@ -77,15 +75,13 @@ pub(crate) async fn post(app: &App, to: &Stamp, text: &str) -> Result<Delivery, 
 pub(crate) async fn follow(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
     let (mut stamp, mut identity) = (to.stamp.clone(), to.identity.clone());
     loop {
-        let now = app.clock.now();
-        match app.store.depart(&stamp, identity.clone(), now).await? {
-            Departed::Gone(identity) => {
-                return Ok(Delivery::Gone(Some(Ended { stamp, identity, reason: Departure::Lost })));
-            }
-            Departed::Nothing => {}
+        match loss::found_gone(app, &stamp, identity.clone()).await? {
+            Lost::Ended(ended) => return Ok(Delivery::Gone(Some(ended))),
+            Lost::Away => return Ok(Delivery::Gone(None)),
+            Lost::Nothing => {}
         }
         let Identity::Client { peer_id, room_id, .. } = &identity else { return Ok(Delivery::Gone(None)) };
-        match app.store.member(room_id, peer_id, now).await? {
+        match app.store.member(room_id, peer_id, app.clock.now()).await? {
             Some(member) if member.stamp > stamp && same_stay(&identity, &member) => {
                 identity = member.identity(peer_id, room_id);
                 stamp = member.stamp;

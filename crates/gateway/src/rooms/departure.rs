@@ -1,18 +1,22 @@
 //! A stay ends: its place is freed, and its room is told. Whoever notices it comes here: `$disconnect`, `leave`, any function
 //! whose post is answered 410, a moderator, and whoever wants a place and probes the socket that has it.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use futures::stream;
+use model::connection::Identity;
 use model::departure::Departure;
 use model::error::Error;
 use model::id::{PeerId, RoomId};
-use model::member::{Holder, Member};
+use model::member::{Holder, Member, Reach};
 use model::notice::{GoAway, Notice};
 use model::outcome::{Delivery, Departed, Ended, Expelled, Left};
 use model::stamp::Stamp;
 use rand::seq::SliceRandom as _;
 
-use super::broadcast::{Announcement, CONCURRENT_RELEASES, announce};
+use super::broadcast::{Announcement, CONCURRENT_RELEASES, broadcast, recipients};
+use super::loss::{self, Lost};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::sockets::Found;
@@ -28,6 +32,8 @@ pub enum Probe {
     Held,
     /// API Gateway did not say whether the holder is there: it is asked too much.
     Unknown,
+    /// The holder is away, and may come back.
+    Away,
     /// The holder was gone, and its stay was ended by this: the room has yet to be told.
     Ended(Ended),
     /// The holder was gone, and somebody else has freed the place, or has it.
@@ -40,11 +46,9 @@ pub enum Probe {
 /// When DynamoDB fails: before the place is freed, or when it is freed and the room cannot be read to be told. A notice that
 /// cannot be delivered is logged and is no error.
 pub async fn disconnected(app: &App, stamp: &Stamp, reason: Departure) -> Result<(), Failure> {
-    match app.store.disconnect(stamp, app.clock.now()).await? {
-        Departed::Nothing => Ok(()),
-        Departed::Gone(identity) => {
-            announce_ended(app, &Ended { stamp: stamp.clone(), identity, reason }).await
-        }
+    match loss::closed(app, stamp, reason).await? {
+        Lost::Ended(ended) => announce_ended(app, &ended).await,
+        Lost::Away | Lost::Nothing => Ok(()),
     }
 }
 
@@ -118,16 +122,83 @@ pub async fn send_away(app: &App, stamp: &Stamp, reason: GoAway) {
 /// # Errors
 /// When the question fails, so that nothing is known of the holder, or the departure does.
 pub async fn probe(app: &App, holder: &Holder) -> Result<Probe, Failure> {
-    let Holder { stamp, identity } = holder;
+    let Holder { stamp, identity, away_until } = holder;
+    match away_until {
+        Some(until) if *until > app.clock.now() => return Ok(Probe::Away),
+        Some(_) => {
+            let ended = end(app, stamp, identity.clone()).await?;
+            return Ok(ended.map_or(Probe::Changed, Probe::Ended));
+        }
+        None => {}
+    }
     match app.sockets.find(&stamp.connection_id).await? {
         Found::Open => Ok(Probe::Held),
         Found::Busy => Ok(Probe::Unknown),
-        Found::Gone => match app.store.depart(stamp, identity.clone(), app.clock.now()).await? {
-            Departed::Nothing => Ok(Probe::Changed),
-            Departed::Gone(identity) => {
-                Ok(Probe::Ended(Ended { stamp: stamp.clone(), identity, reason: Departure::Lost }))
-            }
-        },
+        Found::Gone => Ok(match loss::found_gone(app, stamp, identity.clone()).await? {
+            Lost::Ended(ended) => Probe::Ended(ended),
+            Lost::Away => Probe::Away,
+            Lost::Nothing => Probe::Changed,
+        }),
+    }
+}
+
+/// A member's grace is over. If it has not come back, its stay ends, and the room is told.
+///
+/// Race: it may come back at the same moment, or whoever reads it ends its stay. What is known of it counts only as long as the
+/// place is that of the same connection.
+///
+/// # Errors
+/// When DynamoDB fails.
+pub async fn grace_over(app: &App, room: &RoomId, peer: &PeerId, fence: &Stamp) -> Result<(), Failure> {
+    match app.store.member(room, peer, app.clock.now()).await? {
+        Some(member) if member.stamp == *fence => end_if_overdue(app, room, peer, &member).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Ends the stay of a member that has been away for longer than its grace, and tells the room: the timer that should have done
+/// so is late, or never came.
+///
+/// # Errors
+/// When DynamoDB fails.
+pub async fn end_if_overdue(app: &App, room: &RoomId, peer: &PeerId, member: &Member) -> Result<(), Failure> {
+    if !member.is_overdue(app.clock.now()) {
+        return Ok(());
+    }
+    match end(app, &member.stamp, member.identity(peer, room)).await? {
+        Some(ended) => announce_ended(app, &ended).await,
+        None => Ok(()),
+    }
+}
+
+/// Ends a stay that is not waited for any more.
+async fn end(app: &App, stamp: &Stamp, identity: Identity) -> Result<Option<Ended>, Failure> {
+    match app.store.depart(stamp, identity, Duration::ZERO, app.clock.now()).await? {
+        Departed::Gone(identity) => {
+            Ok(Some(Ended { stamp: stamp.clone(), identity, reason: Departure::Lost }))
+        }
+        Departed::Nothing | Departed::Away(..) => Ok(None),
+    }
+}
+
+/// Looks up who is in a room, and tells them. Stays that are overdue are ended on the way, and announced in turn.
+///
+/// # Errors
+/// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
+pub(super) async fn announce(
+    app: &App,
+    room: &RoomId,
+    mut announcements: Vec<Announcement>,
+) -> Result<(), Failure> {
+    loop {
+        let mut roster = app.store.roster(room, app.clock.now()).await?;
+        let overdue = std::mem::take(&mut roster.overdue);
+        broadcast(app, room, recipients(room, roster), announcements).await;
+        let ended = release(app, room, overdue).await;
+        if ended.is_empty() {
+            return Ok(());
+        }
+        announcements = ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
     }
 }
 
@@ -151,49 +222,52 @@ pub async fn announce_all_ended(app: &App, room: &RoomId, ended: &[Ended]) {
 }
 
 /// Frees places of a session whose holders are gone: API Gateway dropped their `$disconnect`, and nobody has posted to them
-/// since. Those are at most 20 whose leases have ended; if there are none, those among 20 members, taken at random, whose
-/// sockets are not there when probed. Answers how many.
+/// since. Those are at most 20 whose leases or graces have ended; if there are none, those among 20 members, taken at random,
+/// whose sockets are not there when probed. Answers how many.
 ///
 /// # Errors
 /// When DynamoDB fails.
 pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
     let mut roster = app.store.roster(session, app.clock.now()).await?;
-    if roster.expired.is_empty() {
+    let mut gone = std::mem::take(&mut roster.overdue);
+    gone.append(&mut roster.expired);
+    let ended = if gone.is_empty() {
         roster.members.shuffle(&mut rand::rng());
-        let probed = roster.members.into_iter().take(SWEPT).map(|(peer, member)| async move {
-            match app.sockets.find(&member.stamp.connection_id).await {
-                Ok(Found::Gone) => Some((peer, member)),
-                Ok(Found::Open | Found::Busy) => None,
+        let present = roster.members.into_iter().filter(|(_, member)| member.reach() != Reach::None);
+        let probed = present.take(SWEPT).map(|(peer, member)| async move {
+            let holder = member.holder(&peer, session);
+            match probe(app, &holder).await {
+                Ok(Probe::Ended(ended)) => Some(ended),
+                Ok(Probe::Held | Probe::Unknown | Probe::Away | Probe::Changed) => None,
                 Err(failure) => {
-                    tracing::warn!(connection.id = %member.stamp.connection_id, %failure, "Member not probed");
+                    tracing::warn!(connection.id = %holder.stamp.connection_id, %failure, "Member not probed");
                     None
                 }
             }
         });
-        let gone = stream::iter(probed).buffer_unordered(SWEPT).filter_map(async |gone| gone);
-        roster.expired = gone.collect().await;
-    }
-    Ok(release(app, session, roster.expired).await)
+        stream::iter(probed)
+            .buffer_unordered(CONCURRENT_RELEASES)
+            .filter_map(async |ended| ended)
+            .collect()
+            .await
+    } else {
+        release(app, session, gone).await
+    };
+    announce_all_ended(app, session, &ended).await;
+    Ok(ended.len())
 }
 
-/// Frees at most 20 places of members that are gone, and tells the session; answers how many.
-pub(super) async fn release(app: &App, session: &RoomId, gone: Vec<(PeerId, Member)>) -> usize {
+/// Frees the places of at most 20 members that are gone; answers with their ends, of which the room has yet to be told.
+pub(super) async fn release(app: &App, room: &RoomId, gone: Vec<(PeerId, Member)>) -> Vec<Ended> {
     let released = gone.into_iter().take(SWEPT).map(|(peer, member)| async move {
-        let identity = member.identity(&peer, session);
-        match app.store.depart(&member.stamp, identity, app.clock.now()).await {
-            Ok(Departed::Gone(identity)) => {
-                Some(Ended { stamp: member.stamp, identity, reason: Departure::Lost })
-            }
-            Ok(Departed::Nothing) => None,
-            Err(failure) => {
-                tracing::error!(connection.id = %member.stamp.connection_id, %failure, "Place not freed");
-                None
-            }
-        }
+        end(app, &member.stamp, member.identity(&peer, room)).await.unwrap_or_else(|failure| {
+            tracing::error!(connection.id = %member.stamp.connection_id, %failure, "Place not freed");
+            None
+        })
     });
-    let released = stream::iter(released).buffer_unordered(CONCURRENT_RELEASES);
-    let ended: Vec<_> = released.filter_map(async |ended| ended).collect().await;
-    // The recipients are looked up again: who has come since may have found them in its list.
-    announce_all_ended(app, session, &ended).await;
-    ended.len()
+    stream::iter(released)
+        .buffer_unordered(CONCURRENT_RELEASES)
+        .filter_map(async |ended| ended)
+        .collect()
+        .await
 }

@@ -4,5 +4,6 @@ pub mod arrival;
 pub mod broadcast;
 pub mod delivery;
 pub mod departure;
+mod loss;
 pub mod sender;
 pub mod signal;

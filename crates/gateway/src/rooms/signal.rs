@@ -13,13 +13,16 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
 
-/// Delivers a signal to everybody in a session, its sender too.
-pub async fn to_all(app: &App, session: &RoomId, roster: Roster, signal: ReceivedSignal) {
+/// Delivers a signal to everybody in a session, its sender too. Stays that are overdue are ended on the way.
+pub async fn to_all(app: &App, session: &RoomId, mut roster: Roster, signal: ReceivedSignal) {
+    let overdue = std::mem::take(&mut roster.overdue);
     let announcement = Announcement::to_members(Notice::Signal { signal });
     broadcast(app, session, recipients(session, roster), vec![announcement]).await;
+    let released = departure::release(app, session, overdue).await;
+    departure::announce_all_ended(app, session, &released).await;
 }
 
-/// Delivers a signal to one member of a session.
+/// Delivers a signal to one member of a session. To one that is away nothing can be delivered.
 ///
 /// # Errors
 /// When the post, or the departure of a member that is found gone, fails.
@@ -30,8 +33,11 @@ pub async fn to_one(
     member: Member,
     signal: ReceivedSignal,
 ) -> Result<Delivery, Failure> {
-    let text = Notice::Signal { signal }.to_json();
-    let delivery = deliver(app, &Recipient::member(peer, session, member), &text).await?;
+    let Some(recipient) = Recipient::member(peer, session, &member) else {
+        departure::end_if_overdue(app, session, peer, &member).await?;
+        return Ok(Delivery::Gone(None));
+    };
+    let delivery = deliver(app, &recipient, &Notice::Signal { signal }.to_json()).await?;
     if let Delivery::Gone(Some(ended)) = &delivery {
         departure::announce_ended(app, ended).await?;
     }

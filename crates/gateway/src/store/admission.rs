@@ -3,7 +3,7 @@
 use model::connection::Connection;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
-use model::member::{Admission, Member};
+use model::member::{Admission, Member, Reach};
 use model::outcome::{Joined, PreviousHolder};
 use model::path::UrlPath;
 use model::room::{CONNECTION_LEASE, Room, Status};
@@ -99,7 +99,10 @@ impl Store {
                         Some(Seen { holder, expired: true }) => {
                             PreviousHolder::Expired(holder.stamp, holder.joined_at)
                         }
-                        Some(Seen { holder, expired: false }) => PreviousHolder::Older(holder.stamp),
+                        Some(Seen { holder, expired: false }) => match holder.reach() {
+                            Reach::Socket(stamp) => PreviousHolder::Older(stamp),
+                            Reach::None => PreviousHolder::Away,
+                        },
                     };
                     return Ok(Joined::Member { member, previous });
                 }
@@ -131,8 +134,8 @@ impl Store {
             room,
             (Part::Place, self.place_write(join, member, seen)),
         ]);
-        if let Some(older) = seen {
-            let row = connection_key(&older.stamp.connection_id);
+        if let Some(Reach::Socket(older)) = seen.map(Member::reach) {
+            let row = connection_key(&older.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
         }
         writes
@@ -213,8 +216,8 @@ impl Store {
             set.push_str(", #session = :session");
         }
         set.push_str(match &member.resume_hash {
-            Some(_) => ", #resumeHash = :resume",
-            None => " REMOVE #resumeHash",
+            Some(_) => ", #resumeHash = :resume REMOVE #awayUntil",
+            None => " REMOVE #awayUntil, #resumeHash",
         });
         let mut write = Write::update(&self.rooms, room_key(Key::member(&join.room, &join.peer)), set)
             .bind(":id", &member.stamp.connection_id)
@@ -250,6 +253,7 @@ impl Join {
             resume_hash: self.resume_hash.clone(),
             joined_at: now,
             session,
+            away_until: None,
             expires_at: self.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         };
         if let Some(Seen { holder, expired: false }) = seen {

@@ -1,8 +1,11 @@
 //! A connection's place in its room ends.
 
+use std::time::Duration;
+
 use model::connection::Identity;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
+use model::member::Member;
 use model::outcome::{Departed, Expelled, Left};
 use model::room::{PENDING_LEASE, Room, Slot, Status};
 use model::stamp::Stamp;
@@ -34,8 +37,18 @@ enum Release {
     Changed,
 }
 
+/// What the loss of a socket came to.
+#[must_use]
+enum Loss {
+    /// The place is kept for its member until then.
+    Kept(EpochMillis),
+    /// There was nothing to keep.
+    Ended(Release),
+}
+
 impl Store {
-    /// Ends a connection, as `$disconnect` wants it.
+    /// Ends a connection, as `$disconnect` wants it. With a `grace` the place of a client that has given a resume token is kept
+    /// for so long.
     ///
     /// Race: `$disconnect` comes late, twice or while the connection identifies. The row is deleted together with
     /// the place, and only if both are still as they were read; an identify in between makes it read again. A
@@ -43,7 +56,12 @@ impl Store {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn disconnect(&self, stamp: &Stamp, now: EpochMillis) -> Result<Departed, Failure> {
+    pub async fn disconnect(
+        &self,
+        stamp: &Stamp,
+        grace: Duration,
+        now: EpochMillis,
+    ) -> Result<Departed, Failure> {
         for _ in 0..ROUNDS {
             let Some(row) = self.connection(&stamp.connection_id).await? else {
                 return Ok(Departed::Nothing);
@@ -54,19 +72,21 @@ impl Store {
                     Written::Refused => continue,
                 }
             };
-            match self.release_place(stamp, &identity, Row::Deleted, now).await? {
-                Release::Released => return Ok(Departed::Gone(identity)),
-                Release::NotHeld => {
+            match self.keep_or_release(stamp, &identity, grace, now).await? {
+                Loss::Kept(until) => return Ok(Departed::Away(identity, until)),
+                Loss::Ended(Release::Released) => return Ok(Departed::Gone(identity)),
+                Loss::Ended(Release::NotHeld) => {
                     self.delete_connection(stamp).await?;
                     return Ok(Departed::Nothing);
                 }
-                Release::Changed => {}
+                Loss::Ended(Release::Changed) => {}
             }
         }
         Err(Self::lost_every_round("$disconnect"))
     }
 
-    /// Ends a connection that was found gone (a post answered 410), with what is known from its place.
+    /// Ends a connection that was found gone (a post answered 410), with what is known from its place; of `grace` as for
+    /// [`Store::disconnect`].
     ///
     /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place
     /// tells the room, nobody else does: [`Departed::Nothing`].
@@ -77,11 +97,13 @@ impl Store {
         &self,
         stamp: &Stamp,
         identity: Identity,
+        grace: Duration,
         now: EpochMillis,
     ) -> Result<Departed, Failure> {
-        match self.release_place(stamp, &identity, Row::Deleted, now).await? {
-            Release::Released => Ok(Departed::Gone(identity)),
-            Release::NotHeld | Release::Changed => Ok(Departed::Nothing),
+        match self.keep_or_release(stamp, &identity, grace, now).await? {
+            Loss::Kept(until) => Ok(Departed::Away(identity, until)),
+            Loss::Ended(Release::Released) => Ok(Departed::Gone(identity)),
+            Loss::Ended(Release::NotHeld | Release::Changed) => Ok(Departed::Nothing),
         }
     }
 
@@ -156,6 +178,47 @@ impl Store {
         Err(Self::lost_every_round("leave"))
     }
 
+    /// Keeps the place of a client that has given a resume token, for `grace`; frees any other.
+    ///
+    /// Race: whoever notices the loss as the second finds the place kept, and has nothing to tell. The member may come back at
+    /// the same moment: then the place is another connection's.
+    async fn keep_or_release(
+        &self,
+        stamp: &Stamp,
+        identity: &Identity,
+        grace: Duration,
+        now: EpochMillis,
+    ) -> Result<Loss, Failure> {
+        let release = async || self.release_place(stamp, identity, Row::Deleted, now).await.map(Loss::Ended);
+        let (peer_id, room_id, session) = match identity {
+            Identity::Client { peer_id, room_id, session } if !grace.is_zero() => (peer_id, room_id, session),
+            Identity::Client { .. } | Identity::Sfu { .. } => return release().await,
+        };
+        let until = now.plus(grace);
+        let since = session.as_ref().map(|session| session.since);
+        let place = room_key(Key::member(room_id, peer_id));
+        let place = Write::update(&self.rooms, place, "SET #awayUntil = :until").bind(":until", until);
+        let place = Self::of_stay(place, stamp, since)
+            .and("attribute_exists(#resumeHash) AND attribute_not_exists(#awayUntil)");
+        let connection = self.row_write(stamp, room_id, peer_id, since, Row::Deleted);
+        let writes = Transaction::of([(Part::Connection, connection), (Part::Place, place)]);
+        let refusals = match self.transact(writes, Pauses::new()).await? {
+            Transacted::Done => return Ok(Loss::Kept(until)),
+            Transacted::Refused(refusals) => refusals,
+        };
+        if refusals.refused(Part::Connection) {
+            return Ok(Loss::Ended(Release::Changed));
+        }
+        match refusals.held::<Member>(Part::Place)? {
+            Some(member)
+                if member.stamp == *stamp && (member.resume_hash.is_none() || member.is_overdue(now)) =>
+            {
+                release().await
+            }
+            Some(_) | None => Ok(Loss::Ended(Release::NotHeld)),
+        }
+    }
+
     async fn release_place(
         &self,
         stamp: &Stamp,
@@ -187,33 +250,52 @@ impl Store {
         stamp: &Stamp,
         room: &RoomId,
         peer: &PeerId,
-        stay: Option<EpochMillis>,
+        since: Option<EpochMillis>,
         row: Row,
     ) -> Transaction {
+        let place = Write::delete(&self.rooms, room_key(Key::member(room, peer)));
+        Transaction::of([
+            (Part::Connection, self.row_write(stamp, room, peer, since, row)),
+            (Part::Place, Self::of_stay(place, stamp, since)),
+        ])
+    }
+
+    /// What becomes of the row of a client's connection, if it is still this client's.
+    fn row_write(
+        &self,
+        stamp: &Stamp,
+        room: &RoomId,
+        peer: &PeerId,
+        since: Option<EpochMillis>,
+        row: Row,
+    ) -> Write {
         let mut member = "#kind = :client AND #peerId = :peer AND #roomId = :room".to_owned();
-        if stay.is_some() {
+        if since.is_some() {
             member.push_str(" AND #session.#since = :since");
         }
-        let connection = match row {
-            Row::Deleted => Write::delete(&self.connections, connection_key(&stamp.connection_id))
+        let key = connection_key(&stamp.connection_id);
+        let write = match row {
+            Row::Deleted => Write::delete(&self.connections, key)
                 .when(format!("attribute_not_exists(#connectionId) OR ({member})")),
-            Row::Kept => Write::update(
-                &self.connections,
-                connection_key(&stamp.connection_id),
-                "REMOVE #kind, #peerId, #roomId, #session, #seq",
-            )
-            .when(member),
-        };
-        let connection = connection.bind(":client", "client").bind(":peer", peer).bind(":room", room);
-        let place = self.free_place(Key::member(room, peer), stamp);
-        let (connection, place) = match stay {
-            None => (connection, place),
-            Some(since) => {
-                let place = place.and("#joinedAt = :since").bind(":since", since);
-                (connection.bind(":since", since), place)
+            Row::Kept => {
+                let forget = "REMOVE #kind, #peerId, #roomId, #session, #seq";
+                Write::update(&self.connections, key, forget).when(member)
             }
         };
-        Transaction::of([(Part::Connection, connection), (Part::Place, place)])
+        let write = write.bind(":client", "client").bind(":peer", peer).bind(":room", room);
+        match since {
+            Some(since) => write.bind(":since", since),
+            None => write,
+        }
+    }
+
+    /// Only while the place is this connection's, and in a session this stay's.
+    fn of_stay(place: Write, stamp: &Stamp, since: Option<EpochMillis>) -> Write {
+        let place = Self::of_connection(place, stamp);
+        match since {
+            Some(since) => place.and("#joinedAt = :since").bind(":since", since),
+            None => place,
+        }
     }
 
     /// A session has one member less.
@@ -330,9 +412,14 @@ impl Store {
         Ok(released(&self.transact(writes, Pauses::new()).await?))
     }
 
-    /// Deletes a place in a room, if it is still this connection's.
+    /// Deletes the SFU's place in a room, if it is still this connection's.
     fn free_place(&self, place: Key, stamp: &Stamp) -> Write {
-        Write::delete(&self.rooms, room_key(place))
+        Self::of_connection(Write::delete(&self.rooms, room_key(place)), stamp)
+    }
+
+    /// Only while the place is this connection's.
+    fn of_connection(place: Write, stamp: &Stamp) -> Write {
+        place
             .when("#connectionId = :id AND #connectedAt = :connectedAt")
             .bind(":id", &stamp.connection_id)
             .bind(":connectedAt", stamp.connected_at)

@@ -52,6 +52,8 @@ pub struct Roster {
     pub members: Vec<(PeerId, Member)>,
     /// Members of a session whose leases have ended, and whose places nobody has freed.
     pub expired: Vec<(PeerId, Member)>,
+    /// Members that have been away for longer than their grace.
+    pub overdue: Vec<(PeerId, Member)>,
 }
 
 impl Store {
@@ -169,7 +171,9 @@ impl Store {
                 let peer = PeerId::try_from(peer.to_owned());
                 let peer = peer.map_err(|_| Failure::new(QUERY, "a stored peer id does not read"))?;
                 let member: Member = read_item(item)?;
-                if !member.expires_at.expired(now) {
+                if member.is_overdue(now) {
+                    roster.overdue.push((peer, member));
+                } else if !member.expires_at.expired(now) {
                     roster.members.push((peer, member));
                 } else if member.session.is_some() {
                     roster.expired.push((peer, member));

@@ -71,7 +71,8 @@ impl Store {
             }
             if let Some(newer) = older.as_ref().filter(|older| older.stamp > serve.stamp) {
                 let place = room.session_id.as_ref().unwrap_or(&serve.room);
-                let holder = Holder { stamp: newer.stamp.clone(), identity: newer.clone().identity(place) };
+                let (stamp, identity) = (newer.stamp.clone(), newer.clone().identity(place));
+                let holder = Holder { stamp, away_until: None, identity };
                 return Ok(Served::Superseded(holder));
             }
             match self.transact(self.serve_writes(serve, &room, older.as_ref(), now), Pauses::new()).await? {

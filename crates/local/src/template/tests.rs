@@ -22,7 +22,9 @@ fn value(expression: &str) -> Result<String, String> {
     );
     let source = source.replace("\nV: ", "\nOutputs: {O: {Value: ").replace("\n\n", "\n");
     let source = format!("{}}}}}\n", source.trim_end());
-    let template = Template::from_source(Path::new("t.yaml"), &source, "local", &BTreeMap::new()).unwrap();
+    let template =
+        Template::from_source(Path::new("t.yaml"), &source, "local", &std::collections::BTreeMap::new())
+            .unwrap();
     let output = template.output("O", template.root()).map_err(|error| error.to_string())?;
     Ok(output.to_json().as_str().map_or_else(|| output.to_json().to_string(), str::to_owned))
 }
@@ -151,12 +153,21 @@ fn resources_and_properties_that_are_not_supported_are_refused_by_name_and_line(
 #[test]
 fn the_template_of_this_project_is_supported_whole() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-    let everything = "AuthMode=token AlarmEmail=a@b ReservedConcurrency=5 Turn=yes IdleRooms=1";
+    let everything =
+        "AuthMode=token AlarmEmail=a@b ReservedConcurrency=5 Turn=yes IdleRooms=1 ReconnectGraceSeconds=30";
     let given = from_command_line(&parse_given(everything).unwrap());
     let stack = resources::build(&Template::load(&path, "local", &given).unwrap()).unwrap();
     let source = std::fs::read_to_string(&path).unwrap();
     assert_eq!(stack.functions.len(), source.matches("Type: AWS::Serverless::Function").count());
     assert!(stack.functions.iter().all(|function| function.reserved == Some(5)));
+    let idle = resources::build(&Template::load(&path, "local", &std::collections::BTreeMap::new()).unwrap())
+        .unwrap();
+    let polled =
+        idle.queues.iter().filter(|queue| idle.sources.iter().any(|source| source.queue == queue.arn));
+    assert_eq!(polled.count(), 0, "a stack that nobody asked for more polls no queue");
+    assert!(
+        idle.function("timer").is_none() && !idle.queues.iter().any(|queue| queue.logical == "TimerQueue")
+    );
     assert_eq!(stack.tasks[0].family, "local-sfu");
     assert_eq!(stack.tasks[0].containers[0].name, "sfu");
     let create = stack.function("create-room").unwrap();
@@ -165,7 +176,7 @@ fn the_template_of_this_project_is_supported_whole() {
     let claim = stack.function("claim-room").unwrap();
     let queue = stack.queues.iter().find(|queue| queue.logical == "RefillQueue").unwrap();
     assert_eq!(names::queue_name(&claim.environment["REFILL_QUEUE_URL"]), queue.name);
-    let source = &stack.sources[0];
+    let source = stack.sources.iter().find(|source| source.queue == queue.arn).unwrap();
     assert_eq!((source.queue.as_str(), source.function.as_str()), (queue.arn.as_str(), "RefillFunction"));
     // As AWS recommends: else a message is delivered again while the function still works on the batch before it.
     assert!(queue.visibility >= stack.function("refill").unwrap().timeout * 6);

@@ -1,0 +1,155 @@
+//! A socket is lost, and its member's place is kept for a while (`ReconnectGraceSeconds`).
+
+use std::time::Duration;
+
+use arbiter_tests::{Project, Room, Socket, Stack, until};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+const RESUME: &str = "0123456789abcdef";
+const GRACE: Duration = Duration::from_secs(2);
+
+async fn stack() -> Stack {
+    Stack::with().parameter("ReconnectGraceSeconds", "2").start().await
+}
+
+async fn join(stack: &Stack, room: &str, peer: &str, token: &str) -> (Socket, Value) {
+    let mut socket = stack.connect().await;
+    let data = json!({ "type": "client", "id": peer, "roomId": room, "resumeToken": token });
+    let answer = socket.request("identify", data).await;
+    (socket, answer)
+}
+
+/// Waits until a member is away.
+async fn away(stack: &Stack, peer: &str) {
+    until("the member is away", async || {
+        let members = stack.rooms(&format!("PEER#{peer}")).await;
+        members.iter().any(|member| member.get("awayUntil").is_some()).then_some(())
+    })
+    .await;
+}
+
+/// How often somebody was told that a peer is gone.
+fn ends(heard: &[Value], peer: &str) -> usize {
+    let of_peer =
+        |notice: &&Value| notice["clientId"] == peer || notice["connection"]["connectionId"] == peer;
+    let gone = ["clientDisconnect", "connectionDestroyed"];
+    heard.iter().filter(|notice| gone.contains(&notice["type"].as_str().unwrap())).filter(of_peer).count()
+}
+
+#[tokio::test]
+async fn who_comes_back_in_time_was_never_gone() {
+    let stack = stack().await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    let (ada, _) = join(&stack, &room.id, "ada", RESUME).await;
+    drop(ada);
+    away(&stack, "ada").await;
+
+    let (_, refused) = join(&stack, &room.id, "ada", "somebody-elses-token").await;
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(409), &json!("peer_in_use")));
+    let absent = sfu.request("handshake", room.candidate_to("ada", "candidate:1")).await;
+    assert_eq!(absent["code"], "peer_not_found", "it has no socket");
+
+    let (mut ada, back) = join(&stack, &room.id, "ada", RESUME).await;
+    assert_eq!(back["type"], "identified", "{back}");
+    sleep(GRACE + Duration::from_secs(1)).await;
+    assert_eq!((ends(&bob.heard().await, "ada"), ends(&sfu.heard().await, "ada")), (0, 0));
+    let timers = stack.invocations("timer").await;
+    assert_eq!(timers.len(), 1, "it has fired, and done nothing");
+    sfu.send(&json!({ "action": "handshake", "data": room.candidate_to("ada", "candidate:2") }).to_string())
+        .await;
+    assert_eq!(ada.next().await["candidate"]["candidate"], "candidate:2");
+}
+
+#[tokio::test]
+async fn who_does_not_come_back_is_gone_once_the_grace_is_over() {
+    let stack = stack().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    let (ada, _) = project.join(&session, "publisher", &json!({ "id": "ada", "resumeToken": RESUME })).await;
+    let created = bob.next_of("connectionCreated").await;
+    drop(ada);
+    away(&stack, "ada").await;
+    assert_eq!(ends(&bob.heard().await, "ada"), 0);
+    let listed = project.rest(Method::GET, &session, "/connection", None).await;
+    assert_eq!(listed.1["count"], 2, "it is a member");
+    let (_cleo, identified) = project.join(&session, "publisher", &json!({ "id": "cleo" })).await;
+    assert!(identified["connections"].as_array().unwrap().contains(&created["connection"]));
+
+    let destroyed = bob.next_of("connectionDestroyed").await;
+    assert_eq!(destroyed["reason"], "networkDisconnected");
+    assert_eq!(destroyed["connection"]["creationTime"], created["connection"]["creationTime"]);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(ends(&bob.heard().await, "ada"), 0, "once");
+    assert_eq!(stack.rooms("SESSION").await[0]["connections"], 2);
+}
+
+#[tokio::test]
+async fn who_means_to_go_or_left_no_token_is_not_waited_for() {
+    let stack = stack().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    let (ada, _) = join(&stack, &room.id, "ada", RESUME).await;
+    ada.close(1000).await;
+    assert_eq!(bob.next_of("clientDisconnect").await["reason"], "left");
+    let cleo = stack.join(&room.id, "cleo").await;
+    drop(cleo);
+    assert_eq!(bob.next_of("clientDisconnect").await["reason"], "lost");
+    assert_eq!(stack.invocations("timer").await.len(), 0);
+}
+
+/// The function of the timer dies each time: whoever reads the member makes up for it.
+#[tokio::test]
+async fn a_timer_that_never_fires_is_made_up_for() {
+    let stack = stack().await;
+    stack.fault(json!({ "fault": "kill", "function": "timer", "afterCalls": 1 })).await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    let cleo = stack.join(&room.id, "cleo").await;
+    let (ada, _) = join(&stack, &room.id, "ada", RESUME).await;
+    drop(ada);
+    away(&stack, "ada").await;
+    sleep(GRACE).await;
+    assert_eq!(ends(&bob.heard().await, "ada"), 0);
+
+    // Somebody else's end is announced, for which the room is read.
+    cleo.close(1000).await;
+    let mut heard = vec![bob.next_of("clientDisconnect").await, bob.next_of("clientDisconnect").await];
+    heard.extend(bob.heard().await);
+    assert_eq!((ends(&heard, "ada"), ends(&heard, "cleo")), (1, 1), "{heard:?}");
+    sfu.next_of("clientDisconnect").await;
+    sfu.next_of("clientDisconnect").await;
+
+    // Or somebody wants the place.
+    let (ada, _) = join(&stack, &room.id, "ada", RESUME).await;
+    drop(ada);
+    away(&stack, "ada").await;
+    sleep(GRACE).await;
+    let (_ada, stranger) = join(&stack, &room.id, "ada", "somebody-elses-token").await;
+    assert_eq!(stranger["type"], "identified", "{stranger}");
+    assert_eq!(ends(&[bob.next_of("clientDisconnect").await], "ada"), 1);
+}
+
+/// The queue delivers twice, and `$disconnect` comes twice.
+#[tokio::test]
+async fn a_loss_and_a_firing_that_come_twice_are_one() {
+    let stack = stack().await;
+    stack.fault(json!({ "fault": "sqs", "repeat": true })).await;
+    stack.fault(json!({ "fault": "disconnect", "mode": "repeat" })).await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    let (ada, _) = join(&stack, &room.id, "ada", RESUME).await;
+    drop(ada);
+    assert_eq!(bob.next_of("clientDisconnect").await["clientId"], "ada");
+    until("both messages are dealt with", async || {
+        let state = stack.admin("/state").await;
+        let queue =
+            state["queues"].as_array()?.iter().find(|queue| queue["logicalId"] == "TimerQueue")?.clone();
+        ["visible", "delayed", "inFlight"].iter().all(|count| queue[*count] == 0).then_some(())
+    })
+    .await;
+    assert_eq!(ends(&bob.heard().await, "ada"), 0, "once");
+}
