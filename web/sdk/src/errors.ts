@@ -1,4 +1,27 @@
-import type { Otc, RoomErrorInit } from "./types.js";
+/** The number and the name that the OpenTok model has for an error (docs/PROTOCOL.md). */
+export interface Otc {
+  number: number;
+  name: string;
+}
+
+/** What went wrong, in words that may be shown, and what a program can tell it by. */
+export interface RoomErrorInit {
+  /**
+   * A code of docs/PROTOCOL.md (`room_closed`, `unauthorized`, …), or one of this library's: `no_webrtc` (the browser has none, and nothing was asked for),
+   * `no_room` (none is free and none may be started), `start_failed`, `unreachable` (no answer from Arbiter), `media_refused` (camera or microphone is not allowed), `media_missing` (there is none),
+   * `media_busy`, `media_failed` (no media connection came about), `offer_refused` (the SFU does not take what this browser sends;
+   * fatal only before the call has stood), `room_full` (nobody more can join), `replaced` (the same person joined elsewhere), `left` (`leave` was called
+   * before the call was joined). `too_large` may also be a chat message over 16 KB.
+   */
+  code: string;
+  /** HTTP's meaning, when the gateway said it. */
+  status?: number;
+  message: string;
+  /** Of an error in a session: what the OpenTok model knows it by. */
+  otc?: Otc;
+  /** The call is over because of it. */
+  fatal: boolean;
+}
 
 /** What went wrong in a call. `message` may be shown; `code` is for programs. */
 export class RoomError extends Error implements RoomErrorInit {

@@ -1,10 +1,11 @@
 /** Video calls through Arbiter: begin with {@link Room}. Sessions to the OpenTok model: {@link Session}. */
-export type { DeviceKind } from "./devices.js";
-export { RoomError } from "./errors.js";
-export type { DeviceSlot } from "./media.js";
+
+export { type Otc, RoomError, type RoomErrorInit } from "./errors.js";
+export type { DeviceKind } from "./media/devices.js";
+export type { DeviceSlot } from "./media/local.js";
 export { SessionError } from "./opentok/errors.js";
 export { Session } from "./opentok/session.js";
 export type * from "./opentok/types.js";
-export { roomPath } from "./path.js";
-export { Room } from "./room.js";
-export type * from "./types.js";
+export { roomPath } from "./room/path.js";
+export { Room } from "./room/room.js";
+export type * from "./room/types.js";

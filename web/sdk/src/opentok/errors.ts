@@ -1,5 +1,4 @@
-import type { RoomError } from "../errors.js";
-import type { Otc } from "../types.js";
+import type { Otc, RoomError } from "../errors.js";
 
 /** What went wrong in a session. `message` may be shown; `code` and `otc` are for programs. */
 export class SessionError extends Error {

@@ -1,4 +1,4 @@
-import type { WireSignal } from "../wire.js";
+import type { WireSignal } from "../signaling/wire.js";
 import { type Counted, Order } from "./order.js";
 
 /** Senders whose count is kept. Where connection events are suppressed nothing says who has gone. */

@@ -1,4 +1,4 @@
-import type { WireSignal } from "../wire.js";
+import type { WireSignal } from "../signaling/wire.js";
 
 /** How long a signal waits for the ones before it, in milliseconds. */
 export const HOLD_MS = 1_000;

@@ -1,6 +1,6 @@
 import { byteLength } from "../bytes.js";
 import { RoomError } from "../errors.js";
-import type { Link } from "../link.js";
+import type { Socket } from "../signaling/socket.js";
 import { fromRoomError, type SessionError, sessionError } from "./errors.js";
 import type { SignalOptions } from "./types.js";
 
@@ -25,7 +25,7 @@ interface Entry {
 /** What sending needs of the connection. */
 export interface OutgoingHooks {
   /** The socket of now, if there is one. */
-  link(): Link | undefined;
+  socket(): Socket | undefined;
   /** The gateway does not know this client on the socket of now. */
   forgotten(): void;
 }
@@ -38,7 +38,7 @@ export class Outgoing {
   #current: Entry | undefined;
   #held = false;
   /** A socket that the gateway does not know. */
-  #stale: Link | undefined;
+  #stale: Socket | undefined;
   /** Tells that nothing is under way any more. */
   #settled: (() => void) | undefined;
 
@@ -50,7 +50,7 @@ export class Outgoing {
   send(options: SignalOptions): Promise<void> {
     const data = checked(options);
     const retry = options.retryAfterReconnect !== false;
-    if (!retry && !this.#hooks.link()) throw notConnected();
+    if (!retry && !this.#hooks.socket()) throw notConnected();
     return new Promise((resolve, reject) => {
       this.#queue.push({ data, retry, forgotten: 0, resolve, reject });
       void this.#pump();
@@ -92,16 +92,16 @@ export class Outgoing {
   }
 
   async #pump(): Promise<void> {
-    const link = this.#hooks.link();
+    const socket = this.#hooks.socket();
     const [entry] = this.#queue;
-    if (!entry || !link || link === this.#stale || this.#current || this.#held) return;
+    if (!entry || !socket || socket === this.#stale || this.#current || this.#held) return;
     this.#current = entry;
-    const doubt = setTimeout(() => link.check(), DOUBT_MS);
+    const doubt = setTimeout(() => socket.check(), DOUBT_MS);
     try {
-      await link.request("signal", entry.data, PATIENCE_MS);
+      await socket.request("signal", entry.data, PATIENCE_MS);
       this.#take(entry)?.resolve();
     } catch (error) {
-      this.#failed(entry, link, error);
+      this.#failed(entry, socket, error);
     }
     clearTimeout(doubt);
     this.#current = undefined;
@@ -110,15 +110,15 @@ export class Outgoing {
     void this.#pump();
   }
 
-  #failed(entry: Entry, link: Link, error: unknown): void {
+  #failed(entry: Entry, socket: Socket, error: unknown): void {
     const code = error instanceof RoomError ? error.code : undefined;
-    if (code === "unreachable" && !link.open) {
+    if (code === "unreachable" && !socket.open) {
       if (!entry.retry) this.#take(entry)?.reject(dropped());
       return;
     }
     if (code === "connection_not_found" && entry.retry && entry.forgotten < MOST_FORGOTTEN) {
       entry.forgotten += 1;
-      this.#stale = link;
+      this.#stale = socket;
       this.#hooks.forgotten();
       return;
     }

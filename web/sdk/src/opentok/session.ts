@@ -1,8 +1,8 @@
 import { byteLength } from "../bytes.js";
 import { Emitter } from "../emitter.js";
+import { SessionConnection } from "./connection.js";
 import { SessionError, sessionError } from "./errors.js";
 import { rtcConfiguration } from "./ice.js";
-import { Membership } from "./membership.js";
 import { idOf, notConnected } from "./outgoing.js";
 import type {
   Capabilities,
@@ -25,7 +25,7 @@ const MOST_REPORT = 8_192;
 export class Session extends Emitter<SessionEvents> {
   readonly #options: SessionOptions;
   #secret: string | undefined;
-  #membership: Membership | undefined;
+  #connection: SessionConnection | undefined;
 
   constructor(options: SessionOptions) {
     super();
@@ -60,11 +60,11 @@ export class Session extends Emitter<SessionEvents> {
 
   /** Connects with a token; resolves after `sessionConnected` and the `connectionCreated` of those who are there. */
   async connect(token: TokenSource): Promise<void> {
-    if (this.#membership)
+    if (this.#connection)
       throw sessionError("illegalState", "The session is connected, or connecting, already.");
     if (this.#secret !== undefined) check(this.#secret);
     const { url, apiKey, sessionId, connectionEventsSuppressed = false } = this.#options;
-    const membership = new Membership(
+    const connection = new SessionConnection(
       {
         url,
         apiKey,
@@ -74,23 +74,23 @@ export class Session extends Emitter<SessionEvents> {
         e2eeReady: () => this.#secret !== undefined,
       },
       (name, payload) => {
-        if (name === "sessionDisconnected") this.#forget(membership);
+        if (name === "sessionDisconnected") this.#forget(connection);
         this.emit(name, payload);
       },
     );
-    this.#membership = membership;
+    this.#connection = connection;
     globalThis.addEventListener?.("pagehide", this.#pageHidden);
     try {
-      await membership.connect();
+      await connection.connect();
     } catch (error) {
-      this.#forget(membership);
+      this.#forget(connection);
       throw error;
     }
   }
 
   /** Leaves; resolves when the gateway knows. May be called at any time, and is done when the page is left. */
   async disconnect(): Promise<void> {
-    await this.#membership?.leave();
+    await this.#connection?.leave();
   }
 
   /**
@@ -98,8 +98,8 @@ export class Session extends Emitter<SessionEvents> {
    * reconnects they wait (see {@link SignalOptions.retryAfterReconnect}). One that is refused, as it is over the rate (429), is not sent again.
    */
   async signal(options: SignalOptions = {}): Promise<void> {
-    if (!this.#membership) throw notConnected();
-    await this.#membership.signal(options);
+    if (!this.#connection) throw notConnected();
+    await this.#connection.signal(options);
   }
 
   /** Ends somebody else's connection: moderators only (1520). */
@@ -123,21 +123,21 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   get #known() {
-    return this.#membership?.known;
+    return this.#connection?.known;
   }
 
   #request(action: string, data: Record<string, unknown>) {
-    if (!this.#membership) throw notConnected();
-    return this.#membership.request(action, data);
+    if (!this.#connection) throw notConnected();
+    return this.#connection.request(action, data);
   }
 
   readonly #pageHidden = () => {
-    void this.#membership?.leave(true);
+    void this.#connection?.leave(true);
   };
 
-  #forget(membership: Membership): void {
-    if (this.#membership !== membership) return;
-    this.#membership = undefined;
+  #forget(connection: SessionConnection): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
     globalThis.removeEventListener?.("pagehide", this.#pageHidden);
   }
 }

@@ -1,33 +1,13 @@
+import type { Connection, DestroyReason } from "../signaling/wire.js";
 import type { SessionError } from "./errors.js";
 
-/** A client in a session. */
-export interface Connection {
-  /** Stays through reconnects. */
-  readonly connectionId: string;
-  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. A lost socket ends a stay. */
-  readonly creationTime: number;
-  /** What the maker of the token wrote into it; `""` when that was nothing. */
-  readonly data: string;
-}
+export type { Capabilities, Connection, DestroyReason } from "../signaling/wire.js";
 
 /**
  * Who sent a signal. Only the id is there of a connection that this client has not heard of: with `connectionEventsSuppressed`, or when
  * the signal is faster than `connectionCreated`.
  */
 export type Sender = Pick<Connection, "connectionId"> & Partial<Connection>;
-
-/** What the role of the token allows: 1, or 0. */
-export interface Capabilities {
-  readonly publish: 0 | 1;
-  readonly subscribe: 0 | 1;
-  readonly signal: 0 | 1;
-  readonly forceDisconnect: 0 | 1;
-  readonly forceUnpublish: 0 | 1;
-  readonly forceMute: 0 | 1;
-}
-
-/** Why somebody's connection ended. */
-export type DestroyReason = "clientDisconnected" | "networkDisconnected" | "forceDisconnected";
 
 /** Why one's own ended; `replaced`: another socket has taken its place. */
 export type DisconnectReason = DestroyReason | "replaced";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, vi } from "vitest";
-import { Room } from "../../src/room.js";
-import type { RoomOptions } from "../../src/types.js";
+import { Room } from "../../src/room/room.js";
+import type { RoomOptions } from "../../src/room/types.js";
 import { Gateway } from "./gateway.js";
 import { FakeConnection, installRtc } from "./rtc.js";
 import type { Sfu } from "./sfu.js";

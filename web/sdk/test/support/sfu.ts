@@ -1,5 +1,5 @@
 import WebSocket from "ws";
-import type { Handshake } from "../../src/wire.js";
+import type { Handshake } from "../../src/signaling/wire.js";
 import { until } from "./until.js";
 
 type Message = Handshake & { code?: string; clientId?: string; reason?: string };

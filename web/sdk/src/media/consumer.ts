@@ -1,0 +1,260 @@
+import type { Description, Handshake } from "../signaling/wire.js";
+import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
+import { IncomingOffers } from "./offers.js";
+import { identityOf } from "./sdp.js";
+
+/** A consumer that stays disconnected, or failed with the producer connection, for so long while that works is given back, in milliseconds. */
+const DISCONNECTED_MS = 5_000;
+/** A connection is given back at most so often, in milliseconds: at first, and when that has not helped for long. */
+const ROLLBACK_MS = { first: 1_000, most: 30_000 };
+/** Given back so often without success, a peer's media is given up until it is offered anew. */
+const MOST_ROLLBACKS = 8;
+/** So long after it was given back another should have been offered, in milliseconds. */
+const OFFER_MS = 5_000;
+
+/** What consumer connections need to know. */
+export interface ConsumerOptions {
+  config: () => RTCConfiguration;
+  style: () => CandidateStyle;
+  /** Whether this person's own connection works: if not, that is the trouble, and not the consumer's. */
+  producerConnected: () => boolean;
+}
+
+/** What a consumer connection tells. */
+export interface ConsumerHooks {
+  send(content: Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">): void;
+  /** A new connection begins. */
+  offered(): void;
+  /** The streams that the peer sends now. */
+  streams(streams: MediaStream[]): void;
+  track(track: MediaStreamTrack, stream: MediaStream): void;
+  state(state: RTCPeerConnectionState): void;
+}
+
+/** What one other peer sends, on one connection after the other. */
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #hooks: ConsumerHooks;
+  readonly #offers = new IncomingOffers();
+  readonly #streams = new Map<string, MediaStream>();
+  /** What came in no stream: one person's picture and sound all the same. It is made anew when it changes. */
+  #loose: MediaStream | undefined;
+  #box = new CandidateBox();
+  #sender: CandidateSender;
+  #connection: RTCPeerConnection | undefined;
+  #answer: { negotiation?: number; description: Description } | undefined;
+  /** Messages are taken one after the other, as setting a description takes a while. */
+  #queue: Promise<void> = Promise.resolve();
+  /** Grows with each end: what is queued is about what has ended. */
+  #life = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Times that a connection was given back since one worked, and when that may be done again. */
+  #rollbacks = 0;
+  #rollbackAt = Number.NEGATIVE_INFINITY;
+  #ended = false;
+
+  constructor(options: ConsumerOptions, hooks: ConsumerHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#sender = this.#newSender();
+  }
+
+  /** For figures. */
+  get connection(): RTCPeerConnection | undefined {
+    return this.#connection;
+  }
+
+  /** The stream of a received track, by the track's id. */
+  streamOf(trackId: string): string | undefined {
+    for (const stream of this.#streams.values()) if (stream.getTrackById(trackId)) return stream.id;
+    return undefined;
+  }
+
+  /** Takes a handshake of type `consumer`. */
+  handle(handshake: Handshake): void {
+    const life = this.#life;
+    const take = () => (this.#ended || life !== this.#life ? undefined : this.#take(handshake));
+    // What is not even a handshake is no reason to take no more.
+    this.#queue = this.#queue.then(take).catch(() => undefined);
+  }
+
+  /** Other ICE servers, for what is gathered from now on. */
+  configure(): void {
+    this.#connection?.setConfiguration(this.#options.config());
+  }
+
+  /**
+   * The producer connection works, for the first time or again. What failed with it has not failed by itself, and the SFU may be
+   * about to offer it anew.
+   */
+  producerConnected(): void {
+    const failed = this.#connection?.connectionState === "failed";
+    if (failed) this.#giveBackLater();
+    else this.#check();
+  }
+
+  /** The peer is gone. It may come back, with a new connection. */
+  retire(): void {
+    this.#offers.retire();
+    this.#giveUp();
+  }
+
+  /** Ends it. The hooks hear nothing more. */
+  close(): void {
+    this.#ended = true;
+    this.#giveUp();
+  }
+
+  /** Sees whether the connection works. */
+  #check(): void {
+    clearTimeout(this.#timer);
+    const state = this.#connection?.connectionState;
+    if (state === "connected") this.#rollbacks = 0;
+    if (this.#ended || !this.#options.producerConnected()) return;
+    if (state === "failed") this.#giveBack();
+    if (state === "disconnected") this.#giveBackLater();
+  }
+
+  /** Closes the connection. What waits for it would wait for ever: a closed one's promises do not settle. */
+  #giveUp(): void {
+    clearTimeout(this.#timer);
+    this.#life += 1;
+    this.#queue = Promise.resolve();
+    this.#disconnect();
+  }
+
+  async #take({ negotiation, description, candidate, candidates }: Handshake): Promise<void> {
+    if (description?.type === "offer") return this.#offered(negotiation, description);
+    await this.#candidates(this.#box.add(candidates ?? (candidate ? [candidate] : [])));
+  }
+
+  async #offered(negotiation: number | undefined, offer: Description): Promise<void> {
+    const identity = identityOf(offer.sdp);
+    const verdict = this.#offers.judge(negotiation, identity);
+    if (verdict === "stale") return;
+    if (verdict === "repeated") {
+      // The answer was lost, or crossed the repetition.
+      if (this.#answer && this.#answer.negotiation === negotiation) this.#hooks.send(this.#answer);
+      return;
+    }
+    if (verdict === "new" || !this.#connection) this.#connect();
+    const connection = this.#connection;
+    if (!connection) return;
+    try {
+      await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+      await connection.setLocalDescription();
+    } catch {
+      if (connection === this.#connection) this.#giveBack();
+      return;
+    }
+    if (connection !== this.#connection) return;
+    const description: Description = { type: "answer", sdp: connection.localDescription?.sdp ?? "" };
+    this.#answer = { description, ...(negotiation !== undefined && { negotiation }) };
+    this.#hooks.send(this.#answer);
+    this.#prune();
+    await this.#candidates(this.#box.described(identity.ufrag));
+  }
+
+  /** A new connection in place of the one there was, if any. */
+  #connect(): void {
+    clearTimeout(this.#timer);
+    if (this.#connection) this.#disconnect();
+    const connection = new RTCPeerConnection(this.#options.config());
+    this.#connection = connection;
+    connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
+    connection.onconnectionstatechange = () => {
+      this.#hooks.state(connection.connectionState);
+      this.#check();
+    };
+    connection.ontrack = ({ track, streams }) => {
+      this.#received(track, streams[0] ?? this.#loosen([...(this.#loose?.getTracks() ?? []), track]));
+    };
+    this.#hooks.offered();
+  }
+
+  #disconnect(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (!connection) return;
+    this.#sender.end();
+    this.#sender = this.#newSender();
+    this.#box = new CandidateBox();
+    this.#answer = undefined;
+    this.#streams.clear();
+    this.#loose = undefined;
+    connection.onicecandidate = null;
+    connection.onconnectionstatechange = null;
+    connection.ontrack = null;
+    connection.close();
+  }
+
+  #received(track: MediaStreamTrack, stream: MediaStream): void {
+    this.#streams.set(stream.id, stream);
+    this.#hooks.streams([...this.#streams.values()]);
+    this.#hooks.track(track, stream);
+  }
+
+  /** The stream of these tracks, in place of the one before it. */
+  #loosen(tracks: MediaStreamTrack[]): MediaStream {
+    if (this.#loose) this.#streams.delete(this.#loose.id);
+    this.#loose = new MediaStream(tracks);
+    this.#streams.set(this.#loose.id, this.#loose);
+    return this.#loose;
+  }
+
+  /** Streams whose last track went with the last negotiation, and loose tracks that did: no stream loses those. */
+  #prune(): void {
+    const before = [...this.#streams.values()];
+    const received = this.#connection?.getTransceivers().filter(({ currentDirection }) => {
+      return currentDirection === "recvonly" || currentDirection === "sendrecv";
+    });
+    const loose = this.#loose?.getTracks() ?? [];
+    const left = loose.filter((track) => received?.some(({ receiver }) => receiver.track === track));
+    if (left.length < loose.length) this.#loosen(left);
+    for (const [id, stream] of this.#streams) if (stream.getTracks().length === 0) this.#streams.delete(id);
+    const after = [...this.#streams.values()];
+    if (after.length !== before.length || after.some((stream, place) => stream !== before[place]))
+      this.#hooks.streams(after);
+  }
+
+  async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {
+    const connection = this.#connection;
+    for (const candidate of candidates) {
+      if (connection !== this.#connection) return;
+      // One that this browser cannot read is no loss.
+      await connection?.addIceCandidate(candidate).catch(() => undefined);
+    }
+  }
+
+  /** Gives the connection back unless something becomes of it, or another begins. */
+  #giveBackLater(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#giveBack(), DISCONNECTED_MS);
+  }
+
+  /** This connection is of no use: the SFU begins another. */
+  #giveBack(): void {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    if (now < this.#rollbackAt) {
+      this.#timer = setTimeout(() => this.#giveBack(), this.#rollbackAt - now);
+      return;
+    }
+    if (this.#rollbacks >= MOST_ROLLBACKS) {
+      this.#giveUp();
+      return;
+    }
+    this.#rollbackAt = now + Math.min(ROLLBACK_MS.most, ROLLBACK_MS.first * 2 ** this.#rollbacks);
+    this.#rollbacks += 1;
+    const { negotiation } = this.#offers;
+    this.#hooks.send({
+      ...(negotiation !== undefined && { negotiation }),
+      description: { type: "rollback", sdp: "" },
+    });
+    this.#timer = setTimeout(() => this.#check(), OFFER_MS);
+  }
+
+  #newSender(): CandidateSender {
+    return new CandidateSender(this.#options.style, (content) => this.#hooks.send(content));
+  }
+}

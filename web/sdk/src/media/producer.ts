@@ -1,0 +1,220 @@
+import type { Description, Handshake } from "../signaling/wire.js";
+import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
+import { type ChannelName, Channels } from "./channels.js";
+import { Offerer } from "./offerer.js";
+import { identityOf } from "./sdp.js";
+import { cameraLayers, preferredCodecs, SCREEN_BITRATE } from "./simulcast.js";
+import { Watch } from "./watch.js";
+
+/** What a person can send. */
+export type Slot = "microphone" | "camera" | "screen" | "screenAudio";
+
+/** A track and the stream that the others get it in. */
+export interface LocalTrack {
+  readonly track: MediaStreamTrack;
+  readonly stream: MediaStream;
+}
+
+/** What a producer connection needs to know. */
+export interface ProducerOptions {
+  config: RTCConfiguration;
+  simulcast: boolean;
+  tracks: ReadonlyMap<Slot, LocalTrack>;
+  numbers: { next(): number };
+  style: () => CandidateStyle;
+  /** Whether the SFU hears what is sent. */
+  reachable: () => boolean;
+}
+
+/** What a producer connection tells. */
+export interface ProducerHooks {
+  send(content: Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">): void;
+  /** The SFU took the last offer. */
+  answered(): void;
+  /** The SFU did not take the last offer: what was sent before goes on. */
+  refused(why: { code: string; message: string }): void;
+  connected(): void;
+  /** Media does not flow; it is being seen to. */
+  interrupted(): void;
+  /** It will not come back: begin a new one. */
+  broken(): void;
+  opened(channel: ChannelName): void;
+  message(channel: ChannelName, message: Record<string, unknown>): void;
+}
+
+/** The connection that carries what this person sends, and the data channels. A broken one is replaced by another object. */
+export class Producer {
+  /** For figures. */
+  readonly connection: RTCPeerConnection;
+  readonly channels: Channels;
+  readonly #options: ProducerOptions;
+  readonly #hooks: ProducerHooks;
+  readonly #offerer: Offerer;
+  readonly #watch: Watch;
+  readonly #box = new CandidateBox();
+  readonly #sender: CandidateSender;
+  readonly #transceivers = new Map<Slot, RTCRtpTransceiver>();
+  #state: RTCPeerConnectionState = "new";
+  /** The certificate with which the SFU answered first. */
+  #answeredBy: string | undefined;
+
+  constructor(options: ProducerOptions, hooks: ProducerHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.connection = new RTCPeerConnection(options.config);
+    this.channels = new Channels(this.connection, hooks);
+    this.#sender = new CandidateSender(options.style, (content) => hooks.send(content));
+    this.#offerer = new Offerer(options.numbers, {
+      make: () => this.#makeOffer(),
+      send: (negotiation, description) => hooks.send({ negotiation, description }),
+      apply: (answer) => this.#apply(answer),
+      rollBack: () => this.connection.setLocalDescription({ type: "rollback" }),
+      reachable: options.reachable,
+      failed: () => hooks.broken(),
+    });
+    this.#watch = new Watch(options.reachable(), {
+      restart: () => {
+        this.connection.restartIce();
+        this.#offerer.want();
+      },
+      replace: () => hooks.broken(),
+    });
+    this.connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
+    this.connection.onconnectionstatechange = () => this.#changed();
+    this.connection.oniceconnectionstatechange = () => this.#changed();
+    for (const [slot, local] of options.tracks) this.#add(slot, local);
+    this.#offerer.want();
+  }
+
+  /** Whether media can flow. */
+  get connected(): boolean {
+    return this.#state === "connected";
+  }
+
+  /** The slot that a sender's figures belong to, by the `mid` of its transceiver. */
+  slotOf(mid: string): Slot | undefined {
+    for (const [slot, transceiver] of this.#transceivers) if (transceiver.mid === mid) return slot;
+    return undefined;
+  }
+
+  /** Sends a track from now on, or nothing. Negotiates only where the other side has to know. */
+  async set(slot: Slot, local: LocalTrack | undefined): Promise<void> {
+    const transceiver = this.#transceivers.get(slot);
+    if (this.connection.signalingState === "closed") return;
+    if (!transceiver) {
+      if (!local) return;
+      this.#add(slot, local);
+      return this.#offerer.want();
+    }
+    await transceiver.sender.replaceTrack(local?.track ?? null);
+    if (slot === "camera" && local) await this.#fit(transceiver.sender, local.track);
+    // A screen comes and goes: without it the others have no line for it. A camera is off only for a while.
+    const direction = local
+      ? "sendonly"
+      : slot === "camera" || slot === "microphone"
+        ? transceiver.direction
+        : "inactive";
+    if (direction === transceiver.direction) return;
+    if (local) transceiver.sender.setStreams?.(local.stream);
+    transceiver.direction = direction;
+    this.#offerer.want();
+  }
+
+  /** The SFU may be heard again, or not any more. */
+  reachabilityChanged(): void {
+    this.#watch.reachable(this.#options.reachable());
+  }
+
+  /** Other ICE servers, for what is gathered from now on. */
+  configure(config: RTCConfiguration): void {
+    this.connection.setConfiguration(config);
+  }
+
+  /** Takes a handshake of type `producer`. */
+  async handle({ negotiation, description, candidate, candidates, refused }: Handshake): Promise<void> {
+    if (description?.type === "answer") {
+      if (await this.#offerer.answered(negotiation, description)) this.#hooks.answered();
+      return;
+    }
+    if (description?.type === "rollback") {
+      const why = { code: String(refused?.code), message: String(refused?.message) };
+      if (await this.#offerer.refused(negotiation)) this.#hooks.refused(why);
+      return;
+    }
+    await this.#take(this.#box.add(candidates ?? (candidate ? [candidate] : [])));
+  }
+
+  /** Ends it. The hooks hear nothing more. */
+  close(): void {
+    this.#watch.end();
+    this.#offerer.end();
+    this.#sender.end();
+    this.connection.onicecandidate = null;
+    this.connection.onconnectionstatechange = null;
+    this.connection.oniceconnectionstatechange = null;
+    this.connection.close();
+  }
+
+  #add(slot: Slot, { track, stream }: LocalTrack): void {
+    const init: RTCRtpTransceiverInit = { direction: "sendonly", streams: [stream] };
+    if (slot === "camera" && this.#options.simulcast) {
+      const { width, height } = track.getSettings();
+      init.sendEncodings = cameraLayers(width, height);
+    } else if (slot === "screen") {
+      init.sendEncodings = [{ maxBitrate: SCREEN_BITRATE }];
+    }
+    const transceiver = this.connection.addTransceiver(track, init);
+    const kind = track.kind as "audio" | "video";
+    const codecs = preferredCodecs(kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
+    if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs);
+    this.#transceivers.set(slot, transceiver);
+  }
+
+  /** Fits the layers to another camera's size. */
+  async #fit(sender: RTCRtpSender, track: MediaStreamTrack): Promise<void> {
+    const parameters = sender.getParameters();
+    if (!this.#options.simulcast || parameters.encodings.length < 2) return;
+    const { width, height } = track.getSettings();
+    const layers = cameraLayers(width, height);
+    for (const encoding of parameters.encodings) {
+      Object.assign(
+        encoding,
+        layers.find(({ rid }) => rid === encoding.rid),
+      );
+    }
+    // Refused while a negotiation is under way; the layers then stay as they were, which is no reason to fail.
+    await sender.setParameters(parameters).catch(() => undefined);
+  }
+
+  async #makeOffer(): Promise<Description> {
+    await this.connection.setLocalDescription();
+    return { type: "offer", sdp: this.connection.localDescription?.sdp ?? "" };
+  }
+
+  async #apply(answer: Description): Promise<void> {
+    const { fingerprint, ufrag } = identityOf(answer.sdp);
+    this.#answeredBy ??= fingerprint;
+    // The SFU has forgotten this connection and begun another one for it. A browser puts RIDs on simulcast packets only until they
+    // have been acknowledged: the SFU's new connection would never see them.
+    if (fingerprint !== this.#answeredBy) throw new Error("the answer is another connection's");
+    await this.connection.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    await this.#take(this.#box.described(ufrag));
+  }
+
+  async #take(candidates: RTCIceCandidateInit[]): Promise<void> {
+    for (const candidate of candidates) {
+      // One that this browser cannot read is no loss.
+      await this.connection.addIceCandidate(candidate).catch(() => undefined);
+    }
+  }
+
+  #changed(): void {
+    const { connectionState, iceConnectionState } = this.connection;
+    const before = this.#state;
+    this.#state = connectionState;
+    this.#watch.changed(connectionState, iceConnectionState);
+    if (connectionState === before) return;
+    if (connectionState === "connected") this.#hooks.connected();
+    else if (connectionState === "disconnected" || connectionState === "failed") this.#hooks.interrupted();
+  }
+}

@@ -1,0 +1,310 @@
+import { newId } from "../ids.js";
+import { type ConnectionHooks, OLD_MS, SignalingConnection } from "../signaling/connection.js";
+import type { Traffic } from "../signaling/socket.js";
+import type { Incoming, SessionIdentified, WireSignal } from "../signaling/wire.js";
+import { SessionError } from "./errors.js";
+import { Inbox } from "./inbox.js";
+import { dropped, failure, notConnected, Outgoing } from "./outgoing.js";
+import { type Change, Roster } from "./roster.js";
+import type {
+  Capabilities,
+  Connection,
+  DisconnectReason,
+  Sender,
+  SessionEvents,
+  SignalOptions,
+} from "./types.js";
+
+/**
+ * When to ask for the list again after a planned reconnect, in milliseconds: the old socket is gone for sure by then. What it brought
+ * last may be newer than the list or older, and an end that was posted to it may have been lost with it.
+ */
+const ASK_AGAIN_MS = OLD_MS + 1_000;
+
+/** Why it is over when the gateway says so. */
+const REASONS: Record<string, DisconnectReason> = {
+  replaced: "replaced",
+  force_disconnected: "forceDisconnected",
+};
+
+/** Who connects to what. */
+export interface SessionConnectionOptions {
+  url: string;
+  apiKey: string;
+  sessionId: string;
+  token: () => string | Promise<string>;
+  connectionEventsSuppressed: boolean;
+  /** Whether there is an encryption secret. */
+  e2eeReady: () => boolean;
+}
+
+/** Tells an event of the session. */
+export type Tell = <Name extends keyof SessionEvents>(name: Name, payload: SessionEvents[Name]) => void;
+
+/** What is known while it lasts: of the last `identified`. */
+interface Known {
+  connection: Connection;
+  capabilities: Capabilities;
+  iceServers: RTCIceServer[];
+  roster: Roster;
+}
+
+/** A client's connection to a session, from its connecting to its end; through any number of sockets. */
+export class SessionConnection {
+  readonly #options: SessionConnectionOptions;
+  readonly #listener: Tell;
+  readonly #signaling: SignalingConnection;
+  readonly #inbox = new Inbox(
+    (signal) => this.#deliver(signal),
+    (sender) => this.#wasThere(sender),
+  );
+  readonly #outgoing: Outgoing;
+  /** Proves a later socket to be this client's. */
+  readonly #resumeToken = newId();
+  readonly #traffic: Traffic & { reconnects: number } = {
+    sent: 0,
+    received: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    reconnects: 0,
+  };
+  #connecting: { resolve(): void; reject(error: SessionError): void } | undefined;
+  #known: Known | undefined;
+  /** What came before the first `identified`. */
+  #early: Parameters<ConnectionHooks["message"]>[0][] = [];
+  /** The beginning of a list that does not fit into one message. */
+  #listed: Connection[] = [];
+  /** Whose last signals are being delivered. */
+  #leaving: Connection | undefined;
+  #reconnecting = false;
+  #over = false;
+  #asking: ReturnType<typeof setTimeout> | undefined;
+  /** How many lists were asked for: an answer to any but the last is of no use. */
+  #asked = 0;
+  /** Requests without an answer yet, but for signals. */
+  readonly #requests = new Set<Promise<Incoming>>();
+
+  constructor(options: SessionConnectionOptions, listener: Tell) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#signaling = new SignalingConnection(
+      { url: options.url, traffic: this.#traffic, identity: () => this.#identity() },
+      {
+        opening: () => this.#expectList(),
+        handover: () => this.#handover(),
+        identified: (identified, renewed) => this.#identified(identified as SessionIdentified, renewed),
+        down: () => this.#down(),
+        message: (message) => this.#message(message),
+        failed: (error) => {
+          const reason = REASONS[error.code];
+          if (reason) this.#end(reason);
+          else this.#end("networkDisconnected", failure(error));
+        },
+      },
+    );
+    this.#outgoing = new Outgoing({
+      socket: () => this.#signaling.socket,
+      forgotten: () => this.#signaling.renew(),
+    });
+  }
+
+  /** What the gateway said last; `undefined` until it is connected. */
+  get known(): Readonly<Known> | undefined {
+    return this.#known;
+  }
+
+  /** Connects. Throws a {@link SessionError}. */
+  connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#connecting = { resolve, reject };
+      this.#signaling.open(false).catch((error: unknown) => this.#end("networkDisconnected", failure(error)));
+    });
+  }
+
+  /** Ends it on purpose, at once or, unless `hasty`, when the gateway knows. */
+  async leave(hasty = false): Promise<void> {
+    if (this.#over) return;
+    const left = hasty ? undefined : this.#signaling.leave();
+    this.#end("clientDisconnected");
+    await left;
+  }
+
+  /** Sends a signal; resolves when the gateway has it. */
+  async signal(options: SignalOptions): Promise<void> {
+    if (!this.#known || this.#over) throw notConnected();
+    await this.#outgoing.send(options);
+  }
+
+  /** Asks for something that needs a connection. Throws a {@link SessionError}. */
+  async request(action: string, data: Record<string, unknown>): Promise<Incoming> {
+    const { socket } = this.#signaling;
+    if (!socket || !this.#known || this.#over) throw notConnected();
+    const answer = socket.request(action, data);
+    this.#requests.add(answer);
+    try {
+      return await answer;
+    } catch (error) {
+      throw socket.open ? failure(error) : dropped();
+    } finally {
+      this.#requests.delete(answer);
+    }
+  }
+
+  async #identity(): Promise<Record<string, unknown>> {
+    const { sessionId, apiKey, token, connectionEventsSuppressed, e2eeReady } = this.#options;
+    return {
+      type: "client",
+      roomId: sessionId,
+      apiKey,
+      token: await token(),
+      resumeToken: this.#resumeToken,
+      ...(this.#known && { id: this.#known.connection.connectionId }),
+      ...(connectionEventsSuppressed && { connectionEventsSuppressed }),
+      ...(e2eeReady() && { e2eeReady: true }),
+    };
+  }
+
+  /** What waits for an answer on the old socket would wait in vain once the next one has its place. */
+  async #handover(): Promise<() => void> {
+    const release = await this.#outgoing.hold();
+    await Promise.allSettled(this.#requests);
+    return release;
+  }
+
+  #expectList(): void {
+    this.#asked += 1;
+    clearTimeout(this.#asking);
+    this.#listed = [];
+    this.#known?.roster.expectList();
+    if (!this.#known) this.#early = [];
+  }
+
+  #identified(identified: SessionIdentified, renewed: boolean): void {
+    const { connection, capabilities, iceServers } = identified;
+    const first = !this.#known;
+    const roster = this.#known?.roster ?? new Roster(connection.connectionId);
+    this.#known = { connection, capabilities, iceServers, roster };
+    // A new socket counts its signals from 1.
+    this.#inbox.gone(connection.connectionId);
+    if (first) this.#tell("sessionConnected", { connection });
+    if (this.#reconnecting) {
+      this.#reconnecting = false;
+      this.#tell("sessionReconnected", undefined);
+    }
+    this.#list(identified);
+    if (renewed) this.#askLater();
+    for (const message of this.#early.splice(0)) this.#message(message);
+    this.#outgoing.up();
+    this.#connecting?.resolve();
+    this.#connecting = undefined;
+  }
+
+  #list({ connections }: SessionIdentified): void {
+    this.#apply(this.#known?.roster.list([...this.#listed.splice(0), ...connections]) ?? []);
+  }
+
+  #askLater(): void {
+    if (this.#over || this.#options.connectionEventsSuppressed) return;
+    this.#asking = setTimeout(() => this.#askAgain(), ASK_AGAIN_MS);
+  }
+
+  /** The same identify again is answered with the list of now. */
+  async #askAgain(): Promise<void> {
+    const { socket } = this.#signaling;
+    let asked = this.#asked;
+    try {
+      const identity = await this.#identity();
+      if (!socket || asked !== this.#asked) return;
+      this.#expectList();
+      asked = this.#asked;
+      const identified = await socket.identify(identity);
+      if (asked === this.#asked) this.#list(identified as SessionIdentified);
+    } catch {
+      if (asked === this.#asked) this.#askLater();
+    }
+  }
+
+  #down(): void {
+    this.#outgoing.down();
+    this.#reconnecting = true;
+    this.#tell("sessionReconnecting", undefined);
+  }
+
+  #message(message: Parameters<ConnectionHooks["message"]>[0]): void {
+    if (message.type === "connections") {
+      this.#listed.push(...message.connections);
+      return;
+    }
+    if (!this.#known) {
+      this.#early.push(message);
+      return;
+    }
+    const { roster } = this.#known;
+    switch (message.type) {
+      case "connectionCreated":
+        this.#apply(roster.created(message.connection));
+        return;
+      case "connectionDestroyed":
+        this.#apply(roster.destroyed(message.connection, message.reason));
+        return;
+      case "signal":
+        this.#inbox.take(message.signal);
+    }
+  }
+
+  #apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.type === "connectionCreated") {
+        this.#tell(change.type, { connection: change.connection });
+        continue;
+      }
+      const { connection, reason } = change;
+      this.#leaving = connection;
+      this.#inbox.gone(connection.connectionId);
+      this.#leaving = undefined;
+      this.#tell(change.type, { connection, reason });
+    }
+  }
+
+  /** Whether somebody may have sent signals before we came; also of those of whom nothing is known, as events are suppressed. */
+  #wasThere(sender: string): boolean {
+    const { connection, roster } = this.#known ?? {};
+    return (roster?.present.get(sender)?.creationTime ?? 0) <= (connection?.creationTime ?? 0);
+  }
+
+  #deliver({ type, data, from }: WireSignal): void {
+    const event = { type, data, from: from === null ? null : this.#sender(from) };
+    this.#tell("signal", event);
+    if (type !== "") this.#tell(`signal:${type}`, event);
+  }
+
+  #sender(connectionId: string): Sender {
+    const { connection, roster } = this.#known ?? {};
+    if (connection?.connectionId === connectionId) return connection;
+    if (this.#leaving?.connectionId === connectionId) return this.#leaving;
+    return roster?.present.get(connectionId) ?? { connectionId };
+  }
+
+  #tell<Name extends keyof SessionEvents>(name: Name, payload: SessionEvents[Name]): void {
+    if (!this.#over) this.#listener(name, payload);
+  }
+
+  #end(reason: DisconnectReason, error?: SessionError): void {
+    // What had come is told before the end is.
+    this.#inbox.close();
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#asking);
+    this.#signaling.leaveNow();
+    this.#outgoing.end();
+    if (this.#connecting) this.#connecting.reject(error ?? endedBefore(reason));
+    else this.#listener("sessionDisconnected", { reason, ...(error && { error }) });
+  }
+}
+
+/** What `connect` throws when somebody wanted the end. */
+function endedBefore(reason: DisconnectReason): SessionError {
+  return reason === "clientDisconnected"
+    ? new SessionError({ code: "left", message: "The session was left before it was connected." })
+    : new SessionError({ code: reason, message: "The connection was ended before it was there." });
+}

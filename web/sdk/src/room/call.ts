@@ -1,0 +1,334 @@
+import { backoff } from "../backoff.js";
+import { RoomError } from "../errors.js";
+import { candidateStyle } from "../media/candidates.js";
+import type { ChannelName } from "../media/channels.js";
+import type { Consumer } from "../media/consumer.js";
+import { Consumers } from "../media/consumers.js";
+import { type LocalTrack, Producer, type Slot } from "../media/producer.js";
+import { Signaling, type SignalingOptions } from "../signaling/signaling.js";
+import type { Handshake, Identified, Notice } from "../signaling/wire.js";
+
+/** Producer connections that may fail in a row: while joining, and later. */
+const FAILURES = { joining: 3, joined: 6 };
+/** The SFU's grace where no `sfuDisconnect` says it, in milliseconds (docs/OPERATIONS.md: `SfuGraceSeconds`). */
+const GRACE_MS = 5_000;
+
+/** Codes of errors that say: this room is over, the path has or gets another. */
+export const ROOM_OVER: ReadonlySet<string> = new Set(["room_closed", "room_not_found"]);
+
+/** What a call needs to know. */
+export interface CallOptions {
+  signaling: SignalingOptions;
+  rtcConfig: RTCConfiguration | undefined;
+  simulcast: boolean;
+  /** What this person sends now. */
+  tracks: () => ReadonlyMap<Slot, LocalTrack>;
+}
+
+/** What a call tells. */
+export interface CallHooks {
+  /** Media can flow, for the first time or again. */
+  connected(): void;
+  /** Signaling or this person's media is interrupted. */
+  interrupted(): void;
+  /** The room is closed, or its SFU is gone for longer than the grace: the path needs another. */
+  roomLost(): void;
+  /** The SFU is back: what `roomLost` said is over. */
+  roomBack(): void;
+  /** There is no use in going on. */
+  failed(error: RoomError): void;
+  /** Something went wrong that the call survives. */
+  error(error: RoomError): void;
+  /** This person's socket is another one: the SFU should know (docs/MEDIA.md, "features"). */
+  announce(): void;
+  message(channel: ChannelName, message: Record<string, unknown>): void;
+  opened(channel: ChannelName): void;
+  /** A peer's media is offered. */
+  offered(peerId: string): void;
+  consumer(peerId: string, state: RTCPeerConnectionState): void;
+  streams(peerId: string, streams: MediaStream[]): void;
+  track(peerId: string, track: MediaStreamTrack, stream: MediaStream): void;
+  /** The gateway says that a peer went on purpose. */
+  left(peerId: string): void;
+}
+
+/** One stay in one room: its signaling, the producer connection and the consumer connections. */
+export class Call {
+  readonly roomId: string;
+  readonly #options: CallOptions;
+  readonly #hooks: CallHooks;
+  readonly #signaling: Signaling;
+  readonly #consumers: Consumers;
+  readonly #numbers = counter();
+  #producer: Producer | undefined;
+  #features: readonly string[] = [];
+  #iceServers: RTCIceServer[] = [];
+  #failures = 0;
+  #wasConnected = false;
+  #replacing: ReturnType<typeof setTimeout> | undefined;
+  #away: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
+
+  constructor(options: CallOptions, hooks: CallHooks) {
+    this.roomId = options.signaling.roomId;
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#signaling = new Signaling(options.signaling, {
+      identified: (identified) => this.#identified(identified),
+      down: () => this.#availability(),
+      handshake: (handshake) => this.#handshake(handshake),
+      notice: (notice) => this.#notice(notice),
+      refused: (error) => this.#refused(error),
+      failed: (error) => this.#failed(error),
+    });
+    this.#consumers = new Consumers(
+      {
+        config: () => this.#config(),
+        style: () => candidateStyle(this.#features),
+        producerConnected: () => this.#producer?.connected ?? false,
+      },
+      {
+        send: (remotePeerId, content) =>
+          this.#signaling.send(this.#addressed("consumer", { remotePeerId, ...content })),
+        offered: (peerId) => hooks.offered(peerId),
+        state: (peerId, state) => hooks.consumer(peerId, state),
+        streams: (peerId, streams) => hooks.streams(peerId, streams),
+        track: (peerId, track, stream) => hooks.track(peerId, track, stream),
+      },
+    );
+  }
+
+  /** The connections, for figures. */
+  get producer(): Producer | undefined {
+    return this.#producer;
+  }
+
+  /** The connections, for figures. */
+  get consumers(): ReadonlyMap<string, Consumer> {
+    return this.#consumers.all;
+  }
+
+  /** The id of the socket that the gateway knows this person by. */
+  get connectionId(): string | undefined {
+    return this.#signaling.connectionId;
+  }
+
+  /** Whether signaling, the SFU's included, and this person's media are as they should be. */
+  get healthy(): boolean {
+    return this.#reachable && (this.#producer?.connected ?? false);
+  }
+
+  /** Enters the room. Media follows: `connected`. Throws when the room does not admit, or nobody answers an impatient one. */
+  async enter(patient: boolean): Promise<void> {
+    await this.#signaling.open(patient);
+  }
+
+  /** The path's room is still this one: whatever was heard or missed, its SFU is there. */
+  stay(): void {
+    this.#sfuBack();
+  }
+
+  /** Sends a message on a data channel; says whether the channel took it. */
+  send(channel: ChannelName, message: Record<string, unknown>): boolean {
+    return this.#producer?.channels.send(channel, message) ?? false;
+  }
+
+  /** A peer is gone: its connection is closed, and what of it is still on its way is ignored. */
+  forget(peerId: string): void {
+    this.#consumers.forget(peerId);
+  }
+
+  /** Ends it on purpose; resolves when the gateway knows, or does not answer. */
+  async leave(): Promise<void> {
+    this.#end();
+    await this.#signaling.leave();
+  }
+
+  /** Ends it on purpose, at once. */
+  leaveNow(): void {
+    this.#end();
+    this.#signaling.leaveNow();
+  }
+
+  get #reachable(): boolean {
+    return this.#signaling.up && this.#away === undefined;
+  }
+
+  #end(): void {
+    this.#ended = true;
+    clearTimeout(this.#replacing);
+    clearTimeout(this.#away);
+    this.#producer?.close();
+    this.#consumers.close();
+  }
+
+  #config(): RTCConfiguration {
+    const own = this.#options.rtcConfig;
+    return { ...own, iceServers: [...this.#iceServers, ...(own?.iceServers ?? [])] };
+  }
+
+  #identified({ iceServers, features }: Identified): void {
+    this.#iceServers = iceServers;
+    const announcedBefore = this.#features.length > 0;
+    if (features.length > 0) this.#features = features;
+    if (!this.#producer) {
+      this.#produce();
+    } else {
+      this.#producer.configure(this.#config());
+      this.#consumers.configure();
+      this.#hooks.announce();
+    }
+    // Notices that came while there was no socket are not repeated: the features say whether the SFU is there.
+    if (features.length > 0) this.#sfuBack();
+    else if (announcedBefore) this.#sfuAway(GRACE_MS);
+    this.#availability();
+  }
+
+  #produce(): void {
+    const send = (content: Partial<Handshake>) => this.#signaling.send(this.#addressed("producer", content));
+    const producer = new Producer(
+      {
+        config: this.#config(),
+        simulcast: this.#options.simulcast,
+        tracks: this.#options.tracks(),
+        numbers: this.#numbers,
+        style: () => candidateStyle(this.#features),
+        reachable: () => this.#reachable,
+      },
+      {
+        send,
+        answered: () => this.#signaling.settle("producer"),
+        refused: (why) => this.#offerRefused(why),
+        connected: () => this.#connected(),
+        interrupted: () => this.#hooks.interrupted(),
+        broken: () => this.#replace(producer),
+        opened: (channel) => this.#hooks.opened(channel),
+        message: (channel, message) => this.#hooks.message(channel, message),
+      },
+    );
+    this.#producer = producer;
+  }
+
+  #connected(): void {
+    this.#failures = 0;
+    this.#wasConnected = true;
+    this.#hooks.connected();
+    this.#consumers.producerConnected();
+  }
+
+  /** The SFU does not take what this person offers. A call that has never stood does not come about. */
+  #offerRefused({ code, message }: { code: string; message: string }): void {
+    this.#signaling.settle("producer");
+    const full = code === "room_full";
+    const text = full ? "The room is full." : `The SFU does not take this browser's media: ${message}.`;
+    const init = { code: full ? "room_full" : "offer_refused", message: text };
+    if (this.#wasConnected) this.#hooks.error(new RoomError({ ...init, fatal: false }));
+    else this.#failed(new RoomError({ ...init, fatal: true }));
+  }
+
+  /** A producer connection that will not come back gives way to a new one; too many in a row end the call. */
+  #replace(broken: Producer): void {
+    if (this.#ended || broken !== this.#producer || this.#replacing !== undefined) return;
+    this.#failures += 1;
+    if (this.#failures >= (this.#wasConnected ? FAILURES.joined : FAILURES.joining)) {
+      this.#failed(
+        new RoomError({ code: "media_failed", message: "No media connection came about.", fatal: true }),
+      );
+      return;
+    }
+    this.#replacing = setTimeout(
+      () => {
+        this.#replacing = undefined;
+        broken.close();
+        this.#hooks.interrupted();
+        this.#produce();
+      },
+      backoff(this.#failures - 1, 100, 5_000),
+    );
+  }
+
+  #handshake(handshake: Handshake): void {
+    if (this.#ended || (handshake.roomId !== undefined && handshake.roomId !== this.roomId)) return;
+    if (handshake.type === "producer") {
+      this.#producer?.handle(handshake).catch(() => undefined);
+      return;
+    }
+    const peerId = handshake.remotePeerId;
+    if (typeof peerId !== "string" || peerId === this.#options.signaling.peerId) return;
+    this.#consumers.handle(peerId, handshake);
+  }
+
+  #addressed(type: Handshake["type"], content: Partial<Handshake>): Handshake {
+    return { type, sender: this.#options.signaling.peerId, roomId: this.roomId, ...content };
+  }
+
+  #notice(notice: Exclude<Notice, { type: "goAway" }>): void {
+    switch (notice.type) {
+      case "clientDisconnect":
+        // `lost`: its media may go on; the SFU tells what becomes of it.
+        if (notice.reason === "left") this.#hooks.left(notice.clientId);
+        return;
+      case "sfuDisconnect":
+        this.#sfuAway(notice.claimAfterMs);
+        return;
+      case "sfuConnect":
+        this.#sfuBack();
+        return;
+    }
+  }
+
+  #refused(error: RoomError): void {
+    if (error.code === "sfu_unavailable") {
+      this.#sfuAway(GRACE_MS);
+      return;
+    }
+    if (ROOM_OVER.has(error.code)) {
+      this.#failed(error);
+      return;
+    }
+    // What is left is a mistake in what was sent; the connection that it belongs to does not come about and is replaced.
+  }
+
+  /** The SFU's signaling is gone: the media goes on while it can, and after the grace the path gets another room. */
+  #sfuAway(claimAfterMs: number): void {
+    if (this.#away !== undefined) {
+      if (claimAfterMs > 0) return;
+      clearTimeout(this.#away);
+    }
+    this.#away = setTimeout(() => this.#hooks.roomLost(), claimAfterMs);
+    this.#availability();
+  }
+
+  #sfuBack(): void {
+    if (this.#away === undefined) return;
+    clearTimeout(this.#away);
+    this.#away = undefined;
+    this.#hooks.roomBack();
+    this.#availability();
+  }
+
+  /** Signaling, our own or the SFU's, came or went. */
+  #availability(): void {
+    if (this.#ended) return;
+    this.#producer?.reachabilityChanged();
+    if (!this.#reachable) this.#hooks.interrupted();
+    else if (this.#producer?.connected) this.#hooks.connected();
+  }
+
+  #failed(error: RoomError): void {
+    if (this.#ended) return;
+    if (ROOM_OVER.has(error.code)) this.#hooks.roomLost();
+    else this.#hooks.failed(error);
+  }
+}
+
+/** Numbers that grow by one. */
+function counter(): { next(): number } {
+  let last = 0;
+  return {
+    next: () => {
+      last += 1;
+      return last;
+    },
+  };
+}

@@ -1,0 +1,326 @@
+import { Emitter } from "../emitter.js";
+import { leftBeforeJoined, noWebRtc, type RoomError } from "../errors.js";
+import { newId } from "../ids.js";
+import type { ChannelName } from "../media/channels.js";
+import { type DeviceKind, mediaDevices } from "../media/devices.js";
+import { type DeviceSlot, LocalMedia } from "../media/local.js";
+import { Chat } from "./chat.js";
+import { roomPath } from "./path.js";
+import { People } from "./people.js";
+import { RoomSession } from "./session.js";
+import { Statistics } from "./statistics.js";
+import type {
+  CallStatistics,
+  ChatMessage,
+  Features,
+  Peer,
+  RoomEvents,
+  RoomOptions,
+  RoomState,
+  Self,
+} from "./types.js";
+
+/** The longest name that others are told. */
+const LONGEST_NAME = 64;
+
+/**
+ * A call of a page's path. Nothing happens before `join`; after `leave` it may be joined again. It may be made anywhere, on a
+ * server too.
+ */
+export class Room extends Emitter<RoomEvents> {
+  /** Whether this browser has what a call needs, which is WebRTC. Where it has not, `join` fails with `no_webrtc`. */
+  static get supported(): boolean {
+    return typeof globalThis.RTCPeerConnection === "function";
+  }
+
+  /** The path that Arbiter is asked for. */
+  readonly path: string;
+  readonly #options: RoomOptions;
+  readonly #peerId: string;
+  readonly #traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
+  readonly #media: LocalMedia;
+  readonly #people: People;
+  readonly #chat: Chat;
+  #statistics = new Statistics();
+  #session: RoomSession | undefined;
+  #joining: Promise<void> | undefined;
+  /** Grows with each end: tells a joining that it is another's turn. */
+  #stays = 0;
+  #state: RoomState = "idle";
+  #name: string | undefined;
+  #self: Self;
+  #speaking: boolean | undefined;
+
+  constructor(options: RoomOptions) {
+    super();
+    this.#options = options;
+    this.path = options.exactPath ? options.path : roomPath(options.path);
+    this.#peerId = options.peerId ?? newId();
+    this.#name = shortName(options.name);
+    this.#media = new LocalMedia({
+      sends: async (slot, local) => this.#session?.call?.producer?.set(slot, local),
+      changed: () => this.#selfChanged(),
+      failed: (error) => this.emit("error", error),
+    });
+    this.#people = new People({
+      joined: (peer) => this.emit("peerJoined", { peer }),
+      left: (peer, reason) => {
+        this.#session?.call?.forget(peer.id);
+        this.emit("peerLeft", { peer, reason });
+      },
+      changed: (peer) => this.emit("peerChanged", { peer }),
+      features: (peer) => this.emit("features", { peer, features: peer.features }),
+      speaking: (peerId, speaking) => this.emit("speaking", { peerId, speaking }),
+      track: (peer, track, stream, source) => this.emit("track", { peer, track, stream, source }),
+    });
+    this.#chat = new Chat((message) => this.#session?.call?.send("chat", message) ?? false);
+    this.#self = this.#snapshot();
+  }
+
+  /** This person, as of now. */
+  get self(): Self {
+    return this.#self;
+  }
+
+  /** Everybody else, by id. */
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#people.peers;
+  }
+
+  /** Where the call stands. */
+  get state(): RoomState {
+    return this.#state;
+  }
+
+  /** The room that the path has now; another one after its SFU was replaced. */
+  get roomId(): string | undefined {
+    return this.#session?.call?.roomId;
+  }
+
+  /** The chat so far, at most the last 1,000 messages. A message makes another array. */
+  get chat(): readonly ChatMessage[] {
+    return this.#chat.messages;
+  }
+
+  /**
+   * Joins the call; resolves when media can flow. Without a stream, and with nothing switched on before, this person only receives
+   * until a camera or microphone is. The stream's tracks are the room's from then on: `leave` stops them. While the call is joined or
+   * being joined this joins nothing anew, but takes the stream.
+   *
+   * @throws RoomError `fatal`, and the state is `failed`; or `left` when `leave` was called in the meantime.
+   */
+  join(stream?: MediaStream): Promise<void> {
+    const joining = this.#joining;
+    if (joining) return stream ? this.#media.adopt(stream).then(() => joining) : joining;
+    this.#joining = this.#join(stream);
+    return this.#joining;
+  }
+
+  async #join(stream?: MediaStream): Promise<void> {
+    const stay = this.#stays;
+    // Without a stream too: nobody is told of anything before `join` has returned, so that a listener may leave or join.
+    await (stream && this.#media.adopt(stream));
+    if (stay !== this.#stays) throw leftBeforeJoined();
+    if (!Room.supported) {
+      const error = noWebRtc();
+      this.#failed(error);
+      throw error;
+    }
+    const { httpUrl, signalUrl, token, createRooms = true, simulcast = true, rtcConfig } = this.#options;
+    this.#people.clear();
+    const session: RoomSession = new RoomSession(
+      {
+        httpUrl,
+        signalUrl,
+        path: this.path,
+        peerId: this.#peerId,
+        resumeToken: newId(),
+        token: async () => (typeof token === "function" ? token() : token),
+        createRooms,
+        traffic: Object.assign(this.#traffic, {
+          sent: 0,
+          received: 0,
+          bytesSent: 0,
+          bytesReceived: 0,
+          reconnects: 0,
+        }),
+        call: { rtcConfig, simulcast, tracks: () => this.#media.tracks },
+      },
+      {
+        state: (state) => this.#become(state),
+        moving: () => this.#people.suspend(),
+        failed: (error) => this.#failed(error),
+        error: (error) => this.emit("error", error),
+        announce: () => this.#announce(false),
+        opened: (channel) => this.#opened(channel),
+        message: (channel, message) => this.#message(channel, message),
+        offered: (id) => this.#people.offered(id),
+        consumer: (id, state) => this.#people.connection(id, state),
+        streams: (id, streams) => this.#people.streams(id, streams),
+        track: (id, track, from) => this.#people.track(id, track, from),
+        left: (id) => this.#people.left(id),
+      },
+    );
+    this.#session = session;
+    globalThis.addEventListener?.("pagehide", this.#pageHidden);
+    await session.join();
+  }
+
+  /** Leaves the call, and lets go of the camera and the microphone. Resolves when the others are told; may be called at any time. */
+  async leave(): Promise<void> {
+    // First: whoever hears that it is over may join with another stream.
+    this.#media.stop();
+    const session = this.#over("idle");
+    this.#selfChanged();
+    await session?.leave();
+  }
+
+  /** Unmutes or mutes the microphone; asks for it when there is none yet. Throws a {@link RoomError} (`media_…`) that is not fatal. */
+  setMicrophone(on: boolean, deviceId?: string): Promise<void> {
+    return this.#media.switch("microphone", on, deviceId);
+  }
+
+  /** Switches the camera on or off (its light goes out). Throws a {@link RoomError} (`media_…`) that is not fatal. */
+  setCamera(on: boolean, deviceId?: string): Promise<void> {
+    return this.#media.switch("camera", on, deviceId);
+  }
+
+  /** Chooses a microphone or camera: at once if it is on, else for the next time. */
+  selectDevice(kind: DeviceKind, deviceId: string): Promise<void> {
+    return this.#media.select(kind, deviceId);
+  }
+
+  /** What the person may choose from. Names are empty until a device has been allowed. */
+  async devices(): Promise<MediaDeviceInfo[]> {
+    return mediaDevices().enumerateDevices();
+  }
+
+  /** Sends a track of one's own (a canvas, processed sound) as microphone or camera; `null` sends none. It stays the caller's to stop. */
+  setTrack(slot: DeviceSlot, track: MediaStreamTrack | null): Promise<void> {
+    return this.#media.set(slot, track);
+  }
+
+  /** Shares this stream, or a screen that the browser asks the person for. Throws a {@link RoomError} (`media_…`) that is not fatal. */
+  shareScreen(stream?: MediaStream): Promise<void> {
+    return this.#media.share(stream);
+  }
+
+  /** Stops sharing. */
+  stopScreen(): Promise<void> {
+    return this.#media.stopSharing();
+  }
+
+  /** Tells the others another name, of which they see 64 characters. */
+  setName(name: string): void {
+    this.#name = shortName(name);
+    this.#selfChanged();
+  }
+
+  /** Sends a chat message to everybody; one that cannot be sent at once is sent when the call is there again. Throws when it is too long. */
+  sendChat(text: string): void {
+    this.emit("chat", this.#chat.write(text, this.#peerId, this.#name ?? ""));
+  }
+
+  /** Figures about the call, over the time since the last call of this. */
+  async statistics(): Promise<CallStatistics> {
+    const screenOf = (peerId: string) => this.peers.get(peerId)?.screen?.id;
+    const figures = await this.#statistics.read(this.#session?.call, screenOf);
+    return { ...figures, signaling: { ...this.#traffic } };
+  }
+
+  readonly #pageHidden = () => {
+    // There is no time to wait for an answer, and a page that comes back from the back/forward cache is not in the call.
+    this.#media.stop();
+    this.#over("idle")?.leaveNow();
+    this.#selfChanged();
+  };
+
+  #become(state: RoomState): void {
+    if (state === this.#state) return;
+    const previous = this.#state;
+    this.#state = state;
+    this.emit("state", { state, previous });
+  }
+
+  /** The session ends; gives it back. */
+  #over(state: "idle" | "failed"): RoomSession | undefined {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#joining = undefined;
+    this.#stays += 1;
+    this.#speaking = undefined;
+    this.#statistics = new Statistics();
+    globalThis.removeEventListener?.("pagehide", this.#pageHidden);
+    this.#people.clear();
+    this.#become(state);
+    return session;
+  }
+
+  #failed(error: RoomError): void {
+    this.#over("failed");
+    this.emit("error", error);
+  }
+
+  #snapshot(): Self {
+    const { camera, screen } = this.#media;
+    const features: Features = {
+      audio: this.#media.isOn("microphone"),
+      video: this.#media.isOn("camera"),
+      screen: screen?.id ?? null,
+      ...(this.#name !== undefined && { name: this.#name }),
+      ...(this.#speaking !== undefined && { speaking: this.#speaking }),
+    };
+    return { id: this.#peerId, features, camera, screen };
+  }
+
+  #selfChanged(): void {
+    const before = JSON.stringify(this.#self.features);
+    this.#self = this.#snapshot();
+    if (JSON.stringify(this.#self.features) !== before) this.#announce(false);
+    this.emit("selfChanged", { self: this.#self });
+  }
+
+  /** Tells the SFU, and through it the others, what is on; and which socket is this person's. */
+  #announce(initialConnect: boolean): void {
+    const call = this.#session?.call;
+    const { speaking: _, ...features } = this.#self.features;
+    call?.send("features", {
+      id: this.#peerId,
+      features,
+      ...(initialConnect && { initialConnect }),
+      ...(call.connectionId !== undefined && { connectionId: call.connectionId }),
+    });
+  }
+
+  #opened(channel: ChannelName): void {
+    if (channel === "features") this.#announce(true);
+    else this.#chat.flush();
+  }
+
+  #message(channel: ChannelName, message: Record<string, unknown>): void {
+    if (channel === "chat") {
+      const received = this.#chat.receive(message);
+      if (received) this.emit("chat", received);
+      return;
+    }
+    const id = message.id;
+    if (typeof id !== "string") return;
+    if (id === this.#peerId) this.#heardOurselves(message.features);
+    else this.#people.told(id, message);
+  }
+
+  /** The SFU repeats our own features with `speaking`. */
+  #heardOurselves(features: unknown): void {
+    const speaking = (features as Partial<Features> | null | undefined)?.speaking;
+    if (typeof speaking !== "boolean" || speaking === this.#speaking) return;
+    this.#speaking = speaking;
+    this.#self = this.#snapshot();
+    this.emit("speaking", { peerId: this.#peerId, speaking });
+    this.emit("selfChanged", { self: this.#self });
+  }
+}
+
+function shortName(name: string | undefined): string | undefined {
+  const trimmed = name?.trim();
+  return trimmed ? [...trimmed].slice(0, LONGEST_NAME).join("") : undefined;
+}

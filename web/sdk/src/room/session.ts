@@ -1,0 +1,190 @@
+import { pause } from "../backoff.js";
+import { leftBeforeJoined, RoomError, toRoomError } from "../errors.js";
+import type { Traffic } from "../signaling/socket.js";
+import { Call, type CallHooks, type CallOptions, ROOM_OVER } from "./call.js";
+import { obtainRoom, RoomsApi } from "./rooms.js";
+import type { RoomState } from "./types.js";
+
+/** Rooms that may turn out to be over one after the other before it is given up. */
+const ROOMS = 5;
+/** The path's room is still the one whose SFU is gone: when to ask again, in milliseconds. */
+const SAME_ROOM_MS = 1_000;
+/** So many times the same room, and its SFU is taken for present: the gateway's grace is over by far. */
+const SAME_ROOM_TRIES = 10;
+
+/** What a room session needs to know. */
+export interface RoomSessionOptions {
+  httpUrl: string;
+  signalUrl: string;
+  path: string;
+  peerId: string;
+  resumeToken: string;
+  token: () => Promise<string | undefined>;
+  createRooms: boolean;
+  traffic: Traffic & { reconnects: number };
+  call: Omit<CallOptions, "signaling">;
+}
+
+/** What a room session tells, beside what its calls tell. */
+export interface RoomSessionHooks
+  extends Omit<CallHooks, "connected" | "interrupted" | "roomLost" | "roomBack" | "failed"> {
+  state(state: RoomState): void;
+  /** The call moves to another room: nothing of the old one's is of use any more. */
+  moving(): void;
+  /** It is over. */
+  failed(error: RoomError): void;
+}
+
+/** A stay in a path's call, in one room after the other if need be: finds a room, enters it, and finds another when it is lost. */
+export class RoomSession {
+  readonly #options: RoomSessionOptions;
+  readonly #hooks: RoomSessionHooks;
+  readonly #api: RoomsApi;
+  readonly #ended = new AbortController();
+  #call: Call | undefined;
+  #joined: { resolve(): void; reject(error: unknown): void } | undefined;
+  #wasJoined = false;
+  #restoring: AbortController | undefined;
+
+  constructor(options: RoomSessionOptions, hooks: RoomSessionHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#api = new RoomsApi(options.httpUrl, options.token);
+  }
+
+  /** The stay in the room of now. */
+  get call(): Call | undefined {
+    return this.#call;
+  }
+
+  /** Finds a room and enters it; resolves when media can flow. Throws a {@link RoomError}. */
+  async join(): Promise<void> {
+    const joined = new Promise<void>((resolve, reject) => {
+      this.#joined = { resolve, reject };
+    });
+    this.#hooks.state("finding");
+    void this.#enterSome(false, this.#ended.signal);
+    await joined;
+  }
+
+  /** Leaves; resolves when the gateway knows. */
+  async leave(): Promise<void> {
+    this.#end();
+    await this.#call?.leave();
+  }
+
+  /** Leaves at once. */
+  leaveNow(): void {
+    this.#end();
+    this.#call?.leaveNow();
+  }
+
+  #end(): void {
+    const left = leftBeforeJoined();
+    this.#ended.abort(left);
+    this.#restoring?.abort(left);
+    this.#joined?.reject(left);
+  }
+
+  /** Enters the room of the path, and the next one should that be over. */
+  async #enterSome(restore: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      let over = 0;
+      while (true) {
+        // Whoever was told of the state, or gave the token, may have left.
+        signal.throwIfAborted();
+        const roomId = await this.#obtain(restore, over === 0, signal);
+        try {
+          await this.#enter(roomId, restore, signal);
+          return;
+        } catch (error) {
+          signal.throwIfAborted();
+          over += 1;
+          if (!isOver(error) || over > ROOMS) throw error;
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#fail(toRoomError(error, "internal_error", "The call could not be joined.", true));
+    }
+  }
+
+  async #obtain(restore: boolean, first: boolean, signal: AbortSignal): Promise<string> {
+    const lost = restore ? this.#call : undefined;
+    for (let same = 0; ; same += 1) {
+      const roomId = await obtainRoom(this.#api, this.#options.path, {
+        look: first && !restore,
+        create: this.#options.createRooms,
+        restore,
+        signal,
+        starting: () => {
+          if (!this.#wasJoined) this.#hooks.state("starting");
+        },
+      });
+      if (roomId !== lost?.roomId) return roomId;
+      // The gateway still waits for the SFU; or that is back, and we have not heard so. Being back ends this by `signal`.
+      if (same >= SAME_ROOM_TRIES) lost.stay();
+      await pause(SAME_ROOM_MS, signal);
+    }
+  }
+
+  async #enter(roomId: string, patient: boolean, signal: AbortSignal): Promise<void> {
+    const { signalUrl: url, peerId, resumeToken, token, traffic } = this.#options;
+    if (this.#call) {
+      this.#hooks.moving();
+      this.#call.leaveNow();
+    }
+    const call: Call = new Call(
+      { ...this.#options.call, signaling: { url, roomId, peerId, resumeToken, token, traffic } },
+      {
+        ...this.#hooks,
+        connected: () => this.#connected(),
+        interrupted: () => this.#interrupted(),
+        roomLost: () => this.#roomLost(call),
+        roomBack: () => this.#roomBack(call),
+        failed: (error) => this.#fail(error),
+      },
+    );
+    this.#call = call;
+    if (!this.#wasJoined) this.#hooks.state("joining");
+    await call.enter(patient);
+    signal.throwIfAborted();
+    this.#restoring = undefined;
+  }
+
+  #connected(): void {
+    if (!this.#call?.healthy || this.#restoring || this.#ended.signal.aborted) return;
+    this.#wasJoined = true;
+    this.#hooks.state("joined");
+    this.#joined?.resolve();
+  }
+
+  #interrupted(): void {
+    if (this.#wasJoined && !this.#ended.signal.aborted) this.#hooks.state("reconnecting");
+  }
+
+  #roomLost(call: Call): void {
+    if (call !== this.#call || this.#restoring || this.#ended.signal.aborted) return;
+    this.#restoring = new AbortController();
+    this.#interrupted();
+    void this.#enterSome(true, this.#restoring.signal);
+  }
+
+  #roomBack(call: Call): void {
+    if (call !== this.#call) return;
+    this.#restoring?.abort();
+    this.#restoring = undefined;
+  }
+
+  #fail(error: RoomError): void {
+    if (this.#ended.signal.aborted) return;
+    const fatal = error.asFatal();
+    this.#joined?.reject(fatal);
+    this.leaveNow();
+    this.#hooks.failed(fatal);
+  }
+}
+
+function isOver(error: unknown): boolean {
+  return error instanceof RoomError && ROOM_OVER.has(error.code);
+}

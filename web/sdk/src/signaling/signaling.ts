@@ -1,0 +1,163 @@
+import { backoff } from "../backoff.js";
+import { isTransient, RoomError } from "../errors.js";
+import { type ConnectionHooks, SignalingConnection } from "./connection.js";
+import { Outbox } from "./outbox.js";
+import type { Traffic } from "./socket.js";
+import type { Handshake, Identified, Notice } from "./wire.js";
+
+/** Transient refusals further apart than this, in milliseconds, are not the same trouble. */
+const CALM_MS = 10_000;
+
+/** Who connects to what. */
+export interface SignalingOptions {
+  url: string;
+  roomId: string;
+  peerId: string;
+  /** Proves a newer socket to be the same person's. */
+  resumeToken: string;
+  token: () => Promise<string | undefined>;
+  traffic: Traffic & { reconnects: number };
+}
+
+/** What signaling tells. */
+export interface SignalingHooks {
+  /** A socket is identified: the first, or one in its place. */
+  identified(identified: Identified): void;
+  /** The socket broke; another is being opened. */
+  down(): void;
+  handshake(handshake: Handshake): void;
+  notice(notice: Exclude<Notice, { type: "goAway" }>): void;
+  /** A handshake was refused for a reason that does not pass, or the SFU is away (`sfu_unavailable`). */
+  refused(error: RoomError): void;
+  /** There is no use in going on: the room is closed, the token not valid, the place taken. */
+  failed(error: RoomError): void;
+}
+
+/** Signaling in one room: handshakes over an {@link SignalingConnection}. They wait while there is no socket. */
+export class Signaling {
+  readonly #options: SignalingOptions;
+  readonly #hooks: SignalingHooks;
+  readonly #connection: SignalingConnection;
+  readonly #outbox = new Outbox();
+  #resend: ReturnType<typeof setTimeout> | undefined;
+  #refusals = 0;
+  #refusedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SignalingOptions, hooks: SignalingHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    const { url, traffic } = options;
+    this.#connection = new SignalingConnection(
+      { url, traffic, identity: () => this.#identity() },
+      {
+        identified: (identified, renewed) => {
+          if (!renewed) this.#outbox.recall(performance.now());
+          hooks.identified(identified);
+          this.#flush();
+        },
+        down: () => hooks.down(),
+        message: (message) => this.#message(message),
+        failed: (error) => hooks.failed(error),
+      },
+    );
+  }
+
+  /** The id of the socket that is identified now. */
+  get connectionId(): string | undefined {
+    return this.#connection.connectionId;
+  }
+
+  /** Whether a socket is identified now. */
+  get up(): boolean {
+    return this.#connection.socket !== undefined;
+  }
+
+  /**
+   * Connects and identifies. Throws when the room does not admit, or, unless `patient`, after some attempts without an answer.
+   */
+  async open(patient: boolean): Promise<void> {
+    await this.#connection.open(patient);
+  }
+
+  /** Sends a handshake now, or when there is a socket again. */
+  send(handshake: Handshake): void {
+    this.#outbox.put(handshake, performance.now());
+    this.#flush();
+  }
+
+  /** The answer to what was sent on this connection is there. */
+  settle(type: Handshake["type"], remotePeerId?: string): void {
+    this.#outbox.settle(type, remotePeerId);
+  }
+
+  /** Says good-bye, waits for that to arrive (a second at most), and closes. */
+  async leave(): Promise<void> {
+    clearTimeout(this.#resend);
+    await this.#connection.leave();
+  }
+
+  /** Says good-bye and closes, at once. */
+  leaveNow(): void {
+    clearTimeout(this.#resend);
+    this.#connection.leaveNow();
+  }
+
+  async #identity(): Promise<Record<string, unknown>> {
+    const { token, peerId, roomId, resumeToken } = this.#options;
+    const proof = await token();
+    return {
+      type: "client",
+      id: peerId,
+      roomId,
+      resumeToken,
+      ...(proof !== undefined && { token: proof }),
+    };
+  }
+
+  #message(message: Parameters<ConnectionHooks["message"]>[0]): void {
+    switch (message.type) {
+      case "producer":
+      case "consumer":
+        this.#hooks.handshake(message);
+        return;
+      case "clientDisconnect":
+      case "sfuDisconnect":
+      case "sfuConnect":
+        this.#hooks.notice(message);
+        return;
+      case "error":
+        this.#refused(new RoomError({ ...message, fatal: false }));
+    }
+  }
+
+  /** A handshake was refused; which one is not known. */
+  #refused(error: RoomError): void {
+    if (error.code === "connection_not_found") {
+      this.#outbox.recall(performance.now());
+      this.#connection.renew();
+      return;
+    }
+    if (isTransient(error)) this.#sendAgain();
+    if (!isTransient(error) || error.code === "sfu_unavailable") this.#hooks.refused(error);
+  }
+
+  #sendAgain(): void {
+    const now = performance.now();
+    if (now - this.#refusedAt > CALM_MS) this.#refusals = 0;
+    this.#refusedAt = now;
+    if (!this.#outbox.recall(now)) return;
+    clearTimeout(this.#resend);
+    this.#resend = setTimeout(() => this.#flush(), backoff(this.#refusals, 500, 5_000));
+    this.#refusals += 1;
+  }
+
+  #flush(): void {
+    const { socket, connectionId } = this.#connection;
+    if (!socket) return;
+    for (const handshake of this.#outbox.take(performance.now())) {
+      const offers = handshake.type === "producer" && handshake.description !== undefined;
+      // Not before now: a message that waited for a socket belongs to the socket that it leaves through.
+      socket.handshake(offers && connectionId !== undefined ? { ...handshake, connectionId } : handshake);
+    }
+  }
+}

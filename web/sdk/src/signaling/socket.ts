@@ -1,0 +1,194 @@
+import { byteLength } from "../bytes.js";
+import { RoomError } from "../errors.js";
+import { newId } from "../ids.js";
+import { type Handshake, type Identified, type Incoming, parse } from "./wire.js";
+
+/** A ping after so much silence of ours, in milliseconds. API Gateway cuts a socket after 10 minutes. */
+export const PING_MS = 240_000;
+/** No sign of life for so long after a ping: the socket is dead, in milliseconds. */
+export const PONG_MS = 10_000;
+/** How long opening and each answered request may take, in milliseconds. */
+const ANSWER_MS = 10_000;
+
+/** Messages and bytes to and from the gateway. */
+export interface Traffic {
+  sent: number;
+  received: number;
+  bytesSent: number;
+  bytesReceived: number;
+}
+
+/** What a socket tells. */
+export interface SocketHooks {
+  /** A message that is no answer to a request. */
+  message(message: Incoming): void;
+  /** The socket is gone, and it was not `close` that ended it. */
+  broken(): void;
+}
+
+interface Waiting {
+  resolve(answer: Incoming): void;
+  reject(error: RoomError): void;
+}
+
+/** One socket to the gateway: requests with their answers, and the keepalive. */
+export class Socket {
+  readonly #webSocket: WebSocket;
+  readonly #traffic: Traffic;
+  readonly #hooks: SocketHooks;
+  readonly #waiting = new Map<string, Waiting>();
+  #ping: ReturnType<typeof setTimeout> | undefined;
+  #pong: ReturnType<typeof setTimeout> | undefined;
+  #over = false;
+  /** Resolves when the socket is open; rejects when it cannot be opened. */
+  readonly opened: Promise<void>;
+
+  constructor(url: string, traffic: Traffic, hooks: SocketHooks) {
+    this.#traffic = traffic;
+    this.#hooks = hooks;
+    this.#webSocket = new WebSocket(url);
+    this.opened = new Promise((resolve, reject) => {
+      const failed = () => reject(unreachable());
+      const timer = setTimeout(() => this.#break(), ANSWER_MS);
+      this.#waiting.set("open", { resolve: () => resolve(), reject: failed });
+      this.#webSocket.addEventListener("open", () => {
+        clearTimeout(timer);
+        this.#waiting.delete("open");
+        this.#keepAlive();
+        resolve();
+      });
+      this.#webSocket.addEventListener("close", () => clearTimeout(timer));
+    });
+    this.#webSocket.addEventListener("error", () => this.#break());
+    this.#webSocket.addEventListener("close", () => this.#break());
+    this.#webSocket.addEventListener("message", (event) => this.#received(event.data));
+  }
+
+  /** Whether messages can be sent. */
+  get open(): boolean {
+    return !this.#over && this.#webSocket.readyState === WebSocket.OPEN;
+  }
+
+  /** Says who this is. Throws a {@link RoomError} with the gateway's code, or `unreachable`. */
+  async identify(data: Record<string, unknown>): Promise<Identified> {
+    const answer = await this.request("identify", data);
+    if (answer.type !== "identified") throw unreachable();
+    return answer;
+  }
+
+  /** Goes on purpose. Throws when no answer came. */
+  async leave(): Promise<void> {
+    await this.request("leave", {});
+  }
+
+  /** Sends a message that nobody answers. */
+  handshake(data: Handshake): void {
+    this.#send({ action: "handshake", data });
+  }
+
+  /** Goes on purpose and closes at once: there is no time for an answer while a page is being left. */
+  leaveNow(): void {
+    if (this.open) this.#send({ action: "leave", data: {} });
+    this.close();
+  }
+
+  /** Asks for a sign of life; without one the socket is broken within {@link PONG_MS}. */
+  check(): void {
+    if (!this.open || this.#pong !== undefined) return;
+    this.#send({ action: "ping" });
+    this.#pong = setTimeout(() => this.#break(), PONG_MS);
+  }
+
+  /** Ends it, with the code that means "on purpose". The hooks hear nothing more. */
+  close(): void {
+    this.#end();
+    this.#webSocket.close(1000);
+  }
+
+  /** Asks, and gives back the answer. Throws a {@link RoomError} with the gateway's code, or `unreachable` when none came in `patience` ms. */
+  request(action: string, data: Record<string, unknown>, patience = ANSWER_MS): Promise<Incoming> {
+    const requestId = newId();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable()), patience);
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(requestId);
+      };
+      this.#waiting.set(requestId, {
+        resolve: (answer) => {
+          done();
+          resolve(answer);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      });
+      this.#send({ action, requestId, data });
+    });
+  }
+
+  #send(message: unknown): void {
+    if (!this.open) return;
+    const text = JSON.stringify(message);
+    this.#traffic.sent += 1;
+    this.#traffic.bytesSent += byteLength(text);
+    this.#webSocket.send(text);
+    this.#keepAlive();
+  }
+
+  #received(data: unknown): void {
+    if (this.#over) return;
+    this.#traffic.received += 1;
+    this.#traffic.bytesReceived += typeof data === "string" ? byteLength(data) : 0;
+    // Anything at all shows that the socket lives.
+    clearTimeout(this.#pong);
+    this.#pong = undefined;
+    const message = parse(data);
+    if (!message || message.type === "pong") return;
+    const requestId = "requestId" in message ? message.requestId : undefined;
+    const waiting = requestId === undefined ? undefined : this.#waiting.get(requestId);
+    if (message.type === "error") {
+      const error = new RoomError({ ...message, fatal: false });
+      if (waiting) {
+        waiting.reject(error);
+        return;
+      }
+      // API Gateway does not know our requestId when it fails in our stead: what waits may try again.
+      if (requestId === undefined && this.#waiting.size > 0) {
+        for (const each of [...this.#waiting.values()]) each.reject(error);
+        return;
+      }
+    } else if (waiting) {
+      waiting.resolve(message);
+      return;
+    }
+    this.#hooks.message(message);
+  }
+
+  #keepAlive(): void {
+    clearTimeout(this.#ping);
+    this.#ping = setTimeout(() => {
+      this.check();
+    }, PING_MS);
+  }
+
+  #break(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#webSocket.close();
+    this.#hooks.broken();
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#ping);
+    clearTimeout(this.#pong);
+    for (const waiting of [...this.#waiting.values()]) waiting.reject(unreachable());
+    this.#waiting.clear();
+  }
+}
+
+function unreachable(): RoomError {
+  return new RoomError({ code: "unreachable", message: "Arbiter does not answer.", fatal: false });
+}

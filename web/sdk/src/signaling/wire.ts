@@ -1,0 +1,174 @@
+import type { Otc } from "../errors.js";
+
+/**
+ * A description as it goes over the wire. An empty `rollback` gives a consumer connection back, or refuses an offer of
+ * the producer connection (docs/MEDIA.md).
+ */
+export interface Description {
+  type: "offer" | "answer" | "rollback";
+  sdp: string;
+}
+
+/** The `data` of a handshake (docs/MEDIA.md, "Connections"). */
+export interface Handshake {
+  type: "producer" | "consumer";
+  sender: string;
+  receiver?: string;
+  roomId: string;
+  /** Whose media a consumer connection carries. */
+  remotePeerId?: string;
+  /** With an offer: the socket that the client has now. */
+  connectionId?: string;
+  negotiation?: number;
+  description?: Description;
+  candidate?: RTCIceCandidateInit;
+  candidates?: RTCIceCandidateInit[];
+  /** With a rollback from the SFU: why it does not take the offer. */
+  refused?: { code: string; message: string };
+}
+
+/** The answer to an identify (docs/PROTOCOL.md). */
+export interface Identified {
+  type: "identified";
+  peerId: string;
+  roomId: string;
+  connectionId: string;
+  /** Epoch milliseconds by the gateway's clock. */
+  reconnectBefore: number;
+  iceServers: RTCIceServer[];
+  features: string[];
+}
+
+/** A client in a session. */
+export interface Connection {
+  /** Stays through reconnects. */
+  readonly connectionId: string;
+  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. A lost socket ends a stay. */
+  readonly creationTime: number;
+  /** What the maker of the token wrote into it; `""` when that was nothing. */
+  readonly data: string;
+}
+
+/** What the role of the token allows: 1, or 0. */
+export interface Capabilities {
+  readonly publish: 0 | 1;
+  readonly subscribe: 0 | 1;
+  readonly signal: 0 | 1;
+  readonly forceDisconnect: 0 | 1;
+  readonly forceUnpublish: 0 | 1;
+  readonly forceMute: 0 | 1;
+}
+
+/** Why somebody's connection ended. */
+export type DestroyReason = "clientDisconnected" | "networkDisconnected" | "forceDisconnected";
+
+/** The answer to an identify in a session. */
+export interface SessionIdentified extends Identified {
+  /** This client's own. */
+  connection: Connection;
+  capabilities: Capabilities;
+  /** The others; those that did not fit came before it as `connections`. */
+  connections: Connection[];
+}
+
+/** A signal as it is delivered. */
+export interface WireSignal {
+  type: string;
+  data: string;
+  /** The sender's `connectionId`; `null`: it came by REST. */
+  from: string | null;
+  /** How many signals to all the sender's socket had sent; `null`: it came by REST. */
+  seq: number | null;
+  /** The one receiver, when it is not for all. */
+  to?: string;
+}
+
+/** What the gateway says in a session only. */
+export type SessionNotice =
+  | { type: "connections"; connections: Connection[] }
+  | { type: "connectionCreated"; connection: Connection }
+  | {
+      type: "connectionDestroyed";
+      connection: Pick<Connection, "connectionId" | "creationTime">;
+      reason: DestroyReason;
+    }
+  | { type: "signal"; signal: WireSignal };
+
+/** A request that failed. `requestId` is there when the request had one. */
+export interface Refusal {
+  type: "error";
+  requestId?: string;
+  status: number;
+  code: string;
+  message: string;
+  /** In a session. */
+  otc?: Otc;
+}
+
+/** What the gateway itself says beside answers (docs/PROTOCOL.md, "What the gateway says"). */
+export type Notice =
+  | { type: "clientDisconnect"; clientId: string; connectionId: string; reason: "left" | "lost" }
+  | { type: "sfuDisconnect"; roomId: string; claimAfterMs: number }
+  | { type: "sfuConnect"; roomId: string }
+  | { type: "goAway"; reason: string };
+
+/** Anything that a socket brings and that this library knows. */
+export type Incoming =
+  | Handshake
+  | Notice
+  | SessionNotice
+  | Refusal
+  | (Identified & { requestId?: string })
+  | { type: "ack"; requestId: string }
+  | { type: "issueReported"; issueId: string; requestId?: string }
+  | { type: "pong" };
+
+const KNOWN = new Set([
+  "producer",
+  "consumer",
+  "clientDisconnect",
+  "sfuDisconnect",
+  "sfuConnect",
+  "goAway",
+  "error",
+  "identified",
+  "ack",
+  "issueReported",
+  "connections",
+  "connectionCreated",
+  "connectionDestroyed",
+  "signal",
+  "pong",
+]);
+
+/**
+ * Reads what came over a socket. Unknown types and what is not JSON give `undefined`. API Gateway's own failures
+ * (`{"message", "connectionId", "requestId"}`, where `requestId` is not ours) read as a refusal without a `requestId`.
+ */
+export function parse(text: unknown): Incoming | undefined {
+  if (typeof text !== "string") return undefined;
+  const message = parseObject(text);
+  if (!message) return undefined;
+  if (message.type === undefined && typeof message.message === "string") {
+    const throttled = message.message === "Too Many Requests";
+    return {
+      type: "error",
+      status: throttled ? 429 : 500,
+      code: throttled ? "too_many_requests" : "internal_error",
+      message: message.message,
+    };
+  }
+  return KNOWN.has(message.type as string) ? (message as unknown as Incoming) : undefined;
+}
+
+/** The JSON object that a text holds, else `undefined`. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

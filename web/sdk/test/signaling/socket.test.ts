@@ -1,0 +1,148 @@
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type WebSocket, WebSocketServer } from "ws";
+import { PING_MS, PONG_MS, Socket } from "../../src/signaling/socket.js";
+import type { Incoming } from "../../src/signaling/wire.js";
+import { until } from "../support/until.js";
+
+let server: WebSocketServer;
+let peer: WebSocket | undefined;
+let heard: { action: string; requestId?: string }[];
+let answers: boolean;
+
+beforeEach(async () => {
+  heard = [];
+  answers = true;
+  server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  server.on("connection", (accepted) => {
+    peer = accepted;
+    accepted.on("message", (data) => {
+      const message = JSON.parse(String(data));
+      heard.push(message);
+      if (message.action === "ping" && answers) accepted.send('{"type":"pong"}');
+    });
+  });
+  await until("the server", () => server.address());
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  for (const client of server.clients) client.terminate();
+  server.close();
+});
+
+async function opened() {
+  const told = { messages: [] as Incoming[], broken: 0 };
+  const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0 };
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const socket = new Socket(url, traffic, {
+    message: (message) => void told.messages.push(message),
+    broken: () => {
+      told.broken += 1;
+    },
+  });
+  await socket.opened;
+  const pings = () => heard.filter(({ action }) => action === "ping").length;
+  return { socket, told, traffic, pings };
+}
+
+describe("a quiet socket", () => {
+  test("is kept alive by a ping every four minutes", async () => {
+    const { traffic, told, pings } = await opened();
+    vi.advanceTimersByTime(PING_MS - 1);
+    expect(traffic.sent).toBe(0);
+    vi.advanceTimersByTime(1);
+    await until("the pong", () => traffic.received === 1);
+    vi.advanceTimersByTime(PING_MS);
+    await until("the next pong", () => traffic.received === 2);
+    expect([pings(), told.broken, told.messages]).toEqual([2, 0, []]);
+  });
+
+  test("that gives no sign of life within ten seconds of a ping is dead", async () => {
+    const { socket, told, pings } = await opened();
+    answers = false;
+    socket.check();
+    await until("the ping", () => pings() === 1);
+    vi.advanceTimersByTime(PONG_MS - 1);
+    expect([told.broken, socket.open]).toEqual([0, true]);
+    vi.advanceTimersByTime(1);
+    expect([told.broken, socket.open]).toEqual([1, false]);
+  });
+
+  test("shows by any message that it lives", async () => {
+    const { socket, told, pings } = await opened();
+    answers = false;
+    socket.check();
+    socket.check();
+    await until("the ping", () => pings() > 0);
+    peer?.send('{"type":"sfuConnect","roomId":"r"}');
+    await until("the message", () => told.messages.length === 1);
+    vi.advanceTimersByTime(PONG_MS);
+    expect([told.broken, pings()]).toEqual([0, 1]);
+  });
+});
+
+describe("a request", () => {
+  test("is answered by what repeats its id, and by nothing else", async () => {
+    const { socket, told } = await opened();
+    const identified = socket.identify({ id: "ann" });
+    const asked = await until("the request", () => heard[0]);
+    peer?.send('{"type":"ack","requestId":"another"}');
+    peer?.send(JSON.stringify({ type: "identified", requestId: asked.requestId, peerId: "ann" }));
+    expect(await identified).toMatchObject({ peerId: "ann" });
+    expect(told.messages).toEqual([{ type: "ack", requestId: "another" }]);
+  });
+
+  test("that is refused throws the gateway's code, also when API Gateway failed in its stead", async () => {
+    const { socket } = await opened();
+    const first = socket.identify({});
+    const asked = await until("the request", () => heard[0]);
+    const refusal = {
+      type: "error",
+      requestId: asked.requestId,
+      status: 410,
+      code: "room_closed",
+      message: "Room is closed",
+    };
+    peer?.send(JSON.stringify(refusal));
+    await expect(first).rejects.toMatchObject({ code: "room_closed", status: 410, fatal: false });
+    const second = socket.identify({});
+    await until("the request", () => heard[1]);
+    peer?.send('{"message":"Internal server error","connectionId":"c","requestId":"theirs"}');
+    await expect(second).rejects.toMatchObject({ code: "internal_error", status: 500 });
+  });
+
+  test("that nobody answers, or whose socket breaks, is unreachable", async () => {
+    const { socket, told } = await opened();
+    const slow = socket.identify({});
+    vi.advanceTimersByTime(10_000);
+    await expect(slow).rejects.toMatchObject({ code: "unreachable" });
+    const cut = socket.identify({});
+    peer?.terminate();
+    await expect(cut).rejects.toMatchObject({ code: "unreachable" });
+    expect(told.broken).toBe(1);
+  });
+});
+
+test("traffic is counted in messages and in bytes of UTF-8", async () => {
+  const { socket, traffic, told } = await opened();
+  socket.handshake({ type: "producer", sender: "ü", roomId: "r" });
+  await until("the message", () => heard.length === 1);
+  peer?.send('{"type":"sfuConnect","roomId":"ü"}');
+  await until("the message", () => told.messages.length === 1);
+  expect(traffic).toEqual({
+    sent: 1,
+    bytesSent: Buffer.byteLength(JSON.stringify(heard[0])),
+    received: 1,
+    bytesReceived: Buffer.byteLength('{"type":"sfuConnect","roomId":"ü"}'),
+  });
+});
+
+test("closing on purpose says so, and is no break", async () => {
+  const { socket, told } = await opened();
+  const closed = new Promise((resolve) => peer?.once("close", resolve));
+  socket.leaveNow();
+  expect(await closed).toBe(1000);
+  expect(heard).toEqual([{ action: "leave", data: {} }]);
+  expect([told.broken, socket.open]).toEqual([0, false]);
+});
