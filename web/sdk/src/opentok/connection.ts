@@ -1,7 +1,7 @@
 import { newId } from "../ids.js";
 import { type ConnectionHooks, OLD_MS, SignalingConnection } from "../signaling/connection.js";
 import type { Traffic } from "../signaling/socket.js";
-import type { Incoming, SessionIdentified, WireSignal } from "../signaling/wire.js";
+import type { Message, SessionIdentified, WireSignal } from "../signaling/wire.js";
 import { SessionError } from "./errors.js";
 import { Inbox } from "./inbox.js";
 import { dropped, failure, notConnected, Outgoing } from "./outgoing.js";
@@ -82,7 +82,7 @@ export class SessionConnection {
   /** How many lists were asked for: an answer to any but the last is of no use. */
   #asked = 0;
   /** Requests without an answer yet, but for signals. */
-  readonly #requests = new Set<Promise<Incoming>>();
+  readonly #requests = new Set<Promise<Message>>();
 
   constructor(options: SessionConnectionOptions, listener: Tell) {
     this.#options = options;
@@ -136,7 +136,7 @@ export class SessionConnection {
   }
 
   /** Asks for something that needs a connection. Throws a {@link SessionError}. */
-  async request(action: string, data: Record<string, unknown>): Promise<Incoming> {
+  async request(action: string, data: Record<string, unknown>): Promise<Message> {
     const { socket } = this.#signaling;
     if (!socket || !this.#known || this.#over) throw notConnected();
     const answer = socket.request(action, data);

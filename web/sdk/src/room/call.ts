@@ -6,7 +6,7 @@ import type { Consumer } from "../media/consumer.js";
 import { Consumers } from "../media/consumers.js";
 import { type LocalTrack, Producer, type Slot } from "../media/producer.js";
 import { Signaling, type SignalingOptions } from "../signaling/signaling.js";
-import type { Handshake, Identified, Notice } from "../signaling/wire.js";
+import type { Handshake, Identified, Message } from "../signaling/wire.js";
 
 /** Producer connections that may fail in a row: while joining, and later. */
 const FAILURES = { joining: 3, joined: 6 };
@@ -262,7 +262,7 @@ export class Call {
     return { type, sender: this.#options.signaling.peerId, roomId: this.roomId, ...content };
   }
 
-  #notice(notice: Exclude<Notice, { type: "goAway" }>): void {
+  #notice(notice: Message<"clientDisconnect" | "sfuConnect" | "sfuDisconnect">): void {
     switch (notice.type) {
       case "clientDisconnect":
         // `lost`: its media may go on; the SFU tells what becomes of it.

@@ -1,7 +1,7 @@
 import { backoff, pause } from "../backoff.js";
 import { isTransient, RoomError, toRoomError } from "../errors.js";
 import { Socket, type Traffic } from "./socket.js";
-import type { Identified, Incoming } from "./wire.js";
+import type { Identified, Message } from "./wire.js";
 
 /** How often a first connection is tried before it counts as unreachable. */
 const FIRST_ATTEMPTS = 5;
@@ -39,7 +39,7 @@ export interface ConnectionHooks {
   /** The socket broke; another is being opened. */
   down(): void;
   /** Anything that answers no request. A refusal only from the socket in use; everything else also from one that is being replaced. */
-  message(message: Exclude<Incoming, { type: "goAway" }>): void;
+  message(message: Exclude<Message, Message<"goAway">>): void;
   /** There is no use in going on: not admitted any more, the place taken, or sent away. */
   failed(error: RoomError): void;
 }
@@ -206,7 +206,7 @@ export class SignalingConnection {
     this.renew();
   }
 
-  #message(socket: Socket, message: Incoming): void {
+  #message(socket: Socket, message: Message): void {
     if (this.#ended.signal.aborted) return;
     if (message.type === "goAway") this.#goAway(socket, message.reason);
     else if (message.type !== "error" || socket === this.#current) this.#hooks.message(message);

@@ -3,7 +3,7 @@ import { isTransient, RoomError } from "../errors.js";
 import { type ConnectionHooks, SignalingConnection } from "./connection.js";
 import { Outbox } from "./outbox.js";
 import type { Traffic } from "./socket.js";
-import type { Handshake, Identified, Notice } from "./wire.js";
+import type { Handshake, Identified, Message } from "./wire.js";
 
 /** Transient refusals further apart than this, in milliseconds, are not the same trouble. */
 const CALM_MS = 10_000;
@@ -26,7 +26,7 @@ export interface SignalingHooks {
   /** The socket broke; another is being opened. */
   down(): void;
   handshake(handshake: Handshake): void;
-  notice(notice: Exclude<Notice, { type: "goAway" }>): void;
+  notice(notice: Message<"clientDisconnect" | "sfuConnect" | "sfuDisconnect">): void;
   /** A handshake was refused for a reason that does not pass, or the SFU is away (`sfu_unavailable`). */
   refused(error: RoomError): void;
   /** There is no use in going on: the room is closed, the token not valid, the place taken. */

@@ -1,7 +1,7 @@
 import { byteLength } from "../bytes.js";
 import { RoomError } from "../errors.js";
 import { newId } from "../ids.js";
-import { type Handshake, type Identified, type Incoming, parse } from "./wire.js";
+import { type Handshake, type Identified, type Message, parse } from "./wire.js";
 
 /** A ping after so much silence of ours, in milliseconds. API Gateway cuts a socket after 10 minutes. */
 export const PING_MS = 240_000;
@@ -21,13 +21,13 @@ export interface Traffic {
 /** What a socket tells. */
 export interface SocketHooks {
   /** A message that is no answer to a request. */
-  message(message: Incoming): void;
+  message(message: Message): void;
   /** The socket is gone, and it was not `close` that ended it. */
   broken(): void;
 }
 
 interface Waiting {
-  resolve(answer: Incoming): void;
+  resolve(answer: Message): void;
   reject(error: RoomError): void;
 }
 
@@ -106,7 +106,7 @@ export class Socket {
   }
 
   /** Asks, and gives back the answer. Throws a {@link RoomError} with the gateway's code, or `unreachable` when none came in `patience` ms. */
-  request(action: string, data: Record<string, unknown>, patience = ANSWER_MS): Promise<Incoming> {
+  request(action: string, data: Record<string, unknown>, patience = ANSWER_MS): Promise<Message> {
     const requestId = newId();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable()), patience);

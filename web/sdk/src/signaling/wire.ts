@@ -83,69 +83,53 @@ export interface WireSignal {
   to?: string;
 }
 
-/** What the gateway says in a session only. */
-export type SessionNotice =
-  | { type: "connections"; connections: Connection[] }
-  | { type: "connectionCreated"; connection: Connection }
-  | {
-      type: "connectionDestroyed";
-      connection: Pick<Connection, "connectionId" | "creationTime">;
-      reason: DestroyReason;
-    }
-  | { type: "signal"; signal: WireSignal };
-
-/** A request that failed. `requestId` is there when the request had one. */
-export interface Refusal {
-  type: "error";
+/** What repeats the `requestId` of the request that it answers, if that had one. */
+interface Answer {
   requestId?: string;
-  status: number;
-  code: string;
-  message: string;
-  /** In a session. */
-  otc?: Otc;
 }
 
-/** What the gateway itself says beside answers (docs/PROTOCOL.md, "What the gateway says"). */
-export type Notice =
-  | { type: "clientDisconnect"; clientId: string; connectionId: string; reason: "left" | "lost" }
-  | { type: "sfuDisconnect"; roomId: string; claimAfterMs: number }
-  | { type: "sfuConnect"; roomId: string }
-  | { type: "goAway"; reason: string };
+/**
+ * The messages that this library knows, by `type`, with their fields (docs/PROTOCOL.md, "What the gateway says"). There is no other list
+ * of them: what is not here is ignored, as it is a later version's. The values are for the compiler alone.
+ */
+const MESSAGES = {
+  // From the SFU, by way of the gateway.
+  producer: {} as Handshake,
+  consumer: {} as Handshake,
+  // Answers.
+  ack: {} as Required<Answer>,
+  /** A request failed. */
+  error: {} as Answer & { status: number; code: string; message: string; otc?: Otc },
+  identified: {} as Answer & Identified,
+  issueReported: {} as Answer & { issueId: string },
+  pong: {},
+  // Notices.
+  clientDisconnect: {} as { clientId: string; connectionId: string; reason: "left" | "lost" },
+  goAway: {} as { reason: string },
+  sfuConnect: {} as { roomId: string },
+  sfuDisconnect: {} as { roomId: string; claimAfterMs: number },
+  // In a session only.
+  connectionCreated: {} as { connection: Connection },
+  connectionDestroyed: {} as {
+    connection: Pick<Connection, "connectionId" | "creationTime">;
+    reason: DestroyReason;
+  },
+  connections: {} as { connections: Connection[] },
+  signal: {} as { signal: WireSignal },
+} as const;
 
-/** Anything that a socket brings and that this library knows. */
-export type Incoming =
-  | Handshake
-  | Notice
-  | SessionNotice
-  | Refusal
-  | (Identified & { requestId?: string })
-  | { type: "ack"; requestId: string }
-  | { type: "issueReported"; issueId: string; requestId?: string }
-  | { type: "pong" };
+type MessageType = keyof typeof MESSAGES;
 
-const KNOWN = new Set([
-  "producer",
-  "consumer",
-  "clientDisconnect",
-  "sfuDisconnect",
-  "sfuConnect",
-  "goAway",
-  "error",
-  "identified",
-  "ack",
-  "issueReported",
-  "connections",
-  "connectionCreated",
-  "connectionDestroyed",
-  "signal",
-  "pong",
-]);
+/** A message of one of these types; without any: whatever a socket brings that this library knows. */
+export type Message<Type extends MessageType = MessageType> = {
+  [Each in Type]: { type: Each } & (typeof MESSAGES)[Each];
+}[Type];
 
 /**
  * Reads what came over a socket. Unknown types and what is not JSON give `undefined`. API Gateway's own failures
  * (`{"message", "connectionId", "requestId"}`, where `requestId` is not ours) read as a refusal without a `requestId`.
  */
-export function parse(text: unknown): Incoming | undefined {
+export function parse(text: unknown): Message | undefined {
   if (typeof text !== "string") return undefined;
   const message = parseObject(text);
   if (!message) return undefined;
@@ -158,7 +142,10 @@ export function parse(text: unknown): Incoming | undefined {
       message: message.message,
     };
   }
-  return KNOWN.has(message.type as string) ? (message as unknown as Incoming) : undefined;
+  const { type } = message;
+  return typeof type === "string" && Object.hasOwn(MESSAGES, type)
+    ? (message as unknown as Message)
+    : undefined;
 }
 
 /** The JSON object that a text holds, else `undefined`. */

@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { PING_MS, PONG_MS, Socket } from "../../src/signaling/socket.js";
-import type { Incoming } from "../../src/signaling/wire.js";
+import type { Message } from "../../src/signaling/wire.js";
 import { until } from "../support/until.js";
 
 let server: WebSocketServer;
@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 async function opened() {
-  const told = { messages: [] as Incoming[], broken: 0 };
+  const told = { messages: [] as Message[], broken: 0 };
   const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0 };
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const socket = new Socket(url, traffic, {

@@ -6,6 +6,8 @@ test.each([
   ["no object", "[1]"],
   ["null", "null"],
   ["a type of a later version", '{"type":"weather","sunny":true}'],
+  ["a type that every object has", '{"type":"toString"}'],
+  ["a type that is no text", '{"type":["ack"]}'],
   ["no type at all", '{"hello":1}'],
   ["a binary frame", new ArrayBuffer(3)],
 ])("%s is ignored", (_, text) => {
