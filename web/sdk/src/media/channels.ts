@@ -3,23 +3,28 @@ import { parseObject } from "../signaling/wire.js";
 /** The longest message that a channel takes, in bytes (docs/MEDIA.md, "Data channels"). */
 export const LONGEST_MESSAGE = 16_384;
 
+/** The channels of docs/MEDIA.md, and their ids. */
+const CHANNELS = { chat: 100, features: 110 } as const;
+
+/** One of the two. */
+export type ChannelName = keyof typeof CHANNELS;
+
+/** What the channels tell. */
+export type ChannelEvent =
+  | { type: "channelOpened"; channel: ChannelName }
+  | { type: "channelMessage"; channel: ChannelName; message: Record<string, unknown> };
+
 /** Reads and writes the two data channels of a producer connection. */
 export class Channels {
   readonly #channels: Record<ChannelName, RTCDataChannel>;
 
-  constructor(
-    connection: RTCPeerConnection,
-    hooks: {
-      opened(name: ChannelName): void;
-      message(name: ChannelName, message: Record<string, unknown>): void;
-    },
-  ) {
+  constructor(connection: RTCPeerConnection, emit: (event: ChannelEvent) => void) {
     const open = (name: ChannelName) => {
       const channel = connection.createDataChannel(name, { negotiated: true, id: CHANNELS[name] });
-      channel.onopen = () => hooks.opened(name);
+      channel.onopen = () => emit({ type: "channelOpened", channel: name });
       channel.onmessage = ({ data }) => {
         const message = typeof data === "string" ? parseObject(data) : undefined;
-        if (message) hooks.message(name, message);
+        if (message) emit({ type: "channelMessage", channel: name, message });
       };
       return channel;
     };
@@ -38,9 +43,3 @@ export class Channels {
     }
   }
 }
-
-/** The channels of docs/MEDIA.md, and their ids. */
-const CHANNELS = { chat: 100, features: 110 } as const;
-
-/** One of the two. */
-export type ChannelName = keyof typeof CHANNELS;

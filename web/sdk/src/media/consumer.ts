@@ -1,4 +1,4 @@
-import type { Description, Handshake } from "../signaling/wire.js";
+import type { Description, Handshake, HandshakeContent } from "../signaling/wire.js";
 import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
 import { IncomingOffers } from "./offers.js";
 import { identityOf } from "./sdp.js";
@@ -18,23 +18,24 @@ export interface ConsumerOptions {
   style: () => CandidateStyle;
   /** Whether this person's own connection works: if not, that is the trouble, and not the consumer's. */
   producerConnected: () => boolean;
+  /** Sends a handshake to the SFU. */
+  send: (content: HandshakeContent) => void;
 }
 
 /** What a consumer connection tells. */
-export interface ConsumerHooks {
-  send(content: Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">): void;
+export type ConsumerEvent =
   /** A new connection begins. */
-  offered(): void;
+  | { type: "peerOffered" }
+  | { type: "peerConnection"; state: RTCPeerConnectionState }
   /** The streams that the peer sends now. */
-  streams(streams: MediaStream[]): void;
-  track(track: MediaStreamTrack, stream: MediaStream): void;
-  state(state: RTCPeerConnectionState): void;
-}
+  | { type: "peerStreams"; streams: MediaStream[] }
+  /** A track arrived. */
+  | { type: "peerTrack"; track: MediaStreamTrack; stream: MediaStream };
 
 /** What one other peer sends, on one connection after the other. */
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #hooks: ConsumerHooks;
+  readonly #emit: (event: ConsumerEvent) => void;
   readonly #offers = new IncomingOffers();
   readonly #streams = new Map<string, MediaStream>();
   /** What came in no stream: one person's picture and sound all the same. It is made anew when it changes. */
@@ -53,9 +54,9 @@ export class Consumer {
   #rollbackAt = Number.NEGATIVE_INFINITY;
   #ended = false;
 
-  constructor(options: ConsumerOptions, hooks: ConsumerHooks) {
+  constructor(options: ConsumerOptions, emit: (event: ConsumerEvent) => void) {
     this.#options = options;
-    this.#hooks = hooks;
+    this.#emit = emit;
     this.#sender = this.#newSender();
   }
 
@@ -99,7 +100,7 @@ export class Consumer {
     this.#giveUp();
   }
 
-  /** Ends it. The hooks hear nothing more. */
+  /** Ends it. It tells nothing more. */
   close(): void {
     this.#ended = true;
     this.#giveUp();
@@ -134,7 +135,7 @@ export class Consumer {
     if (verdict === "stale") return;
     if (verdict === "repeated") {
       // The answer was lost, or crossed the repetition.
-      if (this.#answer && this.#answer.negotiation === negotiation) this.#hooks.send(this.#answer);
+      if (this.#answer && this.#answer.negotiation === negotiation) this.#options.send(this.#answer);
       return;
     }
     if (verdict === "new" || !this.#connection) this.#connect();
@@ -150,7 +151,7 @@ export class Consumer {
     if (connection !== this.#connection) return;
     const description: Description = { type: "answer", sdp: connection.localDescription?.sdp ?? "" };
     this.#answer = { description, ...(negotiation !== undefined && { negotiation }) };
-    this.#hooks.send(this.#answer);
+    this.#options.send(this.#answer);
     this.#prune();
     await this.#candidates(this.#box.described(identity.ufrag));
   }
@@ -163,13 +164,13 @@ export class Consumer {
     this.#connection = connection;
     connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
     connection.onconnectionstatechange = () => {
-      this.#hooks.state(connection.connectionState);
+      this.#emit({ type: "peerConnection", state: connection.connectionState });
       this.#check();
     };
     connection.ontrack = ({ track, streams }) => {
       this.#received(track, streams[0] ?? this.#loosen([...(this.#loose?.getTracks() ?? []), track]));
     };
-    this.#hooks.offered();
+    this.#emit({ type: "peerOffered" });
   }
 
   #disconnect(): void {
@@ -190,8 +191,8 @@ export class Consumer {
 
   #received(track: MediaStreamTrack, stream: MediaStream): void {
     this.#streams.set(stream.id, stream);
-    this.#hooks.streams([...this.#streams.values()]);
-    this.#hooks.track(track, stream);
+    this.#emit({ type: "peerStreams", streams: [...this.#streams.values()] });
+    this.#emit({ type: "peerTrack", track, stream });
   }
 
   /** The stream of these tracks, in place of the one before it. */
@@ -214,7 +215,7 @@ export class Consumer {
     for (const [id, stream] of this.#streams) if (stream.getTracks().length === 0) this.#streams.delete(id);
     const after = [...this.#streams.values()];
     if (after.length !== before.length || after.some((stream, place) => stream !== before[place]))
-      this.#hooks.streams(after);
+      this.#emit({ type: "peerStreams", streams: after });
   }
 
   async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {
@@ -247,7 +248,7 @@ export class Consumer {
     this.#rollbackAt = now + Math.min(ROLLBACK_MS.most, ROLLBACK_MS.first * 2 ** this.#rollbacks);
     this.#rollbacks += 1;
     const { negotiation } = this.#offers;
-    this.#hooks.send({
+    this.#options.send({
       ...(negotiation !== undefined && { negotiation }),
       description: { type: "rollback", sdp: "" },
     });
@@ -255,6 +256,6 @@ export class Consumer {
   }
 
   #newSender(): CandidateSender {
-    return new CandidateSender(this.#options.style, (content) => this.#hooks.send(content));
+    return new CandidateSender(this.#options.style, this.#options.send);
   }
 }

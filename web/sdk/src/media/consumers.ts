@@ -1,26 +1,30 @@
 import { remember } from "../recent.js";
-import type { Handshake } from "../signaling/wire.js";
-import { Consumer, type ConsumerHooks, type ConsumerOptions } from "./consumer.js";
+import type { Handshake, HandshakeContent } from "../signaling/wire.js";
+import { Consumer, type ConsumerEvent, type ConsumerOptions } from "./consumer.js";
 
 /** So many peers without a connection are remembered, to tell what comes late of them. */
 const MOST_IDLE = 64;
 
-/** What {@link ConsumerHooks} tell, of whom. */
-export type PeerHooks = {
-  [Name in keyof ConsumerHooks]: (peerId: string, ...told: Parameters<ConsumerHooks[Name]>) => void;
+/** What {@link ConsumerOptions} say, of all peers. */
+export type ConsumersOptions = Omit<ConsumerOptions, "send"> & {
+  /** Sends a handshake about a peer's media to the SFU. */
+  send: (peerId: string, content: HandshakeContent) => void;
 };
+
+/** What consumer connections tell, of whom. */
+export type PeerMediaEvent = ConsumerEvent & { peerId: string };
 
 /** What the other peers of a room send. */
 export class Consumers {
-  readonly #options: ConsumerOptions;
-  readonly #hooks: PeerHooks;
+  readonly #options: ConsumersOptions;
+  readonly #emit: (event: PeerMediaEvent) => void;
   readonly #consumers = new Map<string, Consumer>();
   /** Peers that are gone, or of whom no offer came: whoever was so first is forgotten first. */
   readonly #idle = new Set<string>();
 
-  constructor(options: ConsumerOptions, hooks: PeerHooks) {
+  constructor(options: ConsumersOptions, emit: (event: PeerMediaEvent) => void) {
     this.#options = options;
-    this.#hooks = hooks;
+    this.#emit = emit;
   }
 
   /** By peer; some have no connection. */
@@ -72,15 +76,12 @@ export class Consumers {
   }
 
   #make(peerId: string): Consumer {
-    return new Consumer(this.#options, {
-      send: (content) => this.#hooks.send(peerId, content),
-      offered: () => {
-        this.#idle.delete(peerId);
-        this.#hooks.offered(peerId);
+    return new Consumer(
+      { ...this.#options, send: (content) => this.#options.send(peerId, content) },
+      (event) => {
+        if (event.type === "peerOffered") this.#idle.delete(peerId);
+        this.#emit({ ...event, peerId });
       },
-      state: (state) => this.#hooks.state(peerId, state),
-      streams: (streams) => this.#hooks.streams(peerId, streams),
-      track: (track, stream) => this.#hooks.track(peerId, track, stream),
-    });
+    );
   }
 }

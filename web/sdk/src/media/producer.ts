@@ -1,6 +1,6 @@
-import type { Description, Handshake } from "../signaling/wire.js";
+import type { Description, Handshake, HandshakeContent } from "../signaling/wire.js";
 import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
-import { type ChannelName, Channels } from "./channels.js";
+import { type ChannelEvent, Channels } from "./channels.js";
 import { Offerer } from "./offerer.js";
 import { identityOf } from "./sdp.js";
 import { cameraLayers, preferredCodecs, SCREEN_BITRATE } from "./simulcast.js";
@@ -24,23 +24,23 @@ export interface ProducerOptions {
   style: () => CandidateStyle;
   /** Whether the SFU hears what is sent. */
   reachable: () => boolean;
+  /** Sends a handshake to the SFU. */
+  send: (content: HandshakeContent) => void;
 }
 
 /** What a producer connection tells. */
-export interface ProducerHooks {
-  send(content: Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">): void;
+export type ProducerEvent =
   /** The SFU took the last offer. */
-  answered(): void;
+  | { type: "offerAnswered" }
   /** The SFU did not take the last offer: what was sent before goes on. */
-  refused(why: { code: string; message: string }): void;
-  connected(): void;
+  | { type: "offerRefused"; code: string; message: string }
+  /** Media can flow. */
+  | { type: "connected" }
   /** Media does not flow; it is being seen to. */
-  interrupted(): void;
+  | { type: "interrupted" }
   /** It will not come back: begin a new one. */
-  broken(): void;
-  opened(channel: ChannelName): void;
-  message(channel: ChannelName, message: Record<string, unknown>): void;
-}
+  | { type: "broken" }
+  | ChannelEvent;
 
 /** The connection that carries what this person sends, and the data channels. A broken one is replaced by another object. */
 export class Producer {
@@ -48,7 +48,7 @@ export class Producer {
   readonly connection: RTCPeerConnection;
   readonly channels: Channels;
   readonly #options: ProducerOptions;
-  readonly #hooks: ProducerHooks;
+  readonly #emit: (event: ProducerEvent) => void;
   readonly #offerer: Offerer;
   readonly #watch: Watch;
   readonly #box = new CandidateBox();
@@ -58,26 +58,26 @@ export class Producer {
   /** The certificate with which the SFU answered first. */
   #answeredBy: string | undefined;
 
-  constructor(options: ProducerOptions, hooks: ProducerHooks) {
+  constructor(options: ProducerOptions, emit: (event: ProducerEvent) => void) {
     this.#options = options;
-    this.#hooks = hooks;
+    this.#emit = emit;
     this.connection = new RTCPeerConnection(options.config);
-    this.channels = new Channels(this.connection, hooks);
-    this.#sender = new CandidateSender(options.style, (content) => hooks.send(content));
+    this.channels = new Channels(this.connection, emit);
+    this.#sender = new CandidateSender(options.style, options.send);
     this.#offerer = new Offerer(options.numbers, {
       make: () => this.#makeOffer(),
-      send: (negotiation, description) => hooks.send({ negotiation, description }),
+      send: (negotiation, description) => options.send({ negotiation, description }),
       apply: (answer) => this.#apply(answer),
       rollBack: () => this.connection.setLocalDescription({ type: "rollback" }),
       reachable: options.reachable,
-      failed: () => hooks.broken(),
+      failed: () => emit({ type: "broken" }),
     });
     this.#watch = new Watch(options.reachable(), {
       restart: () => {
         this.connection.restartIce();
         this.#offerer.want();
       },
-      replace: () => hooks.broken(),
+      replace: () => emit({ type: "broken" }),
     });
     this.connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
     this.connection.onconnectionstatechange = () => this.#changed();
@@ -133,18 +133,18 @@ export class Producer {
   /** Takes a handshake of type `producer`. */
   async handle({ negotiation, description, candidate, candidates, refused }: Handshake): Promise<void> {
     if (description?.type === "answer") {
-      if (await this.#offerer.answered(negotiation, description)) this.#hooks.answered();
+      if (await this.#offerer.answered(negotiation, description)) this.#emit({ type: "offerAnswered" });
       return;
     }
     if (description?.type === "rollback") {
-      const why = { code: String(refused?.code), message: String(refused?.message) };
-      if (await this.#offerer.refused(negotiation)) this.#hooks.refused(why);
+      if (await this.#offerer.refused(negotiation))
+        this.#emit({ type: "offerRefused", code: String(refused?.code), message: String(refused?.message) });
       return;
     }
     await this.#take(this.#box.add(candidates ?? (candidate ? [candidate] : [])));
   }
 
-  /** Ends it. The hooks hear nothing more. */
+  /** Ends it. It tells nothing more. */
   close(): void {
     this.#watch.end();
     this.#offerer.end();
@@ -214,7 +214,8 @@ export class Producer {
     this.#state = connectionState;
     this.#watch.changed(connectionState, iceConnectionState);
     if (connectionState === before) return;
-    if (connectionState === "connected") this.#hooks.connected();
-    else if (connectionState === "disconnected" || connectionState === "failed") this.#hooks.interrupted();
+    if (connectionState === "connected") this.#emit({ type: "connected" });
+    else if (connectionState === "disconnected" || connectionState === "failed")
+      this.#emit({ type: "interrupted" });
   }
 }

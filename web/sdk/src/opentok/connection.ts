@@ -1,5 +1,5 @@
 import { newId } from "../ids.js";
-import { type ConnectionHooks, OLD_MS, SignalingConnection } from "../signaling/connection.js";
+import { type ConnectionEvent, OLD_MS, SignalingConnection } from "../signaling/connection.js";
 import type { Traffic } from "../signaling/socket.js";
 import type { Message, SessionIdentified, WireSignal } from "../signaling/wire.js";
 import { SessionError } from "./errors.js";
@@ -71,7 +71,7 @@ export class SessionConnection {
   #connecting: { resolve(): void; reject(error: SessionError): void } | undefined;
   #known: Known | undefined;
   /** What came before the first `identified`. */
-  #early: Parameters<ConnectionHooks["message"]>[0][] = [];
+  #early: ConnectionEvent[] = [];
   /** The beginning of a list that does not fit into one message. */
   #listed: Connection[] = [];
   /** Whose last signals are being delivered. */
@@ -88,19 +88,13 @@ export class SessionConnection {
     this.#options = options;
     this.#listener = listener;
     this.#signaling = new SignalingConnection(
-      { url: options.url, traffic: this.#traffic, identity: () => this.#identity() },
       {
-        opening: () => this.#expectList(),
+        url: options.url,
+        traffic: this.#traffic,
+        identity: () => this.#identity(),
         handover: () => this.#handover(),
-        identified: (identified, renewed) => this.#identified(identified as SessionIdentified, renewed),
-        down: () => this.#down(),
-        message: (message) => this.#message(message),
-        failed: (error) => {
-          const reason = REASONS[error.code];
-          if (reason) this.#end(reason);
-          else this.#end("networkDisconnected", failure(error));
-        },
       },
+      (event) => this.#on(event),
     );
     this.#outgoing = new Outgoing({
       socket: () => this.#signaling.socket,
@@ -193,7 +187,7 @@ export class SessionConnection {
     }
     this.#list(identified);
     if (renewed) this.#askLater();
-    for (const message of this.#early.splice(0)) this.#message(message);
+    for (const event of this.#early.splice(0)) this.#hear(event, roster);
     this.#outgoing.up();
     this.#connecting?.resolve();
     this.#connecting = undefined;
@@ -230,25 +224,43 @@ export class SessionConnection {
     this.#tell("sessionReconnecting", undefined);
   }
 
-  #message(message: Parameters<ConnectionHooks["message"]>[0]): void {
-    if (message.type === "connections") {
-      this.#listed.push(...message.connections);
-      return;
+  #on(event: ConnectionEvent): void {
+    switch (event.type) {
+      case "opening":
+        this.#expectList();
+        return;
+      case "up":
+        this.#identified(event.identified as SessionIdentified, event.renewed);
+        return;
+      case "down":
+        this.#down();
+        return;
+      case "failed": {
+        const reason = REASONS[event.error.code];
+        if (reason) this.#end(reason);
+        else this.#end("networkDisconnected", failure(event.error));
+        return;
+      }
+      case "connections":
+        this.#listed.push(...event.connections);
+        return;
+      default:
+        if (this.#known) this.#hear(event, this.#known.roster);
+        else this.#early.push(event);
     }
-    if (!this.#known) {
-      this.#early.push(message);
-      return;
-    }
-    const { roster } = this.#known;
-    switch (message.type) {
+  }
+
+  /** A message about who is there, or a signal. */
+  #hear(event: ConnectionEvent, roster: Roster): void {
+    switch (event.type) {
       case "connectionCreated":
-        this.#apply(roster.created(message.connection));
+        this.#apply(roster.created(event.connection));
         return;
       case "connectionDestroyed":
-        this.#apply(roster.destroyed(message.connection, message.reason));
+        this.#apply(roster.destroyed(event.connection, event.reason));
         return;
       case "signal":
-        this.#inbox.take(message.signal);
+        this.#inbox.take(event.signal);
     }
   }
 

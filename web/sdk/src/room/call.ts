@@ -1,11 +1,11 @@
 import { backoff } from "../backoff.js";
 import { RoomError } from "../errors.js";
 import { candidateStyle } from "../media/candidates.js";
-import type { ChannelName } from "../media/channels.js";
+import type { ChannelEvent, ChannelName } from "../media/channels.js";
 import type { Consumer } from "../media/consumer.js";
-import { Consumers } from "../media/consumers.js";
-import { type LocalTrack, Producer, type Slot } from "../media/producer.js";
-import { Signaling, type SignalingOptions } from "../signaling/signaling.js";
+import { Consumers, type PeerMediaEvent } from "../media/consumers.js";
+import { type LocalTrack, Producer, type ProducerEvent, type Slot } from "../media/producer.js";
+import { Signaling, type SignalingEvent, type SignalingOptions } from "../signaling/signaling.js";
 import type { Handshake, Identified, Message } from "../signaling/wire.js";
 
 /** Producer connections that may fail in a row: while joining, and later. */
@@ -26,37 +26,30 @@ export interface CallOptions {
 }
 
 /** What a call tells. */
-export interface CallHooks {
+export type CallEvent =
   /** Media can flow, for the first time or again. */
-  connected(): void;
+  | { type: "connected" }
   /** Signaling or this person's media is interrupted. */
-  interrupted(): void;
+  | { type: "interrupted" }
   /** The room is closed, or its SFU is gone for longer than the grace: the path needs another. */
-  roomLost(): void;
+  | { type: "roomLost" }
   /** The SFU is back: what `roomLost` said is over. */
-  roomBack(): void;
+  | { type: "roomBack" }
   /** There is no use in going on. */
-  failed(error: RoomError): void;
+  | { type: "failed"; error: RoomError }
   /** Something went wrong that the call survives. */
-  error(error: RoomError): void;
+  | { type: "error"; error: RoomError }
   /** This person's socket is another one: the SFU should know (docs/MEDIA.md, "features"). */
-  announce(): void;
-  message(channel: ChannelName, message: Record<string, unknown>): void;
-  opened(channel: ChannelName): void;
-  /** A peer's media is offered. */
-  offered(peerId: string): void;
-  consumer(peerId: string, state: RTCPeerConnectionState): void;
-  streams(peerId: string, streams: MediaStream[]): void;
-  track(peerId: string, track: MediaStreamTrack, stream: MediaStream): void;
-  /** The gateway says that a peer went on purpose. */
-  left(peerId: string): void;
-}
+  | { type: "announce" }
+  | ChannelEvent
+  | PeerMediaEvent
+  | Message<"clientDisconnect">;
 
 /** One stay in one room: its signaling, the producer connection and the consumer connections. */
 export class Call {
   readonly roomId: string;
   readonly #options: CallOptions;
-  readonly #hooks: CallHooks;
+  readonly #emit: (event: CallEvent) => void;
   readonly #signaling: Signaling;
   readonly #consumers: Consumers;
   readonly #numbers = counter();
@@ -69,32 +62,20 @@ export class Call {
   #away: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
 
-  constructor(options: CallOptions, hooks: CallHooks) {
+  constructor(options: CallOptions, emit: (event: CallEvent) => void) {
     this.roomId = options.signaling.roomId;
     this.#options = options;
-    this.#hooks = hooks;
-    this.#signaling = new Signaling(options.signaling, {
-      identified: (identified) => this.#identified(identified),
-      down: () => this.#availability(),
-      handshake: (handshake) => this.#handshake(handshake),
-      notice: (notice) => this.#notice(notice),
-      refused: (error) => this.#refused(error),
-      failed: (error) => this.#failed(error),
-    });
+    this.#emit = emit;
+    this.#signaling = new Signaling(options.signaling, (event) => this.#onSignaling(event));
     this.#consumers = new Consumers(
       {
         config: () => this.#config(),
         style: () => candidateStyle(this.#features),
         producerConnected: () => this.#producer?.connected ?? false,
-      },
-      {
         send: (remotePeerId, content) =>
           this.#signaling.send(this.#addressed("consumer", { remotePeerId, ...content })),
-        offered: (peerId) => hooks.offered(peerId),
-        state: (peerId, state) => hooks.consumer(peerId, state),
-        streams: (peerId, streams) => hooks.streams(peerId, streams),
-        track: (peerId, track, stream) => hooks.track(peerId, track, stream),
       },
+      emit,
     );
   }
 
@@ -176,7 +157,7 @@ export class Call {
     } else {
       this.#producer.configure(this.#config());
       this.#consumers.configure();
-      this.#hooks.announce();
+      this.#emit({ type: "announce" });
     }
     // Notices that came while there was no socket are not repeated: the features say whether the SFU is there.
     if (features.length > 0) this.#sfuBack();
@@ -185,8 +166,7 @@ export class Call {
   }
 
   #produce(): void {
-    const send = (content: Partial<Handshake>) => this.#signaling.send(this.#addressed("producer", content));
-    const producer = new Producer(
+    const producer: Producer = new Producer(
       {
         config: this.#config(),
         simulcast: this.#options.simulcast,
@@ -194,26 +174,33 @@ export class Call {
         numbers: this.#numbers,
         style: () => candidateStyle(this.#features),
         reachable: () => this.#reachable,
+        send: (content) => this.#signaling.send(this.#addressed("producer", content)),
       },
-      {
-        send,
-        answered: () => this.#signaling.settle("producer"),
-        refused: (why) => this.#offerRefused(why),
-        connected: () => this.#connected(),
-        interrupted: () => this.#hooks.interrupted(),
-        broken: () => this.#replace(producer),
-        opened: (channel) => this.#hooks.opened(channel),
-        message: (channel, message) => this.#hooks.message(channel, message),
-      },
+      (event) => this.#onProducer(producer, event),
     );
     this.#producer = producer;
   }
 
-  #connected(): void {
-    this.#failures = 0;
-    this.#wasConnected = true;
-    this.#hooks.connected();
-    this.#consumers.producerConnected();
+  #onProducer(producer: Producer, event: ProducerEvent): void {
+    switch (event.type) {
+      case "connected":
+        this.#failures = 0;
+        this.#wasConnected = true;
+        this.#emit(event);
+        this.#consumers.producerConnected();
+        return;
+      case "offerAnswered":
+        this.#signaling.settle("producer");
+        return;
+      case "offerRefused":
+        this.#offerRefused(event);
+        return;
+      case "broken":
+        this.#replace(producer);
+        return;
+      default:
+        this.#emit(event);
+    }
   }
 
   /** The SFU does not take what this person offers. A call that has never stood does not come about. */
@@ -222,7 +209,7 @@ export class Call {
     const full = code === "room_full";
     const text = full ? "The room is full." : `The SFU does not take this browser's media: ${message}.`;
     const init = { code: full ? "room_full" : "offer_refused", message: text };
-    if (this.#wasConnected) this.#hooks.error(new RoomError({ ...init, fatal: false }));
+    if (this.#wasConnected) this.#emit({ type: "error", error: new RoomError({ ...init, fatal: false }) });
     else this.#failed(new RoomError({ ...init, fatal: true }));
   }
 
@@ -240,7 +227,7 @@ export class Call {
       () => {
         this.#replacing = undefined;
         broken.close();
-        this.#hooks.interrupted();
+        this.#emit({ type: "interrupted" });
         this.#produce();
       },
       backoff(this.#failures - 1, 100, 5_000),
@@ -262,18 +249,32 @@ export class Call {
     return { type, sender: this.#options.signaling.peerId, roomId: this.roomId, ...content };
   }
 
-  #notice(notice: Message<"clientDisconnect" | "sfuConnect" | "sfuDisconnect">): void {
-    switch (notice.type) {
-      case "clientDisconnect":
-        // `lost`: its media may go on; the SFU tells what becomes of it.
-        if (notice.reason === "left") this.#hooks.left(notice.clientId);
+  #onSignaling(event: SignalingEvent): void {
+    switch (event.type) {
+      case "up":
+        this.#identified(event.identified);
+        return;
+      case "down":
+        this.#availability();
+        return;
+      case "failed":
+        this.#failed(event.error);
+        return;
+      case "refused":
+        this.#refused(event.error);
+        return;
+      case "producer":
+      case "consumer":
+        this.#handshake(event);
         return;
       case "sfuDisconnect":
-        this.#sfuAway(notice.claimAfterMs);
+        this.#sfuAway(event.claimAfterMs);
         return;
       case "sfuConnect":
         this.#sfuBack();
         return;
+      default:
+        this.#emit(event);
     }
   }
 
@@ -295,7 +296,7 @@ export class Call {
       if (claimAfterMs > 0) return;
       clearTimeout(this.#away);
     }
-    this.#away = setTimeout(() => this.#hooks.roomLost(), claimAfterMs);
+    this.#away = setTimeout(() => this.#emit({ type: "roomLost" }), claimAfterMs);
     this.#availability();
   }
 
@@ -303,7 +304,7 @@ export class Call {
     if (this.#away === undefined) return;
     clearTimeout(this.#away);
     this.#away = undefined;
-    this.#hooks.roomBack();
+    this.#emit({ type: "roomBack" });
     this.#availability();
   }
 
@@ -311,14 +312,13 @@ export class Call {
   #availability(): void {
     if (this.#ended) return;
     this.#producer?.reachabilityChanged();
-    if (!this.#reachable) this.#hooks.interrupted();
-    else if (this.#producer?.connected) this.#hooks.connected();
+    if (!this.#reachable) this.#emit({ type: "interrupted" });
+    else if (this.#producer?.connected) this.#emit({ type: "connected" });
   }
 
   #failed(error: RoomError): void {
     if (this.#ended) return;
-    if (ROOM_OVER.has(error.code)) this.#hooks.roomLost();
-    else this.#hooks.failed(error);
+    this.#emit(ROOM_OVER.has(error.code) ? { type: "roomLost" } : { type: "failed", error });
   }
 }
 

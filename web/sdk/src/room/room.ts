@@ -1,13 +1,13 @@
 import { Emitter } from "../emitter.js";
 import { leftBeforeJoined, noWebRtc, type RoomError } from "../errors.js";
 import { newId } from "../ids.js";
-import type { ChannelName } from "../media/channels.js";
+import type { ChannelEvent } from "../media/channels.js";
 import { type DeviceKind, mediaDevices } from "../media/devices.js";
 import { type DeviceSlot, LocalMedia } from "../media/local.js";
 import { Chat } from "./chat.js";
 import { roomPath } from "./path.js";
 import { People } from "./people.js";
-import { RoomSession } from "./session.js";
+import { RoomSession, type RoomSessionEvent } from "./session.js";
 import { Statistics } from "./statistics.js";
 import type {
   CallStatistics,
@@ -146,20 +146,7 @@ export class Room extends Emitter<RoomEvents> {
         }),
         call: { rtcConfig, simulcast, tracks: () => this.#media.tracks },
       },
-      {
-        state: (state) => this.#become(state),
-        moving: () => this.#people.suspend(),
-        failed: (error) => this.#failed(error),
-        error: (error) => this.emit("error", error),
-        announce: () => this.#announce(false),
-        opened: (channel) => this.#opened(channel),
-        message: (channel, message) => this.#message(channel, message),
-        offered: (id) => this.#people.offered(id),
-        consumer: (id, state) => this.#people.connection(id, state),
-        streams: (id, streams) => this.#people.streams(id, streams),
-        track: (id, track, from) => this.#people.track(id, track, from),
-        left: (id) => this.#people.left(id),
-      },
+      (event) => this.#on(event),
     );
     this.#session = session;
     globalThis.addEventListener?.("pagehide", this.#pageHidden);
@@ -292,12 +279,49 @@ export class Room extends Emitter<RoomEvents> {
     });
   }
 
-  #opened(channel: ChannelName): void {
-    if (channel === "features") this.#announce(true);
-    else this.#chat.flush();
+  #on(event: RoomSessionEvent): void {
+    switch (event.type) {
+      case "state":
+        this.#become(event.state);
+        return;
+      case "moving":
+        this.#people.suspend();
+        return;
+      case "failed":
+        this.#failed(event.error);
+        return;
+      case "error":
+        this.emit("error", event.error);
+        return;
+      case "announce":
+        this.#announce(false);
+        return;
+      case "channelOpened":
+        if (event.channel === "features") this.#announce(true);
+        else this.#chat.flush();
+        return;
+      case "channelMessage":
+        this.#message(event);
+        return;
+      case "peerOffered":
+        this.#people.offered(event.peerId);
+        return;
+      case "peerConnection":
+        this.#people.connection(event.peerId, event.state);
+        return;
+      case "peerStreams":
+        this.#people.streams(event.peerId, event.streams);
+        return;
+      case "peerTrack":
+        this.#people.track(event.peerId, event.track, event.stream);
+        return;
+      case "clientDisconnect":
+        // `lost`: the media may go on; the SFU tells what becomes of it.
+        if (event.reason === "left") this.#people.left(event.clientId);
+    }
   }
 
-  #message(channel: ChannelName, message: Record<string, unknown>): void {
+  #message({ channel, message }: Extract<ChannelEvent, { type: "channelMessage" }>): void {
     if (channel === "chat") {
       const received = this.#chat.receive(message);
       if (received) this.emit("chat", received);

@@ -1,7 +1,7 @@
 import { pause } from "../backoff.js";
 import { leftBeforeJoined, RoomError, toRoomError } from "../errors.js";
 import type { Traffic } from "../signaling/socket.js";
-import { Call, type CallHooks, type CallOptions, ROOM_OVER } from "./call.js";
+import { Call, type CallEvent, type CallOptions, ROOM_OVER } from "./call.js";
 import { obtainRoom, RoomsApi } from "./rooms.js";
 import type { RoomState } from "./types.js";
 
@@ -25,20 +25,17 @@ export interface RoomSessionOptions {
   call: Omit<CallOptions, "signaling">;
 }
 
-/** What a room session tells, beside what its calls tell. */
-export interface RoomSessionHooks
-  extends Omit<CallHooks, "connected" | "interrupted" | "roomLost" | "roomBack" | "failed"> {
-  state(state: RoomState): void;
+/** What a room session tells: of what its calls tell, all that it does not deal with itself. */
+export type RoomSessionEvent =
+  | Exclude<CallEvent, { type: "connected" | "interrupted" | "roomLost" | "roomBack" }>
+  | { type: "state"; state: RoomState }
   /** The call moves to another room: nothing of the old one's is of use any more. */
-  moving(): void;
-  /** It is over. */
-  failed(error: RoomError): void;
-}
+  | { type: "moving" };
 
 /** A stay in a path's call, in one room after the other if need be: finds a room, enters it, and finds another when it is lost. */
 export class RoomSession {
   readonly #options: RoomSessionOptions;
-  readonly #hooks: RoomSessionHooks;
+  readonly #emit: (event: RoomSessionEvent) => void;
   readonly #api: RoomsApi;
   readonly #ended = new AbortController();
   #call: Call | undefined;
@@ -46,9 +43,9 @@ export class RoomSession {
   #wasJoined = false;
   #restoring: AbortController | undefined;
 
-  constructor(options: RoomSessionOptions, hooks: RoomSessionHooks) {
+  constructor(options: RoomSessionOptions, emit: (event: RoomSessionEvent) => void) {
     this.#options = options;
-    this.#hooks = hooks;
+    this.#emit = emit;
     this.#api = new RoomsApi(options.httpUrl, options.token);
   }
 
@@ -62,7 +59,7 @@ export class RoomSession {
     const joined = new Promise<void>((resolve, reject) => {
       this.#joined = { resolve, reject };
     });
-    this.#hooks.state("finding");
+    this.#become("finding");
     void this.#enterSome(false, this.#ended.signal);
     await joined;
   }
@@ -118,7 +115,7 @@ export class RoomSession {
         restore,
         signal,
         starting: () => {
-          if (!this.#wasJoined) this.#hooks.state("starting");
+          if (!this.#wasJoined) this.#become("starting");
         },
       });
       if (roomId !== lost?.roomId) return roomId;
@@ -131,36 +128,55 @@ export class RoomSession {
   async #enter(roomId: string, patient: boolean, signal: AbortSignal): Promise<void> {
     const { signalUrl: url, peerId, resumeToken, token, traffic } = this.#options;
     if (this.#call) {
-      this.#hooks.moving();
+      this.#emit({ type: "moving" });
       this.#call.leaveNow();
     }
     const call: Call = new Call(
       { ...this.#options.call, signaling: { url, roomId, peerId, resumeToken, token, traffic } },
-      {
-        ...this.#hooks,
-        connected: () => this.#connected(),
-        interrupted: () => this.#interrupted(),
-        roomLost: () => this.#roomLost(call),
-        roomBack: () => this.#roomBack(call),
-        failed: (error) => this.#fail(error),
-      },
+      (event) => this.#on(call, event),
     );
     this.#call = call;
-    if (!this.#wasJoined) this.#hooks.state("joining");
+    if (!this.#wasJoined) this.#become("joining");
     await call.enter(patient);
     signal.throwIfAborted();
     this.#restoring = undefined;
   }
 
+  #on(call: Call, event: CallEvent): void {
+    switch (event.type) {
+      case "connected":
+        this.#connected();
+        return;
+      case "interrupted":
+        this.#interrupted();
+        return;
+      case "roomLost":
+        this.#roomLost(call);
+        return;
+      case "roomBack":
+        this.#roomBack(call);
+        return;
+      case "failed":
+        this.#fail(event.error);
+        return;
+      default:
+        this.#emit(event);
+    }
+  }
+
+  #become(state: RoomState): void {
+    this.#emit({ type: "state", state });
+  }
+
   #connected(): void {
     if (!this.#call?.healthy || this.#restoring || this.#ended.signal.aborted) return;
     this.#wasJoined = true;
-    this.#hooks.state("joined");
+    this.#become("joined");
     this.#joined?.resolve();
   }
 
   #interrupted(): void {
-    if (this.#wasJoined && !this.#ended.signal.aborted) this.#hooks.state("reconnecting");
+    if (this.#wasJoined && !this.#ended.signal.aborted) this.#become("reconnecting");
   }
 
   #roomLost(call: Call): void {
@@ -181,7 +197,7 @@ export class RoomSession {
     const fatal = error.asFatal();
     this.#joined?.reject(fatal);
     this.leaveNow();
-    this.#hooks.failed(fatal);
+    this.#emit({ type: "failed", error: fatal });
   }
 }
 

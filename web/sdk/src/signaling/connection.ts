@@ -1,6 +1,6 @@
 import { backoff, pause } from "../backoff.js";
 import { isTransient, RoomError, toRoomError } from "../errors.js";
-import { Socket, type Traffic } from "./socket.js";
+import { Socket, type SocketEvent, type Traffic } from "./socket.js";
 import type { Identified, Message } from "./wire.js";
 
 /** How often a first connection is tried before it counts as unreachable. */
@@ -23,26 +23,25 @@ export interface ConnectionOptions {
   /** The `data` of an identify, made anew for each socket. */
   identity: () => Promise<Record<string, unknown>>;
   traffic: Traffic & { reconnects: number };
-}
-
-/** What a signaling connection tells. */
-export interface ConnectionHooks {
-  /** Another socket is about to be opened. */
-  opening?(): void;
   /**
    * The next socket is about to take the place of one that works. What is returned is called when it has, or when that failed: until
    * then nothing should be sent whose answer would be lost with the old one.
    */
-  handover?(): Promise<() => void>;
-  /** A socket is identified. `renewed`: it takes the place of one that still works. */
-  identified(identified: Identified, renewed: boolean): void;
-  /** The socket broke; another is being opened. */
-  down(): void;
-  /** Anything that answers no request. A refusal only from the socket in use; everything else also from one that is being replaced. */
-  message(message: Exclude<Message, Message<"goAway">>): void;
-  /** There is no use in going on: not admitted any more, the place taken, or sent away. */
-  failed(error: RoomError): void;
+  handover?: () => Promise<() => void>;
 }
+
+/** What a signaling connection tells. */
+export type ConnectionEvent =
+  /** Another socket is about to be opened. */
+  | { type: "opening" }
+  /** A socket is identified. `renewed`: it takes the place of one that still works. */
+  | { type: "up"; identified: Identified; renewed: boolean }
+  /** The socket broke; another is being opened. */
+  | { type: "down" }
+  /** There is no use in going on: not admitted any more, the place taken, or sent away. */
+  | { type: "failed"; error: RoomError }
+  /** What answers no request. A refusal only from the socket in use; everything else also from one that is being replaced. */
+  | Exclude<SocketEvent, Message<"goAway"> | { type: "broken" }>;
 
 /**
  * A socket to the gateway that is identified, and another in its place before the gateway cuts it or when it breaks
@@ -50,7 +49,7 @@ export interface ConnectionHooks {
  */
 export class SignalingConnection {
   readonly #options: ConnectionOptions;
-  readonly #hooks: ConnectionHooks;
+  readonly #emit: (event: ConnectionEvent) => void;
   readonly #ended = new AbortController();
   #current: Socket | undefined;
   #connectionId: string | undefined;
@@ -63,9 +62,9 @@ export class SignalingConnection {
   #hurry: AbortController | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: ConnectionOptions, hooks: ConnectionHooks) {
+  constructor(options: ConnectionOptions, emit: (event: ConnectionEvent) => void) {
     this.#options = options;
-    this.#hooks = hooks;
+    this.#emit = emit;
   }
 
   /** The id of the socket that is identified now, or was last. */
@@ -89,7 +88,8 @@ export class SignalingConnection {
     this.#connect().catch((error: unknown) => {
       // A renewal that is refused, as its token has expired: the socket that there is serves until it breaks.
       if (this.socket) return;
-      this.#hooks.failed(toRoomError(error, "unreachable", "Arbiter does not answer.", true).asFatal());
+      const fatal = toRoomError(error, "unreachable", "Arbiter does not answer.", true).asFatal();
+      this.#emit({ type: "failed", error: fatal });
     });
   }
 
@@ -132,7 +132,7 @@ export class SignalingConnection {
       for (let attempt = 0; !this.#ended.signal.aborted; attempt += 1) {
         const refused = await this.#attempt();
         if (!refused || this.#ended.signal.aborted) return;
-        if (this.#handedOver && !this.#current) this.#hooks.down();
+        if (this.#handedOver && !this.#current) this.#emit({ type: "down" });
         this.#handedOver = false;
         const inUse = refused.code === "peer_in_use" && attempt < IN_USE_ATTEMPTS;
         const passing = PASSING.has(refused.code) || isTransient(refused);
@@ -148,19 +148,16 @@ export class SignalingConnection {
 
   /** One socket; `undefined` when it is identified. */
   async #attempt(): Promise<RoomError | undefined> {
-    const { url, traffic, identity } = this.#options;
+    const { url, traffic, identity, handover } = this.#options;
     let socket: Socket | undefined;
     let release: (() => void) | undefined;
     try {
       const data = await identity();
-      this.#hooks.opening?.();
-      const opening = new Socket(url, traffic, {
-        message: (message) => this.#message(opening, message),
-        broken: () => this.#broken(opening),
-      });
+      this.#emit({ type: "opening" });
+      const opening = new Socket(url, traffic, (event) => this.#on(opening, event));
       socket = opening;
       await socket.opened;
-      if (this.#current) release = await this.#hooks.handover?.();
+      if (this.#current) release = await handover?.();
       const identified = await socket.identify(data);
       if (this.#ended.signal.aborted) {
         socket.leaveNow();
@@ -193,7 +190,7 @@ export class SignalingConnection {
     this.#connectionId = identified.connectionId;
     clearTimeout(this.#renewal);
     this.#renewal = setTimeout(() => this.renew(), renewalDelay(identified.reconnectBefore, Date.now()));
-    this.#hooks.identified(identified, before !== undefined);
+    this.#emit({ type: "up", identified, renewed: before !== undefined });
   }
 
   #broken(socket: Socket): void {
@@ -201,15 +198,16 @@ export class SignalingConnection {
     if (socket !== this.#current) return;
     this.#current = undefined;
     if (this.#handedOver) return;
-    this.#hooks.down();
+    this.#emit({ type: "down" });
     this.#hurry?.abort();
     this.renew();
   }
 
-  #message(socket: Socket, message: Message): void {
+  #on(socket: Socket, event: SocketEvent): void {
     if (this.#ended.signal.aborted) return;
-    if (message.type === "goAway") this.#goAway(socket, message.reason);
-    else if (message.type !== "error" || socket === this.#current) this.#hooks.message(message);
+    if (event.type === "broken") this.#broken(socket);
+    else if (event.type === "goAway") this.#goAway(socket, event.reason);
+    else if (event.type !== "error" || socket === this.#current) this.#emit(event);
   }
 
   /**
@@ -218,13 +216,7 @@ export class SignalingConnection {
    */
   #goAway(socket: Socket, reason: string): void {
     if (reason === "forceDisconnected") {
-      this.#hooks.failed(
-        new RoomError({
-          code: "force_disconnected",
-          message: "A moderator ended your connection.",
-          fatal: true,
-        }),
-      );
+      this.#sentAway("force_disconnected", "A moderator ended your connection.");
       return;
     }
     if (socket !== this.#current) return;
@@ -232,9 +224,11 @@ export class SignalingConnection {
       this.#handedOver = true;
       return;
     }
-    this.#hooks.failed(
-      new RoomError({ code: "replaced", message: "You joined this call elsewhere.", fatal: true }),
-    );
+    this.#sentAway("replaced", "You joined this call elsewhere.");
+  }
+
+  #sentAway(code: string, message: string): void {
+    this.#emit({ type: "failed", error: new RoomError({ code, message, fatal: true }) });
   }
 }
 

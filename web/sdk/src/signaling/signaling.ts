@@ -1,9 +1,9 @@
 import { backoff } from "../backoff.js";
 import { isTransient, RoomError } from "../errors.js";
-import { type ConnectionHooks, SignalingConnection } from "./connection.js";
+import { type ConnectionEvent, SignalingConnection } from "./connection.js";
 import { Outbox } from "./outbox.js";
 import type { Traffic } from "./socket.js";
-import type { Handshake, Identified, Message } from "./wire.js";
+import type { Handshake, Message } from "./wire.js";
 
 /** Transient refusals further apart than this, in milliseconds, are not the same trouble. */
 const CALM_MS = 10_000;
@@ -20,45 +20,29 @@ export interface SignalingOptions {
 }
 
 /** What signaling tells. */
-export interface SignalingHooks {
-  /** A socket is identified: the first, or one in its place. */
-  identified(identified: Identified): void;
-  /** The socket broke; another is being opened. */
-  down(): void;
-  handshake(handshake: Handshake): void;
-  notice(notice: Message<"clientDisconnect" | "sfuConnect" | "sfuDisconnect">): void;
+export type SignalingEvent =
+  /** A socket is identified, the first or one in its place; it broke, and another is being opened; or it is over. */
+  | Extract<ConnectionEvent, { type: "up" | "down" | "failed" }>
+  | Message<"producer" | "consumer" | "clientDisconnect" | "sfuConnect" | "sfuDisconnect">
   /** A handshake was refused for a reason that does not pass, or the SFU is away (`sfu_unavailable`). */
-  refused(error: RoomError): void;
-  /** There is no use in going on: the room is closed, the token not valid, the place taken. */
-  failed(error: RoomError): void;
-}
+  | { type: "refused"; error: RoomError };
 
 /** Signaling in one room: handshakes over an {@link SignalingConnection}. They wait while there is no socket. */
 export class Signaling {
   readonly #options: SignalingOptions;
-  readonly #hooks: SignalingHooks;
+  readonly #emit: (event: SignalingEvent) => void;
   readonly #connection: SignalingConnection;
   readonly #outbox = new Outbox();
   #resend: ReturnType<typeof setTimeout> | undefined;
   #refusals = 0;
   #refusedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: SignalingOptions, hooks: SignalingHooks) {
+  constructor(options: SignalingOptions, emit: (event: SignalingEvent) => void) {
     this.#options = options;
-    this.#hooks = hooks;
+    this.#emit = emit;
     const { url, traffic } = options;
-    this.#connection = new SignalingConnection(
-      { url, traffic, identity: () => this.#identity() },
-      {
-        identified: (identified, renewed) => {
-          if (!renewed) this.#outbox.recall(performance.now());
-          hooks.identified(identified);
-          this.#flush();
-        },
-        down: () => hooks.down(),
-        message: (message) => this.#message(message),
-        failed: (error) => hooks.failed(error),
-      },
+    this.#connection = new SignalingConnection({ url, traffic, identity: () => this.#identity() }, (event) =>
+      this.#on(event),
     );
   }
 
@@ -114,19 +98,24 @@ export class Signaling {
     };
   }
 
-  #message(message: Parameters<ConnectionHooks["message"]>[0]): void {
-    switch (message.type) {
-      case "producer":
-      case "consumer":
-        this.#hooks.handshake(message);
-        return;
-      case "clientDisconnect":
-      case "sfuDisconnect":
-      case "sfuConnect":
-        this.#hooks.notice(message);
+  #on(event: ConnectionEvent): void {
+    switch (event.type) {
+      case "up":
+        if (!event.renewed) this.#outbox.recall(performance.now());
+        this.#emit(event);
+        this.#flush();
         return;
       case "error":
-        this.#refused(new RoomError({ ...message, fatal: false }));
+        this.#refused(new RoomError({ ...event, fatal: false }));
+        return;
+      case "down":
+      case "failed":
+      case "producer":
+      case "consumer":
+      case "clientDisconnect":
+      case "sfuConnect":
+      case "sfuDisconnect":
+        this.#emit(event);
     }
   }
 
@@ -138,7 +127,7 @@ export class Signaling {
       return;
     }
     if (isTransient(error)) this.#sendAgain();
-    if (!isTransient(error) || error.code === "sfu_unavailable") this.#hooks.refused(error);
+    if (!isTransient(error) || error.code === "sfu_unavailable") this.#emit({ type: "refused", error });
   }
 
   #sendAgain(): void {

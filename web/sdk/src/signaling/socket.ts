@@ -18,13 +18,8 @@ export interface Traffic {
   bytesReceived: number;
 }
 
-/** What a socket tells. */
-export interface SocketHooks {
-  /** A message that is no answer to a request. */
-  message(message: Message): void;
-  /** The socket is gone, and it was not `close` that ended it. */
-  broken(): void;
-}
+/** What a socket tells: a message that answers no request, or that it is gone and it was not `close` that ended it. */
+export type SocketEvent = Exclude<Message, Message<"pong">> | { type: "broken" };
 
 interface Waiting {
   resolve(answer: Message): void;
@@ -35,7 +30,7 @@ interface Waiting {
 export class Socket {
   readonly #webSocket: WebSocket;
   readonly #traffic: Traffic;
-  readonly #hooks: SocketHooks;
+  readonly #emit: (event: SocketEvent) => void;
   readonly #waiting = new Map<string, Waiting>();
   #ping: ReturnType<typeof setTimeout> | undefined;
   #pong: ReturnType<typeof setTimeout> | undefined;
@@ -43,9 +38,9 @@ export class Socket {
   /** Resolves when the socket is open; rejects when it cannot be opened. */
   readonly opened: Promise<void>;
 
-  constructor(url: string, traffic: Traffic, hooks: SocketHooks) {
+  constructor(url: string, traffic: Traffic, emit: (event: SocketEvent) => void) {
     this.#traffic = traffic;
-    this.#hooks = hooks;
+    this.#emit = emit;
     this.#webSocket = new WebSocket(url);
     this.opened = new Promise((resolve, reject) => {
       const failed = () => reject(unreachable());
@@ -99,7 +94,7 @@ export class Socket {
     this.#pong = setTimeout(() => this.#break(), PONG_MS);
   }
 
-  /** Ends it, with the code that means "on purpose". The hooks hear nothing more. */
+  /** Ends it, with the code that means "on purpose". It tells nothing more. */
   close(): void {
     this.#end();
     this.#webSocket.close(1000);
@@ -163,7 +158,7 @@ export class Socket {
       waiting.resolve(message);
       return;
     }
-    this.#hooks.message(message);
+    this.#emit(message);
   }
 
   #keepAlive(): void {
@@ -177,7 +172,7 @@ export class Socket {
     if (this.#over) return;
     this.#end();
     this.#webSocket.close();
-    this.#hooks.broken();
+    this.#emit({ type: "broken" });
   }
 
   #end(): void {

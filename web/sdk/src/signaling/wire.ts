@@ -27,6 +27,9 @@ export interface Handshake {
   refused?: { code: string; message: string };
 }
 
+/** What a handshake is about, without who sends it to whom. */
+export type HandshakeContent = Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">;
+
 /** The answer to an identify (docs/PROTOCOL.md). */
 export interface Identified {
   type: "identified";

@@ -19,15 +19,14 @@ function receiving() {
   const sent: string[] = [];
   const own = { connected: true };
   const consumers = new Consumers(
-    { config: () => ({}), style: () => "none", producerConnected: () => own.connected },
     {
+      config: () => ({}),
+      style: () => "none",
+      producerConnected: () => own.connected,
       send: (peerId, { description, negotiation }) =>
         void sent.push(`${peerId} ${description?.type} ${negotiation}`),
-      offered: () => undefined,
-      state: () => undefined,
-      streams: () => undefined,
-      track: () => undefined,
     },
+    () => undefined,
   );
   /** An offer of the connection with this fingerprint comes. */
   const comes = (peerId: string, negotiation: number, fingerprint: string) => {

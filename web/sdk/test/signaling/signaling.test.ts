@@ -48,15 +48,12 @@ function someone(sfu: Sfu, peerId: string, resumeToken = `${peerId}-0123456789ab
   const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
   const signaling = new Signaling(
     { url: gateway.signalUrl, roomId: sfu.id, peerId, resumeToken, token: async () => undefined, traffic },
-    {
-      identified: (identified) => void told.identified.push(identified),
-      down: () => {
-        told.down += 1;
-      },
-      handshake: (handshake) => void told.handshakes.push(handshake),
-      notice: (notice) => void told.notices.push(notice.type),
-      refused: (error) => void told.refused.push(error),
-      failed: (error) => void told.failed.push(error),
+    (event) => {
+      if (event.type === "up") told.identified.push(event.identified);
+      else if (event.type === "down") told.down += 1;
+      else if (event.type === "refused" || event.type === "failed") told[event.type].push(event.error);
+      else if (event.type === "producer" || event.type === "consumer") told.handshakes.push(event);
+      else told.notices.push(event.type);
     },
   );
   open.push(signaling);
@@ -129,7 +126,7 @@ describe("entering a room", () => {
         token: async () => undefined,
         traffic: someone(sfu, "x").traffic,
       },
-      { identified() {}, down() {}, handshake() {}, notice() {}, refused() {}, failed() {} },
+      () => undefined,
     );
     await expect(away.open(false)).rejects.toMatchObject({ code: "unreachable", fatal: true });
     signaling.leaveNow();
@@ -248,13 +245,9 @@ describe("a planned reconnect", () => {
     const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
     const signaling = new Signaling(
       { url, roomId: "r", peerId: "ann", resumeToken: "t".repeat(16), token: async () => undefined, traffic },
-      {
-        identified: ({ connectionId }) => told.push(connectionId),
-        down: () => told.push("down"),
-        handshake() {},
-        notice() {},
-        refused() {},
-        failed: ({ code }) => told.push(code),
+      (event) => {
+        if (event.type === "up") told.push(event.identified.connectionId);
+        else told.push(event.type === "failed" ? event.error.code : event.type);
       },
     );
     open.push(signaling);

@@ -35,11 +35,9 @@ async function opened() {
   const told = { messages: [] as Message[], broken: 0 };
   const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0 };
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const socket = new Socket(url, traffic, {
-    message: (message) => void told.messages.push(message),
-    broken: () => {
-      told.broken += 1;
-    },
+  const socket = new Socket(url, traffic, (event) => {
+    if (event.type === "broken") told.broken += 1;
+    else told.messages.push(event);
   });
   await socket.opened;
   const pings = () => heard.filter(({ action }) => action === "ping").length;
