@@ -49,7 +49,32 @@ interface Known {
   roster: Roster;
 }
 
-/** A client's connection to a session, from its connecting to its end; through any number of sockets. */
+/** What `connect` waits for. */
+interface Connecting {
+  resolve(): void;
+  reject(error: SessionError): void;
+}
+
+type State =
+  | { readonly name: "new" | "over" }
+  | { readonly name: "connecting"; readonly connecting: Connecting; readonly early: ConnectionEvent[] }
+  | { readonly name: "entering"; readonly connecting: Connecting; readonly known: Known }
+  | { readonly name: "connected" | "reconnecting"; readonly known: Known };
+
+/**
+ * A client's connection to a session, from its connecting to its end; through any number of sockets.
+ *
+ * ```text
+ *       connect           identified         who is there has been told        the socket broke
+ *   new ──────▶ connecting ────────▶ entering ────────────────────────▶ connected ◀──────────▶ reconnecting
+ *                                                                           identified again
+ * ```
+ *
+ * - `connecting`: what comes before the first `identified` waits for that.
+ * - `entering`: lasts while the application is told who is there. Before it is over an end is told by `connect`, and by no event.
+ * - `reconnecting`: signals wait, requests fail. A planned change of sockets is not told: that stays `connected`.
+ * - `over`: from any state, on purpose or not. No event follows the one that tells it.
+ */
 export class SessionConnection {
   readonly #options: SessionConnectionOptions;
   readonly #listener: Tell;
@@ -68,16 +93,11 @@ export class SessionConnection {
     bytesReceived: 0,
     reconnects: 0,
   };
-  #connecting: { resolve(): void; reject(error: SessionError): void } | undefined;
-  #known: Known | undefined;
-  /** What came before the first `identified`. */
-  #early: ConnectionEvent[] = [];
+  #state: State = { name: "new" };
   /** The beginning of a list that does not fit into one message. */
   #listed: Connection[] = [];
   /** Whose last signals are being delivered. */
   #leaving: Connection | undefined;
-  #reconnecting = false;
-  #over = false;
   #asking: ReturnType<typeof setTimeout> | undefined;
   /** How many lists were asked for: an answer to any but the last is of no use. */
   #asked = 0;
@@ -107,17 +127,21 @@ export class SessionConnection {
     return this.#known;
   }
 
+  get #known(): Known | undefined {
+    return "known" in this.#state ? this.#state.known : undefined;
+  }
+
   /** Connects. Throws a {@link SessionError}. */
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#connecting = { resolve, reject };
+      this.#state = { name: "connecting", connecting: { resolve, reject }, early: [] };
       this.#signaling.open(false).catch((error: unknown) => this.#end("networkDisconnected", failure(error)));
     });
   }
 
   /** Ends it on purpose, at once or, unless `hasty`, when the gateway knows. */
   async leave(hasty = false): Promise<void> {
-    if (this.#over) return;
+    if (this.#state.name === "over") return;
     const left = hasty ? undefined : this.#signaling.leave();
     this.#end("clientDisconnected");
     await left;
@@ -125,14 +149,14 @@ export class SessionConnection {
 
   /** Sends a signal; resolves when the gateway has it. */
   async signal(options: SignalOptions): Promise<void> {
-    if (!this.#known || this.#over) throw notConnected();
+    if (!this.#known) throw notConnected();
     await this.#outgoing.send(options);
   }
 
   /** Asks for something that needs a connection. Throws a {@link SessionError}. */
   async request(action: string, data: Record<string, unknown>): Promise<Message> {
     const { socket } = this.#signaling;
-    if (!socket || !this.#known || this.#over) throw notConnected();
+    if (!socket || !this.#known) throw notConnected();
     const answer = socket.request(action, data);
     this.#requests.add(answer);
     try {
@@ -170,27 +194,30 @@ export class SessionConnection {
     clearTimeout(this.#asking);
     this.#listed = [];
     this.#known?.roster.expectList();
-    if (!this.#known) this.#early = [];
+    if (this.#state.name === "connecting") this.#state.early.length = 0;
   }
 
   #identified(identified: SessionIdentified, renewed: boolean): void {
+    const before = this.#state;
     const { connection, capabilities, iceServers } = identified;
-    const first = !this.#known;
     const roster = this.#known?.roster ?? new Roster(connection.connectionId);
-    this.#known = { connection, capabilities, iceServers, roster };
+    const known = { connection, capabilities, iceServers, roster };
+    const first = before.name === "connecting";
+    this.#state = first
+      ? { name: "entering", connecting: before.connecting, known }
+      : { name: "connected", known };
     // A new socket counts its signals from 1.
     this.#inbox.gone(connection.connectionId);
     if (first) this.#tell("sessionConnected", { connection });
-    if (this.#reconnecting) {
-      this.#reconnecting = false;
-      this.#tell("sessionReconnected", undefined);
-    }
+    if (before.name === "reconnecting") this.#tell("sessionReconnected", undefined);
     this.#list(identified);
     if (renewed) this.#askLater();
-    for (const event of this.#early.splice(0)) this.#hear(event, roster);
+    if (first) for (const event of before.early) this.#hear(event, roster);
     this.#outgoing.up();
-    this.#connecting?.resolve();
-    this.#connecting = undefined;
+    // Whoever was told may have left.
+    if (this.#state.name !== "entering") return;
+    this.#state.connecting.resolve();
+    this.#state = { name: "connected", known };
   }
 
   #list({ connections }: SessionIdentified): void {
@@ -198,7 +225,7 @@ export class SessionConnection {
   }
 
   #askLater(): void {
-    if (this.#over || this.#options.connectionEventsSuppressed) return;
+    if (this.#state.name === "over" || this.#options.connectionEventsSuppressed) return;
     this.#asking = setTimeout(() => this.#askAgain(), ASK_AGAIN_MS);
   }
 
@@ -220,7 +247,7 @@ export class SessionConnection {
 
   #down(): void {
     this.#outgoing.down();
-    this.#reconnecting = true;
+    if (this.#known) this.#state = { name: "reconnecting", known: this.#known };
     this.#tell("sessionReconnecting", undefined);
   }
 
@@ -245,8 +272,8 @@ export class SessionConnection {
         this.#listed.push(...event.connections);
         return;
       default:
-        if (this.#known) this.#hear(event, this.#known.roster);
-        else this.#early.push(event);
+        if (this.#state.name === "connecting") this.#state.early.push(event);
+        else if (this.#known) this.#hear(event, this.#known.roster);
     }
   }
 
@@ -298,18 +325,19 @@ export class SessionConnection {
   }
 
   #tell<Name extends keyof SessionEvents>(name: Name, payload: SessionEvents[Name]): void {
-    if (!this.#over) this.#listener(name, payload);
+    if (this.#state.name !== "over") this.#listener(name, payload);
   }
 
   #end(reason: DisconnectReason, error?: SessionError): void {
     // What had come is told before the end is.
     this.#inbox.close();
-    if (this.#over) return;
-    this.#over = true;
+    const state = this.#state;
+    if (state.name === "over") return;
+    this.#state = { name: "over" };
     clearTimeout(this.#asking);
     this.#signaling.leaveNow();
     this.#outgoing.end();
-    if (this.#connecting) this.#connecting.reject(error ?? endedBefore(reason));
+    if ("connecting" in state) state.connecting.reject(error ?? endedBefore(reason));
     else this.#listener("sessionDisconnected", { reason, ...(error && { error }) });
   }
 }

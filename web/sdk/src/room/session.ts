@@ -32,16 +32,38 @@ export type RoomSessionEvent =
   /** The call moves to another room: nothing of the old one's is of use any more. */
   | { type: "moving" };
 
-/** A stay in a path's call, in one room after the other if need be: finds a room, enters it, and finds another when it is lost. */
+type State =
+  | { readonly name: "new" | "joined" | "left" }
+  | { readonly name: "joining"; readonly search: AbortController; readonly joined: Joined }
+  | { readonly name: "restoring"; readonly search: AbortController; readonly joined: Joined | undefined };
+
+/** What `join` waits for. */
+interface Joined {
+  resolve(): void;
+  reject(error: RoomError): void;
+}
+
+/**
+ * A stay in a path's call, in one room after the other if need be: finds a room, enters it, and finds another when it is lost.
+ *
+ * ```text
+ *       join          media flows          room lost
+ *   new ────▶ joining ───────────▶ joined ◀─────────▶ restoring       and from each of them: left
+ *                                         room is back, or another entered
+ * ```
+ *
+ * - `joining`: a room is found, started and entered, and media set up. `join` waits.
+ * - `joined`: media has flowed. While it does not, or signaling is away, the application is told `reconnecting`.
+ * - `restoring`: the room is over, or its SFU away for too long, and another is looked for. That may also be before media has flowed:
+ *   then `join` still waits, and `joining` follows.
+ * - `left`: on purpose, or because of an error. Nothing more is told.
+ */
 export class RoomSession {
   readonly #options: RoomSessionOptions;
   readonly #emit: (event: RoomSessionEvent) => void;
   readonly #api: RoomsApi;
-  readonly #ended = new AbortController();
+  #state: State = { name: "new" };
   #call: Call | undefined;
-  #joined: { resolve(): void; reject(error: unknown): void } | undefined;
-  #wasJoined = false;
-  #restoring: AbortController | undefined;
 
   constructor(options: RoomSessionOptions, emit: (event: RoomSessionEvent) => void) {
     this.#options = options;
@@ -56,11 +78,12 @@ export class RoomSession {
 
   /** Finds a room and enters it; resolves when media can flow. Throws a {@link RoomError}. */
   async join(): Promise<void> {
+    const search = new AbortController();
     const joined = new Promise<void>((resolve, reject) => {
-      this.#joined = { resolve, reject };
+      this.#state = { name: "joining", search, joined: { resolve, reject } };
     });
     this.#become("finding");
-    void this.#enterSome(false, this.#ended.signal);
+    void this.#enterSome(false, search.signal);
     await joined;
   }
 
@@ -77,10 +100,17 @@ export class RoomSession {
   }
 
   #end(): void {
+    const state = this.#state;
+    this.#state = { name: "left" };
+    if (!("search" in state)) return;
     const left = leftBeforeJoined();
-    this.#ended.abort(left);
-    this.#restoring?.abort(left);
-    this.#joined?.reject(left);
+    state.search.abort(left);
+    state.joined?.reject(left);
+  }
+
+  /** Whether media has flowed, in this room or in one before it. */
+  get #wasJoined(): boolean {
+    return this.#state.name === "joined" || (this.#state.name === "restoring" && !this.#state.joined);
   }
 
   /** Enters the room of the path, and the next one should that be over. */
@@ -139,7 +169,7 @@ export class RoomSession {
     if (!this.#wasJoined) this.#become("joining");
     await call.enter(patient);
     signal.throwIfAborted();
-    this.#restoring = undefined;
+    this.#restored();
   }
 
   #on(call: Call, event: CallEvent): void {
@@ -169,33 +199,46 @@ export class RoomSession {
   }
 
   #connected(): void {
-    if (!this.#call?.healthy || this.#restoring || this.#ended.signal.aborted) return;
-    this.#wasJoined = true;
+    const state = this.#state;
+    if (!this.#call?.healthy || (state.name !== "joining" && state.name !== "joined")) return;
     this.#become("joined");
-    this.#joined?.resolve();
+    // Whoever was told may have left.
+    if (state.name !== "joining" || this.#state !== state) return;
+    this.#state = { name: "joined" };
+    state.joined.resolve();
   }
 
   #interrupted(): void {
-    if (this.#wasJoined && !this.#ended.signal.aborted) this.#become("reconnecting");
+    if (this.#wasJoined) this.#become("reconnecting");
   }
 
   #roomLost(call: Call): void {
-    if (call !== this.#call || this.#restoring || this.#ended.signal.aborted) return;
-    this.#restoring = new AbortController();
+    const state = this.#state;
+    if (call !== this.#call || (state.name !== "joining" && state.name !== "joined")) return;
+    const search = new AbortController();
+    const joined = state.name === "joining" ? state.joined : undefined;
+    this.#state = { name: "restoring", search, joined };
     this.#interrupted();
-    void this.#enterSome(true, this.#restoring.signal);
+    void this.#enterSome(true, search.signal);
   }
 
   #roomBack(call: Call): void {
-    if (call !== this.#call) return;
-    this.#restoring?.abort();
-    this.#restoring = undefined;
+    if (call !== this.#call || this.#state.name !== "restoring") return;
+    this.#state.search.abort();
+    this.#restored();
+  }
+
+  /** The room that was lost is back, or another has been entered. */
+  #restored(): void {
+    if (this.#state.name !== "restoring") return;
+    const { joined, search } = this.#state;
+    this.#state = joined ? { name: "joining", search, joined } : { name: "joined" };
   }
 
   #fail(error: RoomError): void {
-    if (this.#ended.signal.aborted) return;
+    if (this.#state.name === "left") return;
     const fatal = error.asFatal();
-    this.#joined?.reject(fatal);
+    if ("search" in this.#state) this.#state.joined?.reject(fatal);
     this.leaveNow();
     this.#emit({ type: "failed", error: fatal });
   }

@@ -43,24 +43,49 @@ export type ConnectionEvent =
   /** What answers no request. A refusal only from the socket in use; everything else also from one that is being replaced. */
   | Exclude<SocketEvent, Message<"goAway"> | { type: "broken" }>;
 
+/** A socket that is identified, and what has the next one opened before the gateway cuts it. */
+interface InUse {
+  readonly socket: Socket;
+  readonly renewal: ReturnType<typeof setTimeout>;
+}
+
+type State =
+  | { readonly name: "idle" | "opening" | "reconnecting" | "closed" }
+  | { readonly name: "connected" | "renewing"; readonly inUse: InUse }
+  | { readonly name: "handedOver"; readonly inUse: InUse | undefined };
+
 /**
- * A socket to the gateway that is identified, and another in its place before the gateway cuts it or when it breaks
- * (docs/PROTOCOL.md, "Staying connected").
+ * A connection to the gateway through one socket after the other: another takes the place of the one in use before the gateway cuts it,
+ * or when it breaks (docs/PROTOCOL.md, "Staying connected").
+ *
+ * ```text
+ * idle ──▶ opening ──▶ connected ◀──▶ renewing ◀──▶ handedOver
+ *                          ▲ │ broken    │ broken       │
+ *               identified │ ▼           ▼              │
+ *                      reconnecting ◀───────────────────┘        and from each of them: closed
+ * ```
+ *
+ * - `opening`: no socket has been identified yet. Identified: `connected`. Refused for good, or without an answer for too long: `open`
+ *   throws, `closed`.
+ * - `connected`: one is in use. Its time is nearly over, or the gateway does not know it any more: `renewing`. `goAway` is the end, as
+ *   somebody else has the place.
+ * - `renewing`: one is in use, and the next one is tried beside it. Identified: `connected`. Refused for good: `connected` with the one
+ *   that there was. `goAway "replaced"`: `handedOver`.
+ * - `handedOver`: the gateway has given the place to our own next socket, and will tell that any moment (`connected`). The old one may
+ *   still be open; that it breaks is not told. Should the next one fail all the same: `renewing`, or `reconnecting`, told now.
+ * - `reconnecting`: the one in use broke, and others are tried until one is identified: `connected`. Refused for good: `failed` is told,
+ *   `closed`.
+ * - `closed`: left, or refused. Nothing more is told.
  */
 export class SignalingConnection {
   readonly #options: ConnectionOptions;
   readonly #emit: (event: ConnectionEvent) => void;
-  readonly #ended = new AbortController();
-  #current: Socket | undefined;
+  #state: State = { name: "idle" };
   #connectionId: string | undefined;
   /** Sockets that have been replaced and whose last messages still count. */
   readonly #old = new Set<Socket>();
-  #connecting = false;
-  /** The gateway has given our place to our own next socket, of which it will tell us any moment. */
-  #handedOver = false;
   /** Ends the pause before the next attempt. */
-  #hurry: AbortController | undefined;
-  #renewal: ReturnType<typeof setTimeout> | undefined;
+  #pause = new AbortController();
 
   constructor(options: ConnectionOptions, emit: (event: ConnectionEvent) => void) {
     this.#options = options;
@@ -74,17 +99,64 @@ export class SignalingConnection {
 
   /** The socket that is identified now, if it can be sent through. */
   get socket(): Socket | undefined {
-    return this.#current?.open ? this.#current : undefined;
+    const socket = this.#inUse?.socket;
+    return socket?.open ? socket : undefined;
   }
 
   /** Connects and identifies. Throws when that is refused, or, unless `patient`, after some attempts without an answer. */
   async open(patient: boolean): Promise<void> {
+    if (this.#state.name !== "idle") return;
     globalThis.addEventListener?.("online", this.#online);
+    this.#state = { name: "opening" };
     await this.#connect(patient ? Number.POSITIVE_INFINITY : FIRST_ATTEMPTS);
   }
 
-  /** The gateway does not know the socket any more: one more, that it knows. */
+  /** Opens the next socket beside the one in use: its time is over, or the gateway does not know it any more. */
   renew(): void {
+    if (this.#state.name !== "connected") return;
+    this.#state = { name: "renewing", inUse: this.#state.inUse };
+    this.#connectAgain();
+  }
+
+  /** Says good-bye, waits for that to arrive (a second at most), and closes. */
+  async leave(): Promise<void> {
+    const socket = this.#close();
+    if (socket?.open) await Promise.race([socket.leave().catch(() => undefined), pause(1_000)]);
+    socket?.close();
+  }
+
+  /** Says good-bye and closes, at once. */
+  leaveNow(): void {
+    this.#close()?.leaveNow();
+  }
+
+  get #inUse(): InUse | undefined {
+    return "inUse" in this.#state ? this.#state.inUse : undefined;
+  }
+
+  get #closed(): boolean {
+    return this.#state.name === "closed";
+  }
+
+  /** Ends everything but the socket in use, which it gives back. */
+  #close(): Socket | undefined {
+    const inUse = this.#inUse;
+    clearTimeout(inUse?.renewal);
+    this.#state = { name: "closed" };
+    this.#pause.abort();
+    globalThis.removeEventListener?.("online", this.#online);
+    for (const old of this.#old) old.close();
+    this.#old.clear();
+    return inUse?.socket;
+  }
+
+  /** The network is back: no reason to wait, and every reason to doubt the socket. */
+  readonly #online = () => {
+    this.#pause.abort();
+    this.#inUse?.socket.check();
+  };
+
+  #connectAgain(): void {
     this.#connect().catch((error: unknown) => {
       // A renewal that is refused, as its token has expired: the socket that there is serves until it breaks.
       if (this.socket) return;
@@ -93,57 +165,35 @@ export class SignalingConnection {
     });
   }
 
-  /** Says good-bye, waits for that to arrive (a second at most), and closes. */
-  async leave(): Promise<void> {
-    const socket = this.#stop();
-    if (socket?.open) await Promise.race([socket.leave().catch(() => undefined), pause(1_000)]);
-    socket?.close();
-  }
-
-  /** Says good-bye and closes, at once. */
-  leaveNow(): void {
-    this.#stop()?.leaveNow();
-  }
-
-  /** Ends everything but the socket in use, which it gives back. */
-  #stop(): Socket | undefined {
-    const socket = this.#current;
-    this.#current = undefined;
-    this.#ended.abort();
-    this.#hurry?.abort();
-    clearTimeout(this.#renewal);
-    globalThis.removeEventListener?.("online", this.#online);
-    for (const old of this.#old) old.close();
-    this.#old.clear();
-    return socket;
-  }
-
-  /** The network is back: no reason to wait, and every reason to doubt the socket. */
-  readonly #online = () => {
-    this.#hurry?.abort();
-    this.#current?.check();
-  };
-
-  /** Opens sockets until one is identified. The current one stays in use until then. */
+  /** Opens sockets until one is identified; throws when that is refused for good. The one in use stays so until then. */
   async #connect(attempts = Number.POSITIVE_INFINITY): Promise<void> {
-    if (this.#connecting) return;
-    this.#connecting = true;
-    try {
-      for (let attempt = 0; !this.#ended.signal.aborted; attempt += 1) {
-        const refused = await this.#attempt();
-        if (!refused || this.#ended.signal.aborted) return;
-        if (this.#handedOver && !this.#current) this.#emit({ type: "down" });
-        this.#handedOver = false;
-        const inUse = refused.code === "peer_in_use" && attempt < IN_USE_ATTEMPTS;
-        const passing = PASSING.has(refused.code) || isTransient(refused);
-        if (!(inUse || passing) || attempt + 1 >= attempts + (inUse ? IN_USE_ATTEMPTS : 0))
-          throw refused.asFatal();
-        this.#hurry = new AbortController();
-        await pause(backoff(attempt, 250, 10_000), this.#hurry.signal).catch(() => undefined);
+    for (let attempt = 0; !this.#closed; attempt += 1) {
+      const refused = await this.#attempt();
+      if (!refused || this.#closed) return;
+      if (this.#state.name === "handedOver") this.#keepPlace(this.#state.inUse);
+      if (this.#closed) return;
+      const taken = refused.code === "peer_in_use" && attempt < IN_USE_ATTEMPTS;
+      const passing = PASSING.has(refused.code) || isTransient(refused);
+      if (!(taken || passing) || attempt + 1 >= attempts + (taken ? IN_USE_ATTEMPTS : 0)) {
+        this.#giveUp();
+        throw refused.asFatal();
       }
-    } finally {
-      this.#connecting = false;
+      this.#pause = new AbortController();
+      await pause(backoff(attempt, 250, 10_000), this.#pause.signal).catch(() => undefined);
     }
+  }
+
+  /** The next socket, which was said to have our place, has failed. */
+  #keepPlace(inUse: InUse | undefined): void {
+    this.#state = inUse ? { name: "renewing", inUse } : { name: "reconnecting" };
+    if (!inUse) this.#emit({ type: "down" });
+  }
+
+  /** No other socket is tried. */
+  #giveUp(): void {
+    const inUse = this.#inUse;
+    if (inUse) this.#state = { name: "connected", inUse };
+    else this.#close();
   }
 
   /** One socket; `undefined` when it is identified. */
@@ -157,9 +207,9 @@ export class SignalingConnection {
       const opening = new Socket(url, traffic, (event) => this.#on(opening, event));
       socket = opening;
       await socket.opened;
-      if (this.#current) release = await handover?.();
+      if (this.#inUse) release = await handover?.();
       const identified = await socket.identify(data);
-      if (this.#ended.signal.aborted) {
+      if (this.#closed) {
         socket.leaveNow();
         return undefined;
       }
@@ -175,39 +225,47 @@ export class SignalingConnection {
 
   /** This socket takes the place of the one before. */
   #adopt(socket: Socket, identified: Identified): void {
-    const before = this.#current;
-    if (before) {
-      this.#old.add(before);
-      // The gateway closes it. Should it not, nobody else would.
-      setTimeout(() => {
-        this.#old.delete(before);
-        before.close();
-      }, OLD_MS);
-    }
+    const before = this.#inUse;
+    if (before) this.#retire(before);
     if (this.#connectionId !== undefined) this.#options.traffic.reconnects += 1;
-    this.#current = socket;
-    this.#handedOver = false;
     this.#connectionId = identified.connectionId;
-    clearTimeout(this.#renewal);
-    this.#renewal = setTimeout(() => this.renew(), renewalDelay(identified.reconnectBefore, Date.now()));
+    const renewal = setTimeout(() => this.renew(), renewalDelay(identified.reconnectBefore, Date.now()));
+    this.#state = { name: "connected", inUse: { socket, renewal } };
     this.#emit({ type: "up", identified, renewed: before !== undefined });
+  }
+
+  /** The gateway closes a socket that was replaced. Should it not, nobody else would. */
+  #retire({ socket, renewal }: InUse): void {
+    clearTimeout(renewal);
+    this.#old.add(socket);
+    setTimeout(() => {
+      this.#old.delete(socket);
+      socket.close();
+    }, OLD_MS);
+  }
+
+  #on(socket: Socket, event: SocketEvent): void {
+    if (this.#closed) return;
+    if (event.type === "broken") this.#broken(socket);
+    else if (event.type === "goAway") this.#goAway(socket, event.reason);
+    else if (event.type !== "error" || socket === this.#inUse?.socket) this.#emit(event);
   }
 
   #broken(socket: Socket): void {
     this.#old.delete(socket);
-    if (socket !== this.#current) return;
-    this.#current = undefined;
-    if (this.#handedOver) return;
+    const { name } = this.#state;
+    const inUse = this.#inUse;
+    if (socket !== inUse?.socket) return;
+    clearTimeout(inUse.renewal);
+    if (name === "handedOver") {
+      this.#state = { name, inUse: undefined };
+      return;
+    }
+    this.#state = { name: "reconnecting" };
     this.#emit({ type: "down" });
-    this.#hurry?.abort();
-    this.renew();
-  }
-
-  #on(socket: Socket, event: SocketEvent): void {
-    if (this.#ended.signal.aborted) return;
-    if (event.type === "broken") this.#broken(socket);
-    else if (event.type === "goAway") this.#goAway(socket, event.reason);
-    else if (event.type !== "error" || socket === this.#current) this.#emit(event);
+    // While renewing, the next socket is being tried already.
+    if (name === "renewing") this.#pause.abort();
+    else this.#connectAgain();
   }
 
   /**
@@ -219,12 +277,10 @@ export class SignalingConnection {
       this.#sentAway("force_disconnected", "A moderator ended your connection.");
       return;
     }
-    if (socket !== this.#current) return;
-    if (this.#connecting) {
-      this.#handedOver = true;
-      return;
-    }
-    this.#sentAway("replaced", "You joined this call elsewhere.");
+    const inUse = this.#inUse;
+    if (socket !== inUse?.socket) return;
+    if (this.#state.name === "connected") this.#sentAway("replaced", "You joined this call elsewhere.");
+    else this.#state = { name: "handedOver", inUse };
   }
 
   #sentAway(code: string, message: string): void {
