@@ -9,7 +9,7 @@ export default defineConfig({
       formats: ["es"],
       fileName: () => "arbiter.js",
     },
-    // Vite leaves the spaces in a library's ES module, for a bundler to take out: here none follows.
-    rolldownOptions: { output: { minify: true } },
+    // Vite leaves the spaces in a library's ES module, and what it may leave out marked, for a bundler: here none follows.
+    rolldownOptions: { output: { minify: true, comments: { annotation: false } } },
   },
 });

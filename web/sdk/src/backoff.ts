@@ -21,3 +21,8 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     else signal?.addEventListener("abort", aborted, { once: true });
   });
 }
+
+/** Milliseconds by a clock that nobody sets. */
+export function clock(): number {
+  return performance.now();
+}

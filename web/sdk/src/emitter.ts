@@ -1,6 +1,17 @@
 /** Something that is told about one event. */
 export type Listener<Payload> = (payload: Payload) => void;
 
+/** Calls the application. An error that it throws reaches the console, and nobody else. */
+export function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 /** Events with a name and a payload each. */
 export class Emitter<Events> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
@@ -33,13 +44,7 @@ export class Emitter<Events> {
   /** Tells everybody who listens. An error that one of them throws reaches the console, and nobody else. */
   protected emit<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-      try {
-        (listener as Listener<Events[Name]>)(payload);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+      guarded(() => (listener as Listener<Events[Name]>)(payload));
     }
   }
 }

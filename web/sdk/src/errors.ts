@@ -23,32 +23,56 @@ export interface RoomErrorInit {
   fatal: boolean;
 }
 
-/** What went wrong in a call. `message` may be shown; `code` is for programs. */
-export class RoomError extends Error implements RoomErrorInit {
-  override readonly name = "RoomError";
-  /** See {@link RoomErrorInit.code}. */
+/** An error that a program can tell by its `code`. */
+export class CodedError extends Error {
+  /** A code of docs/PROTOCOL.md, or one of this library's: see {@link RoomErrorInit.code}, and for a session its README. */
   readonly code: string;
-  /** HTTP's meaning, when the gateway said it. */
+  /** HTTP's meaning: the gateway's, or what it would have said. */
   readonly status?: number;
-  /** See {@link RoomErrorInit.otc}. */
+  /** The number and the name that the OpenTok model has for it, if it has: of an error in a session. */
   readonly otc?: Otc;
+
+  constructor(init: CodedErrorInit, options?: ErrorOptions) {
+    super(init.message, options);
+    this.code = init.code;
+    if (init.status !== undefined) this.status = init.status;
+    if (init.otc !== undefined) this.otc = init.otc;
+  }
+}
+
+/** What a {@link CodedError} is made of. */
+export interface CodedErrorInit {
+  code: string;
+  message: string;
+  status?: number | undefined;
+  otc?: Otc | undefined;
+}
+
+/** What went wrong in a call. `message` may be shown; `code` is for programs. */
+export class RoomError extends CodedError implements RoomErrorInit {
+  override readonly name = "RoomError";
   /** The call is over because of it. */
   readonly fatal: boolean;
 
-  constructor(init: RoomErrorInit, options?: { cause?: unknown }) {
-    super(init.message, options);
-    this.code = init.code;
+  constructor(init: RoomErrorInit, options?: ErrorOptions) {
+    super(init, options);
     this.fatal = init.fatal;
-    if (init.status !== undefined) this.status = init.status;
-    if (init.otc !== undefined) this.otc = init.otc;
   }
 
   /** The same error, as one that ends the call. */
   asFatal(): RoomError {
-    const { code, message, status, otc } = this;
-    if (this.fatal) return this;
-    return new RoomError({ code, message, ...(status && { status }), ...(otc && { otc }), fatal: true });
+    return this.fatal ? this : new RoomError({ ...this, message: this.message, fatal: true });
   }
+}
+
+/** What ends the call, as this library found out. */
+export function fatalError(code: string, message: string, status?: number): RoomError {
+  return new RoomError({ code, message, fatal: true, ...(status && { status }) });
+}
+
+/** What the call survives. */
+export function mildError(code: string, message: string, cause?: unknown): RoomError {
+  return new RoomError({ code, message, fatal: false }, { cause });
 }
 
 /** Whatever was thrown, as a {@link RoomError}. */
@@ -56,18 +80,14 @@ export function toRoomError(thrown: unknown, code: string, message: string, fata
   return thrown instanceof RoomError ? thrown : new RoomError({ code, message, fatal }, { cause: thrown });
 }
 
-/** What `join` throws when `leave` was called in the meantime. */
-export function leftBeforeJoined(): RoomError {
-  return new RoomError({ code: "left", message: "The call was left before it was joined.", fatal: false });
+/** What was thrown in place of an answer, as a {@link RoomError}; without that: there was none. */
+export function unreachable(fatal: boolean, thrown?: unknown): RoomError {
+  return toRoomError(thrown, "unreachable", "Arbiter does not answer.", fatal);
 }
 
-/** What `join` throws where there is no `RTCPeerConnection`. */
-export function noWebRtc(): RoomError {
-  return new RoomError({
-    code: "no_webrtc",
-    message: "This browser has no WebRTC, which a call needs.",
-    fatal: true,
-  });
+/** What `join` throws when `leave` was called in the meantime. */
+export function leftBeforeJoined(): RoomError {
+  return mildError("left", "The call was left before it was joined.");
 }
 
 /** The same request may succeed later (docs/PROTOCOL.md, "Errors"). */

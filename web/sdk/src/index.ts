@@ -1,6 +1,7 @@
 /** Video calls through Arbiter: begin with {@link Room}. Sessions to the OpenTok model: {@link Session}. */
 
 export { type Otc, RoomError, type RoomErrorInit } from "./errors.js";
+export type { LogFields, Logger } from "./logger.js";
 export type { DeviceKind } from "./media/devices.js";
 export type { DeviceSlot } from "./media/local.js";
 export { SessionError } from "./opentok/errors.js";

@@ -1,5 +1,7 @@
+import { clock } from "../backoff.js";
 import type { Description, Handshake, HandshakeContent } from "../signaling/wire.js";
 import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
+import { closeQuietly } from "./close.js";
 import { IncomingOffers } from "./offers.js";
 import { identityOf } from "./sdp.js";
 
@@ -183,10 +185,7 @@ export class Consumer {
     this.#answer = undefined;
     this.#streams.clear();
     this.#loose = undefined;
-    connection.onicecandidate = null;
-    connection.onconnectionstatechange = null;
-    connection.ontrack = null;
-    connection.close();
+    closeQuietly(connection);
   }
 
   #received(track: MediaStreamTrack, stream: MediaStream): void {
@@ -236,7 +235,7 @@ export class Consumer {
   /** This connection is of no use: the SFU begins another. */
   #giveBack(): void {
     clearTimeout(this.#timer);
-    const now = performance.now();
+    const now = clock();
     if (now < this.#rollbackAt) {
       this.#timer = setTimeout(() => this.#giveBack(), this.#rollbackAt - now);
       return;

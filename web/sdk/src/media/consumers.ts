@@ -1,3 +1,4 @@
+import type { Log } from "../logger.js";
 import { remember } from "../recent.js";
 import type { Handshake, HandshakeContent } from "../signaling/wire.js";
 import { Consumer, type ConsumerEvent, type ConsumerOptions } from "./consumer.js";
@@ -9,6 +10,7 @@ const MOST_IDLE = 64;
 export type ConsumersOptions = Omit<ConsumerOptions, "send"> & {
   /** Sends a handshake about a peer's media to the SFU. */
   send: (peerId: string, content: HandshakeContent) => void;
+  log: Log;
 };
 
 /** What consumer connections tell, of whom. */
@@ -77,7 +79,16 @@ export class Consumers {
 
   #make(peerId: string): Consumer {
     return new Consumer(
-      { ...this.#options, send: (content) => this.#options.send(peerId, content) },
+      {
+        ...this.#options,
+        send: (content) => {
+          if (content.description?.type === "rollback")
+            this.#options.log("warn", "A peer's media is asked for anew.", {
+              peerId,
+            });
+          this.#options.send(peerId, content);
+        },
+      },
       (event) => {
         if (event.type === "peerOffered") this.#idle.delete(peerId);
         this.#emit({ ...event, peerId });

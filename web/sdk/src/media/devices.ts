@@ -1,4 +1,4 @@
-import { RoomError } from "../errors.js";
+import { mildError, RoomError } from "../errors.js";
 import { CAMERA } from "./simulcast.js";
 
 /** The kinds of devices that a person chooses from. */
@@ -35,18 +35,14 @@ export async function openScreen(): Promise<MediaStream> {
 export function mediaDevices(): MediaDevices {
   const devices = globalThis.navigator?.mediaDevices as MediaDevices | undefined;
   if (devices) return devices;
-  throw new RoomError({
-    code: "media_refused",
-    message: "Camera and microphone need a page that is served over HTTPS.",
-    fatal: false,
-  });
+  throw mildError("media_refused", "Camera and microphone need a page that is served over HTTPS.");
 }
 
 /** What `getUserMedia` and its kin threw, in words. */
 export function deviceError(thrown: unknown, device: "microphone" | "camera" | "screen"): RoomError {
   if (thrown instanceof RoomError) return thrown;
   const [code, message] = describe(thrown instanceof Error ? thrown.name : "", device);
-  return new RoomError({ code, message, fatal: false }, { cause: thrown });
+  return mildError(code, message, thrown);
 }
 
 function isMissing(thrown: unknown): boolean {

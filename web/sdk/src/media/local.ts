@@ -1,4 +1,4 @@
-import { RoomError, toRoomError } from "../errors.js";
+import { mildError, type RoomError, toRoomError } from "../errors.js";
 import { type DeviceKind, mediaDevices, openDevice, openScreen } from "./devices.js";
 import type { LocalTrack, Slot } from "./producer.js";
 
@@ -128,8 +128,7 @@ export class LocalMedia {
       return;
     }
     const [video] = opened.getVideoTracks();
-    if (!video)
-      throw new RoomError({ code: "media_missing", message: "The screen has no picture.", fatal: false });
+    if (!video) throw mildError("media_missing", "The screen has no picture.");
     if (this.#screen) await this.stopSharing();
     if ("contentHint" in video && video.contentHint === "") video.contentHint = "detail";
     this.#screen = { stream: opened, owned: stream === undefined };

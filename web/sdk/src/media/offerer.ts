@@ -7,7 +7,8 @@ const PATIENCE_MS = [3_000, 4_000, 5_000];
 export interface OffererHooks {
   /** Makes an offer and sets it as the local description. */
   make(): Promise<Description>;
-  send(negotiation: number, offer: Description): void;
+  /** `repeats`: how often it was sent before. */
+  send(negotiation: number, offer: Description, repeats: number): void;
   /** Sets the answer as the remote description. */
   apply(answer: Description): Promise<void>;
   /** Takes the offer back. */
@@ -15,7 +16,7 @@ export interface OffererHooks {
   /** Whether the SFU hears what is sent; as long as not, the lack of an answer says nothing. */
   reachable(): boolean;
   /** Nobody answers, or the answer is of no use. */
-  failed(): void;
+  failed(reason: string): void;
 }
 
 /**
@@ -67,7 +68,7 @@ export class Offerer {
     try {
       await apply();
     } catch {
-      if (!this.#ended) this.#hooks.failed();
+      if (!this.#ended) this.#hooks.failed("a useless answer");
       return false;
     }
     this.#applying = false;
@@ -92,12 +93,12 @@ export class Offerer {
       const offer = await this.#hooks.make();
       if (!this.#ended) this.#send(number, offer, 0);
     } catch {
-      if (!this.#ended) this.#hooks.failed();
+      if (!this.#ended) this.#hooks.failed("no offer");
     }
   }
 
   #send(number: number, offer: Description, repeats: number): void {
-    this.#hooks.send(number, offer);
+    this.#hooks.send(number, offer, repeats);
     this.#wait(number, offer, repeats);
   }
 
@@ -105,7 +106,7 @@ export class Offerer {
     this.#repeat = setTimeout(() => {
       if (!this.#hooks.reachable()) this.#wait(number, offer, repeats);
       else if (repeats + 1 < PATIENCE_MS.length) this.#send(number, offer, repeats + 1);
-      else this.#hooks.failed();
+      else this.#hooks.failed("no answer");
     }, PATIENCE_MS[repeats]);
   }
 }

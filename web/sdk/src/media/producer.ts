@@ -1,6 +1,8 @@
+import type { Log } from "../logger.js";
 import type { Description, Handshake, HandshakeContent } from "../signaling/wire.js";
 import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
 import { type ChannelEvent, Channels } from "./channels.js";
+import { closeQuietly } from "./close.js";
 import { Offerer } from "./offerer.js";
 import { identityOf } from "./sdp.js";
 import { cameraLayers, preferredCodecs, SCREEN_BITRATE } from "./simulcast.js";
@@ -26,6 +28,7 @@ export interface ProducerOptions {
   reachable: () => boolean;
   /** Sends a handshake to the SFU. */
   send: (content: HandshakeContent) => void;
+  log: Log;
 }
 
 /** What a producer connection tells. */
@@ -39,7 +42,7 @@ export type ProducerEvent =
   /** Media does not flow; it is being seen to. */
   | { type: "interrupted" }
   /** It will not come back: begin a new one. */
-  | { type: "broken" }
+  | { type: "broken"; reason: string }
   | ChannelEvent;
 
 /** The connection that carries what this person sends, and the data channels. A broken one is replaced by another object. */
@@ -66,24 +69,27 @@ export class Producer {
     this.#sender = new CandidateSender(options.style, options.send);
     this.#offerer = new Offerer(options.numbers, {
       make: () => this.#makeOffer(),
-      send: (negotiation, description) => options.send({ negotiation, description }),
+      send: (negotiation, description, repeats) => {
+        if (repeats > 0) options.log("warn", "An offer is sent again: no answer.", { negotiation, repeats });
+        options.send({ negotiation, description });
+      },
       apply: (answer) => this.#apply(answer),
       rollBack: () => this.connection.setLocalDescription({ type: "rollback" }),
       reachable: options.reachable,
-      failed: () => emit({ type: "broken" }),
+      failed: (reason) => emit({ type: "broken", reason }),
     });
     this.#watch = new Watch(options.reachable(), {
       restart: () => {
         this.connection.restartIce();
-        this.#offerer.want();
+        this.#offer(`ICE restarts, as it is ${this.#state}`);
       },
-      replace: () => emit({ type: "broken" }),
+      replace: () => emit({ type: "broken", reason: this.#state }),
     });
     this.connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
     this.connection.onconnectionstatechange = () => this.#changed();
     this.connection.oniceconnectionstatechange = () => this.#changed();
     for (const [slot, local] of options.tracks) this.#add(slot, local);
-    this.#offerer.want();
+    this.#offer("the connection is new");
   }
 
   /** Whether media can flow. */
@@ -104,7 +110,7 @@ export class Producer {
     if (!transceiver) {
       if (!local) return;
       this.#add(slot, local);
-      return this.#offerer.want();
+      return this.#offer(`${slot} is added`);
     }
     await transceiver.sender.replaceTrack(local?.track ?? null);
     if (slot === "camera" && local) await this.#fit(transceiver.sender, local.track);
@@ -117,7 +123,7 @@ export class Producer {
     if (direction === transceiver.direction) return;
     if (local) transceiver.sender.setStreams?.(local.stream);
     transceiver.direction = direction;
-    this.#offerer.want();
+    this.#offer(`${slot} is ${direction}`);
   }
 
   /** The SFU may be heard again, or not any more. */
@@ -149,10 +155,12 @@ export class Producer {
     this.#watch.end();
     this.#offerer.end();
     this.#sender.end();
-    this.connection.onicecandidate = null;
-    this.connection.onconnectionstatechange = null;
-    this.connection.oniceconnectionstatechange = null;
-    this.connection.close();
+    closeQuietly(this.connection);
+  }
+
+  #offer(because: string): void {
+    this.#options.log("debug", `An offer is made: ${because}.`);
+    this.#offerer.want();
   }
 
   #add(slot: Slot, { track, stream }: LocalTrack): void {

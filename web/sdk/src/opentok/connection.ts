@@ -1,6 +1,6 @@
 import { newId } from "../ids.js";
-import { type ConnectionEvent, OLD_MS, SignalingConnection } from "../signaling/connection.js";
-import type { Traffic } from "../signaling/socket.js";
+import type { Log } from "../logger.js";
+import { type ConnectionEvent, noTraffic, OLD_MS, SignalingConnection } from "../signaling/connection.js";
 import type { Message, SessionIdentified, WireSignal } from "../signaling/wire.js";
 import { SessionError } from "./errors.js";
 import { Inbox } from "./inbox.js";
@@ -36,6 +36,7 @@ export interface SessionConnectionOptions {
   connectionEventsSuppressed: boolean;
   /** Whether there is an encryption secret. */
   e2eeReady: () => boolean;
+  log: Log;
 }
 
 /** Tells an event of the session. */
@@ -86,13 +87,6 @@ export class SessionConnection {
   readonly #outgoing: Outgoing;
   /** Proves a later socket to be this client's. */
   readonly #resumeToken = newId();
-  readonly #traffic: Traffic & { reconnects: number } = {
-    sent: 0,
-    received: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    reconnects: 0,
-  };
   #state: State = { name: "new" };
   /** The beginning of a list that does not fit into one message. */
   #listed: Connection[] = [];
@@ -110,7 +104,8 @@ export class SessionConnection {
     this.#signaling = new SignalingConnection(
       {
         url: options.url,
-        traffic: this.#traffic,
+        traffic: noTraffic(),
+        log: options.log,
         identity: () => this.#identity(),
         handover: () => this.#handover(),
       },
@@ -119,6 +114,7 @@ export class SessionConnection {
     this.#outgoing = new Outgoing({
       socket: () => this.#signaling.socket,
       forgotten: () => this.#signaling.renew(),
+      log: options.log,
     });
   }
 
@@ -333,6 +329,7 @@ export class SessionConnection {
     this.#inbox.close();
     const state = this.#state;
     if (state.name === "over") return;
+    this.#options.log(error ? "error" : "info", "The session is over.", { reason, code: error?.code });
     this.#state = { name: "over" };
     clearTimeout(this.#asking);
     this.#signaling.leaveNow();

@@ -1,20 +1,11 @@
-import type { Otc, RoomError } from "../errors.js";
+import { CodedError, type CodedErrorInit, type Otc, type RoomError } from "../errors.js";
 
 /** What went wrong in a session. `message` may be shown; `code` and `otc` are for programs. */
-export class SessionError extends Error {
+export class SessionError extends CodedError {
   override readonly name = "SessionError";
-  /** A code of docs/PROTOCOL.md, or `unreachable` (no answer), `dropped` (the connection broke before one), `left`. */
-  readonly code: string;
-  /** HTTP's meaning: the gateway's, or what it would have said. */
-  readonly status?: number;
-  /** The number and the name that the OpenTok model has for it, if it has. */
-  readonly otc?: Otc;
 
-  constructor(init: { code: string; message: string; status?: number; otc?: Otc }, cause?: unknown) {
-    super(init.message, cause === undefined ? undefined : { cause });
-    this.code = init.code;
-    if (init.status !== undefined) this.status = init.status;
-    if (init.otc !== undefined) this.otc = init.otc;
+  constructor(init: CodedErrorInit, cause?: unknown) {
+    super(init, cause === undefined ? undefined : { cause });
   }
 }
 
@@ -40,8 +31,7 @@ export function sessionError(kind: keyof typeof OWN, message: string): SessionEr
 /** What a request or a connect failed with, as an error of a session. */
 export function fromRoomError(error: RoomError): SessionError {
   const { code, message, status, otc = OTHERWISE[code] } = error;
-  const init = { code, message, ...(status !== undefined && { status }), ...(otc && { otc }) };
-  return new SessionError(init, error.cause);
+  return new SessionError({ code, message, status, otc }, error.cause);
 }
 
 /** Numbers for what the gateway does not say. */

@@ -1,3 +1,4 @@
+import { clock } from "../backoff.js";
 import type { WireSignal } from "../signaling/wire.js";
 import { type Counted, Order } from "./order.js";
 
@@ -30,7 +31,7 @@ export class Inbox {
     const order = this.#senders.get(sender) ?? new Order(this.#wasThere(sender));
     this.#senders.delete(sender);
     this.#senders.set(sender, order);
-    const ready = order.take(signal, performance.now());
+    const ready = order.take(signal, clock());
     this.#settle(sender, order);
     this.#give(ready);
     const [oldest] = this.#senders.keys();
@@ -69,11 +70,11 @@ export class Inbox {
     );
     if (due.length === 0) return;
     // A timer may be early by a fraction of a millisecond.
-    this.#timer = setTimeout(() => this.#release(), Math.max(1, Math.min(...due) - performance.now() + 1));
+    this.#timer = setTimeout(() => this.#release(), Math.max(1, Math.min(...due) - clock() + 1));
   }
 
   #release(): void {
-    const now = performance.now();
+    const now = clock();
     for (const sender of [...this.#waiting]) {
       const order = this.#senders.get(sender);
       if (!order) continue;

@@ -1,5 +1,6 @@
 import { byteLength } from "../bytes.js";
-import { RoomError } from "../errors.js";
+import { mildError, RoomError } from "../errors.js";
+import type { Log } from "../logger.js";
 import type { Socket } from "../signaling/socket.js";
 import { fromRoomError, type SessionError, sessionError } from "./errors.js";
 import type { SignalOptions } from "./types.js";
@@ -28,6 +29,7 @@ export interface OutgoingHooks {
   socket(): Socket | undefined;
   /** The gateway does not know this client on the socket of now. */
   forgotten(): void;
+  log: Log;
 }
 
 /** Signals on their way: one at a time, so that they keep their order, each until it is acknowledged. */
@@ -112,6 +114,7 @@ export class Outgoing {
 
   #failed(entry: Entry, socket: Socket, error: unknown): void {
     const code = error instanceof RoomError ? error.code : undefined;
+    this.#hooks.log("warn", "A signal was not acknowledged.", { code, retry: entry.retry });
     if (code === "unreachable" && !socket.open) {
       if (!entry.retry) this.#take(entry)?.reject(dropped());
       return;
@@ -135,12 +138,7 @@ export class Outgoing {
 /** What a request to the gateway threw, as an error of a session. */
 export function failure(error: unknown): SessionError {
   if (error instanceof RoomError) return fromRoomError(error);
-  return fromRoomError(
-    new RoomError(
-      { code: "internal_error", message: "Something broke in the client.", fatal: false },
-      { cause: error },
-    ),
-  );
+  return fromRoomError(mildError("internal_error", "Something broke in the client.", error));
 }
 
 /** There is no connection. */

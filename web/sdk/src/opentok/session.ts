@@ -1,5 +1,6 @@
 import { byteLength } from "../bytes.js";
 import { Emitter } from "../emitter.js";
+import { logTo } from "../logger.js";
 import { SessionConnection } from "./connection.js";
 import { SessionError, sessionError } from "./errors.js";
 import { rtcConfiguration } from "./ice.js";
@@ -72,6 +73,7 @@ export class Session extends Emitter<SessionEvents> {
         token: typeof token === "string" ? () => token : token,
         connectionEventsSuppressed,
         e2eeReady: () => this.#secret !== undefined,
+        log: logTo(this.#options.logger),
       },
       (name, payload) => {
         if (name === "sessionDisconnected") this.#forget(connection);

@@ -1,3 +1,4 @@
+import type { Logger } from "../logger.js";
 import type { Connection, DestroyReason } from "../signaling/wire.js";
 import type { SessionError } from "./errors.js";
 
@@ -32,6 +33,8 @@ export interface SessionOptions {
   iceConfig?: IceConfig;
   /** For a session that is encrypted end to end: 8 to 256 characters that its clients share. Stays in this client. */
   encryptionSecret?: string;
+  /** Told what the session does and why, such as `console`. Default: none. See {@link Logger} for what is said at which level. */
+  logger?: Logger;
 }
 
 /** A token, or what gets one. It is asked again at each reconnect, for tokens that do not last as long as a session does. */

@@ -1,5 +1,6 @@
 import { backoff } from "../backoff.js";
-import { RoomError } from "../errors.js";
+import { fatalError, mildError, type RoomError } from "../errors.js";
+import type { Log } from "../logger.js";
 import { candidateStyle } from "../media/candidates.js";
 import type { ChannelEvent, ChannelName } from "../media/channels.js";
 import type { Consumer } from "../media/consumer.js";
@@ -50,9 +51,11 @@ export class Call {
   readonly roomId: string;
   readonly #options: CallOptions;
   readonly #emit: (event: CallEvent) => void;
+  readonly #log: Log;
   readonly #signaling: Signaling;
   readonly #consumers: Consumers;
   readonly #numbers = counter();
+  readonly #style = () => candidateStyle(this.#features);
   #producer: Producer | undefined;
   #features: readonly string[] = [];
   #iceServers: RTCIceServer[] = [];
@@ -65,12 +68,14 @@ export class Call {
   constructor(options: CallOptions, emit: (event: CallEvent) => void) {
     this.roomId = options.signaling.roomId;
     this.#options = options;
+    this.#log = options.signaling.log;
     this.#emit = emit;
     this.#signaling = new Signaling(options.signaling, (event) => this.#onSignaling(event));
     this.#consumers = new Consumers(
       {
         config: () => this.#config(),
-        style: () => candidateStyle(this.#features),
+        style: this.#style,
+        log: this.#log,
         producerConnected: () => this.#producer?.connected ?? false,
         send: (remotePeerId, content) =>
           this.#signaling.send(this.#addressed("consumer", { remotePeerId, ...content })),
@@ -172,7 +177,8 @@ export class Call {
         simulcast: this.#options.simulcast,
         tracks: this.#options.tracks(),
         numbers: this.#numbers,
-        style: () => candidateStyle(this.#features),
+        log: this.#log,
+        style: this.#style,
         reachable: () => this.#reachable,
         send: (content) => this.#signaling.send(this.#addressed("producer", content)),
       },
@@ -196,7 +202,7 @@ export class Call {
         this.#offerRefused(event);
         return;
       case "broken":
-        this.#replace(producer);
+        this.#replace(producer, event.reason);
         return;
       default:
         this.#emit(event);
@@ -206,21 +212,24 @@ export class Call {
   /** The SFU does not take what this person offers. A call that has never stood does not come about. */
   #offerRefused({ code, message }: { code: string; message: string }): void {
     this.#signaling.settle("producer");
+    this.#log("warn", "The SFU refused an offer.", { code });
     const full = code === "room_full";
     const text = full ? "The room is full." : `The SFU does not take this browser's media: ${message}.`;
-    const init = { code: full ? "room_full" : "offer_refused", message: text };
-    if (this.#wasConnected) this.#emit({ type: "error", error: new RoomError({ ...init, fatal: false }) });
-    else this.#failed(new RoomError({ ...init, fatal: true }));
+    const said = full ? "room_full" : "offer_refused";
+    if (this.#wasConnected) this.#emit({ type: "error", error: mildError(said, text) });
+    else this.#failed(fatalError(said, text));
   }
 
   /** A producer connection that will not come back gives way to a new one; too many in a row end the call. */
-  #replace(broken: Producer): void {
+  #replace(broken: Producer, reason: string): void {
     if (this.#ended || broken !== this.#producer || this.#replacing !== undefined) return;
     this.#failures += 1;
+    this.#log("warn", "The producer connection is given up.", {
+      because: reason,
+      failures: this.#failures,
+    });
     if (this.#failures >= (this.#wasConnected ? FAILURES.joined : FAILURES.joining)) {
-      this.#failed(
-        new RoomError({ code: "media_failed", message: "No media connection came about.", fatal: true }),
-      );
+      this.#failed(fatalError("media_failed", "No media connection came about."));
       return;
     }
     this.#replacing = setTimeout(
@@ -296,6 +305,7 @@ export class Call {
       if (claimAfterMs > 0) return;
       clearTimeout(this.#away);
     }
+    this.#log("warn", "The SFU is away.", { claimAfterMs });
     this.#away = setTimeout(() => this.#emit({ type: "roomLost" }), claimAfterMs);
     this.#availability();
   }
@@ -304,6 +314,7 @@ export class Call {
     if (this.#away === undefined) return;
     clearTimeout(this.#away);
     this.#away = undefined;
+    this.#log("info", "The SFU is back.");
     this.#emit({ type: "roomBack" });
     this.#availability();
   }

@@ -1,5 +1,5 @@
 import { byteLength } from "../bytes.js";
-import { RoomError } from "../errors.js";
+import { mildError } from "../errors.js";
 import { newId } from "../ids.js";
 import { LONGEST_MESSAGE } from "../media/channels.js";
 import type { ChatMessage } from "./types.js";
@@ -31,7 +31,7 @@ export class Chat {
     // Room for the `from` that the SFU adds.
     const length = byteLength(JSON.stringify({ ...message, from }));
     if (length > LONGEST_MESSAGE) {
-      throw new RoomError({ code: "too_large", message: "The message is too long.", fatal: false });
+      throw mildError("too_large", "The message is too long.");
     }
     if (!this.#send(message)) this.#waiting = [...this.#waiting, message].slice(-MOST_WAITING);
     return this.#keep({ ...message, from, at: new Date() });

@@ -1,5 +1,5 @@
 import { remember } from "../recent.js";
-import type { Features, Peer, PeerState } from "./types.js";
+import type { Features, Peer, PeerState, RoomEvents } from "./types.js";
 
 /** How long people are kept on the screen while the call moves to another SFU, in milliseconds. */
 const SUSPENDED_MS = 20_000;
@@ -12,15 +12,13 @@ const MOST_SCREENS = 16;
 /** People that are gone who are remembered, to tell what comes late of them. */
 const MOST_GONE = 256;
 
-/** What becomes of people. */
-export interface PeopleHooks {
-  joined(peer: Peer): void;
-  left(peer: Peer, reason: "left" | "lost"): void;
-  changed(peer: Peer): void;
-  features(peer: Peer): void;
-  speaking(peerId: string, speaking: boolean): void;
-  track(peer: Peer, track: MediaStreamTrack, stream: MediaStream, source: "camera" | "screen"): void;
-}
+/** What becomes of people: of a room's events those that are about its peers. */
+export type TellOfPeople = <
+  Name extends "peerJoined" | "peerLeft" | "peerChanged" | "features" | "speaking" | "track",
+>(
+  name: Name,
+  payload: RoomEvents[Name],
+) => void;
 
 /** What somebody has said of their features: clients of the original may say nothing of them, or not all. */
 type Said = Partial<Features>;
@@ -47,7 +45,7 @@ interface Entry {
 
 /** Who else is in the room (docs/MEDIA.md, "Who is there"). */
 export class People {
-  readonly #hooks: PeopleHooks;
+  readonly #tell: TellOfPeople;
   readonly #entries = new Map<string, Entry>();
   readonly #peers = new Map<string, Peer>();
   /** Peers whose end the SFU told: the gateway's word about the same end may still be on its way. */
@@ -55,8 +53,8 @@ export class People {
   /** Who was here and is not. */
   readonly #departed = new Set<string>();
 
-  constructor(hooks: PeopleHooks) {
-    this.#hooks = hooks;
+  constructor(tell: TellOfPeople) {
+    this.#tell = tell;
   }
 
   /** Everybody, as they are now. The same object always. */
@@ -82,9 +80,9 @@ export class People {
     const before = entry.peer.features;
     if (typeof entry.said.screen === "string") remember(entry.screens, entry.said.screen, MOST_SCREENS);
     this.#update(entry);
-    if (told && isNew) this.#hooks.features(entry.peer);
+    if (told && isNew) this.#tell("features", { peer: entry.peer, features: entry.peer.features });
     const speaking = entry.said.speaking === true;
-    if (speaking !== (!isNew && before.speaking === true)) this.#hooks.speaking(id, speaking);
+    if (speaking !== (!isNew && before.speaking === true)) this.#tell("speaking", { peerId: id, speaking });
   }
 
   /**
@@ -136,7 +134,7 @@ export class People {
     this.#entries.delete(id);
     this.#peers.delete(id);
     remember(this.#departed, id, MOST_GONE);
-    if (!entry.hidden) this.#hooks.left(entry.peer, reason);
+    if (!entry.hidden) this.#tell("peerLeft", { peer: entry.peer, reason });
   }
 
   /** The call moves to another SFU: everybody is kept for a while, until they are back. */
@@ -167,7 +165,7 @@ export class People {
     const features = featuresOf(entry, entry.peer.camera);
     entry.peer = { ...entry.peer, features, state: stateOf(entry, features) };
     this.#peers.set(entry.peer.id, entry.peer);
-    this.#hooks.joined(entry.peer);
+    this.#tell("peerJoined", { peer: entry.peer });
     this.#announceAll(entry);
   }
 
@@ -204,8 +202,8 @@ export class People {
     entry.peer = { id: before.id, features, state, camera, screen };
     if (entry.hidden) return;
     this.#peers.set(before.id, entry.peer);
-    this.#hooks.changed(entry.peer);
-    if (!sameWord) this.#hooks.features(entry.peer);
+    this.#tell("peerChanged", { peer: entry.peer });
+    if (!sameWord) this.#tell("features", { peer: entry.peer, features: entry.peer.features });
     this.#announceAll(entry);
   }
 
@@ -235,7 +233,7 @@ export class People {
     const source = entry.screens.has(stream.id) ? "screen" : "camera";
     if (entry.announced.get(track) === source) return;
     entry.announced.set(track, source);
-    this.#hooks.track(entry.peer, track, stream, source);
+    this.#tell("track", { peer: entry.peer, track, stream, source });
   }
 }
 

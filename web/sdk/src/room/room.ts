@@ -1,9 +1,11 @@
 import { Emitter } from "../emitter.js";
-import { leftBeforeJoined, noWebRtc, type RoomError } from "../errors.js";
+import { fatalError, leftBeforeJoined, type RoomError } from "../errors.js";
 import { newId } from "../ids.js";
+import { type Log, logTo } from "../logger.js";
 import type { ChannelEvent } from "../media/channels.js";
 import { type DeviceKind, mediaDevices } from "../media/devices.js";
 import { type DeviceSlot, LocalMedia } from "../media/local.js";
+import { noTraffic } from "../signaling/connection.js";
 import { Chat } from "./chat.js";
 import { roomPath } from "./path.js";
 import { People } from "./people.js";
@@ -37,7 +39,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly path: string;
   readonly #options: RoomOptions;
   readonly #peerId: string;
-  readonly #traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
+  readonly #log: Log;
+  readonly #traffic = noTraffic();
   readonly #media: LocalMedia;
   readonly #people: People;
   readonly #chat: Chat;
@@ -54,6 +57,7 @@ export class Room extends Emitter<RoomEvents> {
   constructor(options: RoomOptions) {
     super();
     this.#options = options;
+    this.#log = logTo(options.logger);
     this.path = options.exactPath ? options.path : roomPath(options.path);
     this.#peerId = options.peerId ?? newId();
     this.#name = shortName(options.name);
@@ -62,17 +66,8 @@ export class Room extends Emitter<RoomEvents> {
       changed: () => this.#selfChanged(),
       failed: (error) => this.emit("error", error),
     });
-    this.#people = new People({
-      joined: (peer) => this.emit("peerJoined", { peer }),
-      left: (peer, reason) => {
-        this.#session?.call?.forget(peer.id);
-        this.emit("peerLeft", { peer, reason });
-      },
-      changed: (peer) => this.emit("peerChanged", { peer }),
-      features: (peer) => this.emit("features", { peer, features: peer.features }),
-      speaking: (peerId, speaking) => this.emit("speaking", { peerId, speaking }),
-      track: (peer, track, stream, source) => this.emit("track", { peer, track, stream, source }),
-    });
+    this.#people = new People((name, payload) => this.emit(name, payload));
+    this.on("peerLeft", ({ peer }) => this.#session?.call?.forget(peer.id));
     this.#chat = new Chat((message) => this.#session?.call?.send("chat", message) ?? false);
     this.#self = this.#snapshot();
   }
@@ -122,7 +117,7 @@ export class Room extends Emitter<RoomEvents> {
     await (stream && this.#media.adopt(stream));
     if (stay !== this.#stays) throw leftBeforeJoined();
     if (!Room.supported) {
-      const error = noWebRtc();
+      const error = fatalError("no_webrtc", "This browser has no WebRTC, which a call needs.");
       this.#failed(error);
       throw error;
     }
@@ -131,19 +126,16 @@ export class Room extends Emitter<RoomEvents> {
     const session: RoomSession = new RoomSession(
       {
         httpUrl,
-        signalUrl,
         path: this.path,
-        peerId: this.#peerId,
-        resumeToken: newId(),
-        token: async () => (typeof token === "function" ? token() : token),
         createRooms,
-        traffic: Object.assign(this.#traffic, {
-          sent: 0,
-          received: 0,
-          bytesSent: 0,
-          bytesReceived: 0,
-          reconnects: 0,
-        }),
+        signaling: {
+          url: signalUrl,
+          peerId: this.#peerId,
+          resumeToken: newId(),
+          token: async () => (typeof token === "function" ? token() : token),
+          traffic: Object.assign(this.#traffic, noTraffic()),
+          log: this.#log,
+        },
         call: { rtcConfig, simulcast, tracks: () => this.#media.tracks },
       },
       (event) => this.#on(event),
@@ -226,6 +218,7 @@ export class Room extends Emitter<RoomEvents> {
     if (state === this.#state) return;
     const previous = this.#state;
     this.#state = state;
+    this.#log("info", `The call is ${state}.`, { from: previous, roomId: this.roomId });
     this.emit("state", { state, previous });
   }
 
@@ -244,6 +237,8 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   #failed(error: RoomError): void {
+    const { code, status } = error;
+    this.#log("error", "The call is over.", { code, status });
     this.#over("failed");
     this.emit("error", error);
   }

@@ -1,5 +1,6 @@
-import { backoff, pause } from "../backoff.js";
-import { RoomError } from "../errors.js";
+import { backoff, clock, pause } from "../backoff.js";
+import { fatalError, RoomError, unreachable } from "../errors.js";
+import type { Log } from "../logger.js";
 
 /** No answer to an HTTP request for so long counts as none, in milliseconds. */
 const ANSWER_MS = 10_000;
@@ -26,8 +27,10 @@ export type Created = "started" | "busy";
 export class RoomsApi {
   readonly #url: string;
   readonly #token: () => Promise<string | undefined>;
+  readonly #log: Log | undefined;
 
-  constructor(httpUrl: string, token: () => Promise<string | undefined>) {
+  constructor(httpUrl: string, token: () => Promise<string | undefined>, log?: Log) {
+    this.#log = log;
     this.#url = httpUrl.replace(/\/+$/, "");
     this.#token = token;
   }
@@ -50,13 +53,8 @@ export class RoomsApi {
     if (answer.status === 200) return "started";
     if (answer.body.message === "Too many idle rooms") return "busy";
     throw answer.status === 429
-      ? new RoomError({ code: "no_room", status: 429, message: "All rooms are in use.", fatal: true })
-      : new RoomError({
-          code: "start_failed",
-          status: answer.status,
-          message: "A room could not be started.",
-          fatal: true,
-        });
+      ? fatalError("no_room", "All rooms are in use.", 429)
+      : fatalError("start_failed", "A room could not be started.", answer.status);
   }
 
   /** Sends one request, again while it fails for a reason that passes. */
@@ -67,8 +65,14 @@ export class RoomsApi {
       if (answer && !passing(answer)) return checked(answer);
       if (attempt + 1 >= ATTEMPTS) {
         if (answer) return checked(answer);
-        throw new RoomError({ code: "unreachable", message: "Arbiter does not answer.", fatal: true });
+        throw unreachable(true);
       }
+      const [route] = path.split("?");
+      this.#log?.("warn", "A request failed and is made again.", {
+        method,
+        route,
+        status: answer?.status,
+      });
       await pause(backoff(attempt, 250, 2_000), signal);
     }
   }
@@ -116,7 +120,7 @@ function passing({ status, body }: Answer): boolean {
 function checked(answer: Answer): Answer {
   const { status } = answer;
   const refuse = (code: string, message: string) => {
-    throw new RoomError({ code, status, message, fatal: true });
+    throw fatalError(code, message, status);
   };
   if (status === 401) refuse("unauthorized", "The token is not valid.");
   if (status === 403) refuse("forbidden", "The token does not admit to this call.");
@@ -161,29 +165,24 @@ export async function obtainRoom(api: RoomsApi, path: string, how: Obtain): Prom
   const { look, create, restore, signal } = how;
   const found = look ? await api.find(path, signal) : undefined;
   if (found) return found;
-  const end = performance.now() + (restore ? RESTORE_MS : START_MS);
+  const end = clock() + (restore ? RESTORE_MS : START_MS);
   let askAt = Number.NEGATIVE_INFINITY;
-  let reason = new RoomError({
-    code: "start_failed",
-    message: "The room did not start in time.",
-    fatal: true,
-  });
+  let reason = fatalError("start_failed", "The room did not start in time.");
   for (let attempt = 0; ; attempt += 1) {
     try {
       const claimed = await api.claim(path, signal);
       if (claimed) return claimed;
-      if (!create && !restore)
-        throw new RoomError({ code: "no_room", message: "No room is free.", fatal: true });
+      if (!create && !restore) throw fatalError("no_room", "No room is free.");
       if (attempt === 0) how.starting?.();
-      if (create && performance.now() >= askAt) {
-        askAt = performance.now() + ASK_AGAIN_SOON_MS;
-        if ((await api.create(signal)) === "started") askAt = performance.now() + ASK_AGAIN_MS;
+      if (create && clock() >= askAt) {
+        askAt = clock() + ASK_AGAIN_SOON_MS;
+        if ((await api.create(signal)) === "started") askAt = clock() + ASK_AGAIN_MS;
       }
     } catch (error) {
       if (!restore || !(error instanceof RoomError) || !WAITED_THROUGH.has(error.code)) throw error;
       reason = error;
     }
-    if (performance.now() >= end) throw reason;
+    if (clock() >= end) throw reason;
     await pause(backoff(attempt, 500, 3_000), signal);
   }
 }

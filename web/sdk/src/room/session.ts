@@ -1,6 +1,6 @@
 import { pause } from "../backoff.js";
 import { leftBeforeJoined, RoomError, toRoomError } from "../errors.js";
-import type { Traffic } from "../signaling/socket.js";
+import type { SignalingOptions } from "../signaling/signaling.js";
 import { Call, type CallEvent, type CallOptions, ROOM_OVER } from "./call.js";
 import { obtainRoom, RoomsApi } from "./rooms.js";
 import type { RoomState } from "./types.js";
@@ -15,13 +15,9 @@ const SAME_ROOM_TRIES = 10;
 /** What a room session needs to know. */
 export interface RoomSessionOptions {
   httpUrl: string;
-  signalUrl: string;
   path: string;
-  peerId: string;
-  resumeToken: string;
-  token: () => Promise<string | undefined>;
   createRooms: boolean;
-  traffic: Traffic & { reconnects: number };
+  signaling: Omit<SignalingOptions, "roomId">;
   call: Omit<CallOptions, "signaling">;
 }
 
@@ -68,7 +64,7 @@ export class RoomSession {
   constructor(options: RoomSessionOptions, emit: (event: RoomSessionEvent) => void) {
     this.#options = options;
     this.#emit = emit;
-    this.#api = new RoomsApi(options.httpUrl, options.token);
+    this.#api = new RoomsApi(options.httpUrl, options.signaling.token, options.signaling.log);
   }
 
   /** The stay in the room of now. */
@@ -156,14 +152,13 @@ export class RoomSession {
   }
 
   async #enter(roomId: string, patient: boolean, signal: AbortSignal): Promise<void> {
-    const { signalUrl: url, peerId, resumeToken, token, traffic } = this.#options;
+    const { call: options, signaling } = this.#options;
     if (this.#call) {
       this.#emit({ type: "moving" });
       this.#call.leaveNow();
     }
-    const call: Call = new Call(
-      { ...this.#options.call, signaling: { url, roomId, peerId, resumeToken, token, traffic } },
-      (event) => this.#on(call, event),
+    const call: Call = new Call({ ...options, signaling: { ...signaling, roomId } }, (event) =>
+      this.#on(call, event),
     );
     this.#call = call;
     if (!this.#wasJoined) this.#become("joining");
@@ -215,6 +210,7 @@ export class RoomSession {
   #roomLost(call: Call): void {
     const state = this.#state;
     if (call !== this.#call || (state.name !== "joining" && state.name !== "joined")) return;
+    this.#options.signaling.log("warn", "The room is lost: another is looked for.", { roomId: call.roomId });
     const search = new AbortController();
     const joined = state.name === "joining" ? state.joined : undefined;
     this.#state = { name: "restoring", search, joined };

@@ -1,4 +1,5 @@
 import type { RoomErrorInit } from "../errors.js";
+import type { Logger } from "../logger.js";
 
 /** How to reach Arbiter, and which call to join. */
 export interface RoomOptions {
@@ -22,6 +23,8 @@ export interface RoomOptions {
   simulcast?: boolean;
   /** Beside or in place of what the gateway names: merged into every `RTCPeerConnection`'s configuration. */
   rtcConfig?: RTCConfiguration;
+  /** Told what the call does and why, such as `console`. Default: none. See {@link Logger} for what is said at which level. */
+  logger?: Logger;
 }
 
 /**

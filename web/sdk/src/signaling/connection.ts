@@ -1,5 +1,6 @@
 import { backoff, pause } from "../backoff.js";
-import { isTransient, RoomError, toRoomError } from "../errors.js";
+import { fatalError, isTransient, type RoomError, unreachable } from "../errors.js";
+import type { Log, LogFields } from "../logger.js";
 import { Socket, type SocketEvent, type Traffic } from "./socket.js";
 import type { Identified, Message } from "./wire.js";
 
@@ -28,7 +29,17 @@ export interface ConnectionOptions {
    * then nothing should be sent whose answer would be lost with the old one.
    */
   handover?: () => Promise<() => void>;
+  log: Log;
 }
+
+/** No messages yet. */
+export const noTraffic = (): ConnectionOptions["traffic"] => ({
+  sent: 0,
+  received: 0,
+  bytesSent: 0,
+  bytesReceived: 0,
+  reconnects: 0,
+});
 
 /** What a signaling connection tells. */
 export type ConnectionEvent =
@@ -41,7 +52,7 @@ export type ConnectionEvent =
   /** There is no use in going on: not admitted any more, the place taken, or sent away. */
   | { type: "failed"; error: RoomError }
   /** What answers no request. A refusal only from the socket in use; everything else also from one that is being replaced. */
-  | Exclude<SocketEvent, Message<"goAway"> | { type: "broken" }>;
+  | Exclude<SocketEvent, Message<"goAway"> | { type: "broken"; reason: string }>;
 
 /** A socket that is identified, and what has the next one opened before the gateway cuts it. */
 interface InUse {
@@ -107,14 +118,14 @@ export class SignalingConnection {
   async open(patient: boolean): Promise<void> {
     if (this.#state.name !== "idle") return;
     globalThis.addEventListener?.("online", this.#online);
-    this.#state = { name: "opening" };
+    this.#become({ name: "opening" });
     await this.#connect(patient ? Number.POSITIVE_INFINITY : FIRST_ATTEMPTS);
   }
 
-  /** Opens the next socket beside the one in use: its time is over, or the gateway does not know it any more. */
-  renew(): void {
+  /** Opens the next socket beside the one in use: without another reason, because the gateway does not know that. */
+  renew(because = "the gateway does not know the socket"): void {
     if (this.#state.name !== "connected") return;
-    this.#state = { name: "renewing", inUse: this.#state.inUse };
+    this.#become({ name: "renewing", inUse: this.#state.inUse }, { because });
     this.#connectAgain();
   }
 
@@ -138,11 +149,16 @@ export class SignalingConnection {
     return this.#state.name === "closed";
   }
 
+  #become(state: State, fields?: LogFields): void {
+    this.#options.log("debug", `Signaling is ${state.name}.`, { from: this.#state.name, ...fields });
+    this.#state = state;
+  }
+
   /** Ends everything but the socket in use, which it gives back. */
-  #close(): Socket | undefined {
+  #close(fields?: LogFields): Socket | undefined {
     const inUse = this.#inUse;
     clearTimeout(inUse?.renewal);
-    this.#state = { name: "closed" };
+    if (!this.#closed) this.#become({ name: "closed" }, fields);
     this.#pause.abort();
     globalThis.removeEventListener?.("online", this.#online);
     for (const old of this.#old) old.close();
@@ -160,8 +176,7 @@ export class SignalingConnection {
     this.#connect().catch((error: unknown) => {
       // A renewal that is refused, as its token has expired: the socket that there is serves until it breaks.
       if (this.socket) return;
-      const fatal = toRoomError(error, "unreachable", "Arbiter does not answer.", true).asFatal();
-      this.#emit({ type: "failed", error: fatal });
+      this.#emit({ type: "failed", error: unreachable(true, error).asFatal() });
     });
   }
 
@@ -173,11 +188,13 @@ export class SignalingConnection {
       if (this.#state.name === "handedOver") this.#keepPlace(this.#state.inUse);
       if (this.#closed) return;
       const taken = refused.code === "peer_in_use" && attempt < IN_USE_ATTEMPTS;
+      const fields = { code: refused.code, status: refused.status };
       const passing = PASSING.has(refused.code) || isTransient(refused);
       if (!(taken || passing) || attempt + 1 >= attempts + (taken ? IN_USE_ATTEMPTS : 0)) {
-        this.#giveUp();
+        this.#giveUp(fields);
         throw refused.asFatal();
       }
+      this.#options.log("warn", "A socket failed: another is tried.", fields);
       this.#pause = new AbortController();
       await pause(backoff(attempt, 250, 10_000), this.#pause.signal).catch(() => undefined);
     }
@@ -185,15 +202,15 @@ export class SignalingConnection {
 
   /** The next socket, which was said to have our place, has failed. */
   #keepPlace(inUse: InUse | undefined): void {
-    this.#state = inUse ? { name: "renewing", inUse } : { name: "reconnecting" };
+    this.#become(inUse ? { name: "renewing", inUse } : { name: "reconnecting" });
     if (!inUse) this.#emit({ type: "down" });
   }
 
   /** No other socket is tried. */
-  #giveUp(): void {
+  #giveUp(fields: LogFields): void {
     const inUse = this.#inUse;
-    if (inUse) this.#state = { name: "connected", inUse };
-    else this.#close();
+    if (inUse) this.#become({ name: "connected", inUse }, fields);
+    else this.#close(fields);
   }
 
   /** One socket; `undefined` when it is identified. */
@@ -217,7 +234,7 @@ export class SignalingConnection {
       return undefined;
     } catch (error) {
       socket?.close();
-      return toRoomError(error, "unreachable", "Arbiter does not answer.", false);
+      return unreachable(false, error);
     } finally {
       release?.();
     }
@@ -229,8 +246,12 @@ export class SignalingConnection {
     if (before) this.#retire(before);
     if (this.#connectionId !== undefined) this.#options.traffic.reconnects += 1;
     this.#connectionId = identified.connectionId;
-    const renewal = setTimeout(() => this.renew(), renewalDelay(identified.reconnectBefore, Date.now()));
-    this.#state = { name: "connected", inUse: { socket, renewal } };
+    const renewal = setTimeout(
+      () => this.renew("its time is nearly over"),
+      renewalDelay(identified.reconnectBefore, Date.now()),
+    );
+    const { connectionId } = identified;
+    this.#become({ name: "connected", inUse: { socket, renewal } }, { connectionId });
     this.#emit({ type: "up", identified, renewed: before !== undefined });
   }
 
@@ -246,22 +267,24 @@ export class SignalingConnection {
 
   #on(socket: Socket, event: SocketEvent): void {
     if (this.#closed) return;
-    if (event.type === "broken") this.#broken(socket);
+    if (event.type === "broken") this.#broken(socket, event.reason);
     else if (event.type === "goAway") this.#goAway(socket, event.reason);
     else if (event.type !== "error" || socket === this.#inUse?.socket) this.#emit(event);
   }
 
-  #broken(socket: Socket): void {
+  #broken(socket: Socket, reason: string): void {
     this.#old.delete(socket);
     const { name } = this.#state;
     const inUse = this.#inUse;
     if (socket !== inUse?.socket) return;
     clearTimeout(inUse.renewal);
     if (name === "handedOver") {
-      this.#state = { name, inUse: undefined };
+      this.#become({ name, inUse: undefined }, { because: reason });
       return;
     }
-    this.#state = { name: "reconnecting" };
+    const fields = { because: reason, connectionId: this.#connectionId };
+    this.#options.log("warn", "The socket broke: another is opened.", fields);
+    this.#become({ name: "reconnecting" });
     this.#emit({ type: "down" });
     // While renewing, the next socket is being tried already.
     if (name === "renewing") this.#pause.abort();
@@ -280,11 +303,11 @@ export class SignalingConnection {
     const inUse = this.#inUse;
     if (socket !== inUse?.socket) return;
     if (this.#state.name === "connected") this.#sentAway("replaced", "You joined this call elsewhere.");
-    else this.#state = { name: "handedOver", inUse };
+    else this.#become({ name: "handedOver", inUse });
   }
 
   #sentAway(code: string, message: string): void {
-    this.#emit({ type: "failed", error: new RoomError({ code, message, fatal: true }) });
+    this.#emit({ type: "failed", error: fatalError(code, message) });
   }
 }
 

@@ -41,16 +41,16 @@ export class Outbox {
     return due.map((entry) => entry.message);
   }
 
-  /** What was sent lately may be lost: it is due again. Says whether there is any. */
-  recall(now: number): boolean {
-    let any = false;
+  /** What was sent lately may be lost: it is due again. Says how much. */
+  recall(now: number): number {
+    let recalled = 0;
     for (const entry of this.#entries) {
       if (entry.sentAt === undefined || now - entry.sentAt >= RECENT_MS || entry.tries >= MOST_TRIES)
         continue;
       entry.sentAt = undefined;
-      any = true;
+      recalled += 1;
     }
-    return any;
+    return recalled;
   }
 
   /** The offer or answer of this connection has arrived: nothing of it needs to be sent again. */

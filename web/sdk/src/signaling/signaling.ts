@@ -1,5 +1,6 @@
-import { backoff } from "../backoff.js";
+import { backoff, clock } from "../backoff.js";
 import { isTransient, RoomError } from "../errors.js";
+import type { Log } from "../logger.js";
 import { type ConnectionEvent, SignalingConnection } from "./connection.js";
 import { Outbox } from "./outbox.js";
 import type { Traffic } from "./socket.js";
@@ -7,6 +8,9 @@ import type { Handshake, Message } from "./wire.js";
 
 /** Transient refusals further apart than this, in milliseconds, are not the same trouble. */
 const CALM_MS = 10_000;
+
+/** Why handshakes are sent again. */
+const REFUSED = "one of the last ones was refused";
 
 /** Who connects to what. */
 export interface SignalingOptions {
@@ -17,6 +21,7 @@ export interface SignalingOptions {
   resumeToken: string;
   token: () => Promise<string | undefined>;
   traffic: Traffic & { reconnects: number };
+  log: Log;
 }
 
 /** What signaling tells. */
@@ -40,9 +45,10 @@ export class Signaling {
   constructor(options: SignalingOptions, emit: (event: SignalingEvent) => void) {
     this.#options = options;
     this.#emit = emit;
-    const { url, traffic } = options;
-    this.#connection = new SignalingConnection({ url, traffic, identity: () => this.#identity() }, (event) =>
-      this.#on(event),
+    const { url, traffic, log } = options;
+    this.#connection = new SignalingConnection(
+      { url, traffic, log, identity: () => this.#identity() },
+      (event) => this.#on(event),
     );
   }
 
@@ -65,7 +71,7 @@ export class Signaling {
 
   /** Sends a handshake now, or when there is a socket again. */
   send(handshake: Handshake): void {
-    this.#outbox.put(handshake, performance.now());
+    this.#outbox.put(handshake, clock());
     this.#flush();
   }
 
@@ -101,7 +107,7 @@ export class Signaling {
   #on(event: ConnectionEvent): void {
     switch (event.type) {
       case "up":
-        if (!event.renewed) this.#outbox.recall(performance.now());
+        if (!event.renewed) this.#recall("the socket broke");
         this.#emit(event);
         this.#flush();
         return;
@@ -121,20 +127,29 @@ export class Signaling {
 
   /** A handshake was refused; which one is not known. */
   #refused(error: RoomError): void {
-    if (error.code === "connection_not_found") {
-      this.#outbox.recall(performance.now());
+    const { code, status } = error;
+    this.#options.log("warn", "The gateway refused a handshake.", { code, status });
+    if (code === "connection_not_found") {
+      this.#recall(REFUSED);
       this.#connection.renew();
       return;
     }
     if (isTransient(error)) this.#sendAgain();
-    if (!isTransient(error) || error.code === "sfu_unavailable") this.#emit({ type: "refused", error });
+    if (!isTransient(error) || code === "sfu_unavailable") this.#emit({ type: "refused", error });
+  }
+
+  /** What was sent lately is sent again, as it may be lost. */
+  #recall(because: string): boolean {
+    const handshakes = this.#outbox.recall(clock());
+    if (handshakes > 0) this.#options.log("info", `Handshakes are sent again: ${because}.`, { handshakes });
+    return handshakes > 0;
   }
 
   #sendAgain(): void {
-    const now = performance.now();
+    const now = clock();
     if (now - this.#refusedAt > CALM_MS) this.#refusals = 0;
     this.#refusedAt = now;
-    if (!this.#outbox.recall(now)) return;
+    if (!this.#recall(REFUSED)) return;
     clearTimeout(this.#resend);
     this.#resend = setTimeout(() => this.#flush(), backoff(this.#refusals, 500, 5_000));
     this.#refusals += 1;
@@ -143,7 +158,7 @@ export class Signaling {
   #flush(): void {
     const { socket, connectionId } = this.#connection;
     if (!socket) return;
-    for (const handshake of this.#outbox.take(performance.now())) {
+    for (const handshake of this.#outbox.take(clock())) {
       const offers = handshake.type === "producer" && handshake.description !== undefined;
       // Not before now: a message that waited for a socket belongs to the socket that it leaves through.
       socket.handshake(offers && connectionId !== undefined ? { ...handshake, connectionId } : handshake);

@@ -1,5 +1,5 @@
 import { byteLength } from "../bytes.js";
-import { RoomError } from "../errors.js";
+import { RoomError, unreachable } from "../errors.js";
 import { newId } from "../ids.js";
 import { type Handshake, type Identified, type Message, parse } from "./wire.js";
 
@@ -19,7 +19,7 @@ export interface Traffic {
 }
 
 /** What a socket tells: a message that answers no request, or that it is gone and it was not `close` that ended it. */
-export type SocketEvent = Exclude<Message, Message<"pong">> | { type: "broken" };
+export type SocketEvent = Exclude<Message, Message<"pong">> | { type: "broken"; reason: string };
 
 interface Waiting {
   resolve(answer: Message): void;
@@ -43,8 +43,8 @@ export class Socket {
     this.#emit = emit;
     this.#webSocket = new WebSocket(url);
     this.opened = new Promise((resolve, reject) => {
-      const failed = () => reject(unreachable());
-      const timer = setTimeout(() => this.#break(), ANSWER_MS);
+      const failed = () => reject(unreachable(false));
+      const timer = setTimeout(() => this.#break("not open in time"), ANSWER_MS);
       this.#waiting.set("open", { resolve: () => resolve(), reject: failed });
       this.#webSocket.addEventListener("open", () => {
         clearTimeout(timer);
@@ -54,8 +54,8 @@ export class Socket {
       });
       this.#webSocket.addEventListener("close", () => clearTimeout(timer));
     });
-    this.#webSocket.addEventListener("error", () => this.#break());
-    this.#webSocket.addEventListener("close", () => this.#break());
+    this.#webSocket.addEventListener("error", () => this.#break("error"));
+    this.#webSocket.addEventListener("close", ({ code }) => this.#break(`closed with ${code}`));
     this.#webSocket.addEventListener("message", (event) => this.#received(event.data));
   }
 
@@ -67,7 +67,7 @@ export class Socket {
   /** Says who this is. Throws a {@link RoomError} with the gateway's code, or `unreachable`. */
   async identify(data: Record<string, unknown>): Promise<Identified> {
     const answer = await this.request("identify", data);
-    if (answer.type !== "identified") throw unreachable();
+    if (answer.type !== "identified") throw unreachable(false);
     return answer;
   }
 
@@ -91,7 +91,7 @@ export class Socket {
   check(): void {
     if (!this.open || this.#pong !== undefined) return;
     this.#send({ action: "ping" });
-    this.#pong = setTimeout(() => this.#break(), PONG_MS);
+    this.#pong = setTimeout(() => this.#break("no answer to a ping"), PONG_MS);
   }
 
   /** Ends it, with the code that means "on purpose". It tells nothing more. */
@@ -104,7 +104,7 @@ export class Socket {
   request(action: string, data: Record<string, unknown>, patience = ANSWER_MS): Promise<Message> {
     const requestId = newId();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable()), patience);
+      const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable(false)), patience);
       const done = () => {
         clearTimeout(timer);
         this.#waiting.delete(requestId);
@@ -168,22 +168,18 @@ export class Socket {
     }, PING_MS);
   }
 
-  #break(): void {
+  #break(reason: string): void {
     if (this.#over) return;
     this.#end();
     this.#webSocket.close();
-    this.#emit({ type: "broken" });
+    this.#emit({ type: "broken", reason });
   }
 
   #end(): void {
     this.#over = true;
     clearTimeout(this.#ping);
     clearTimeout(this.#pong);
-    for (const waiting of [...this.#waiting.values()]) waiting.reject(unreachable());
+    for (const waiting of [...this.#waiting.values()]) waiting.reject(unreachable(false));
     this.#waiting.clear();
   }
-}
-
-function unreachable(): RoomError {
-  return new RoomError({ code: "unreachable", message: "Arbiter does not answer.", fatal: false });
 }

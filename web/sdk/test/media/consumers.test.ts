@@ -23,6 +23,7 @@ function receiving() {
       config: () => ({}),
       style: () => "none",
       producerConnected: () => own.connected,
+      log() {},
       send: (peerId, { description, negotiation }) =>
         void sent.push(`${peerId} ${description?.type} ${negotiation}`),
     },

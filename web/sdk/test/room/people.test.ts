@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { People } from "../../src/room/people.js";
+import { People, type TellOfPeople } from "../../src/room/people.js";
+import type { RoomEvents } from "../../src/room/types.js";
 import { FakeStream, FakeTrack, installRtc } from "../support/rtc.js";
 
 installRtc();
@@ -11,14 +12,15 @@ const ON = { audio: true, video: true };
 
 function room() {
   const told: string[] = [];
-  const people = new People({
-    joined: ({ id, state }) => told.push(`joined ${id} ${state}`),
-    left: ({ id }, reason) => told.push(`left ${id} ${reason}`),
-    changed: ({ id, state }) => told.push(`changed ${id} ${state}`),
-    features: ({ id, features }) => told.push(`features ${id} ${features.name ?? ""}`.trim()),
-    speaking: (id, speaking) => told.push(`speaking ${id} ${speaking}`),
-    track: ({ id }, track, _, source) => told.push(`track ${id} ${track.kind} ${source}`),
-  });
+  const tell: { [Name in Parameters<TellOfPeople>[0]]: (payload: RoomEvents[Name]) => string } = {
+    peerJoined: ({ peer: { id, state } }) => `joined ${id} ${state}`,
+    peerLeft: ({ peer: { id }, reason }) => `left ${id} ${reason}`,
+    peerChanged: ({ peer: { id, state } }) => `changed ${id} ${state}`,
+    features: ({ peer: { id }, features }) => `features ${id} ${features.name ?? ""}`.trim(),
+    speaking: ({ peerId, speaking }) => `speaking ${peerId} ${speaking}`,
+    track: ({ peer: { id }, track, source }) => `track ${id} ${track.kind} ${source}`,
+  };
+  const people = new People((name, payload) => told.push(tell[name](payload)));
   const heard = () => told.splice(0);
   return { people, heard };
 }

@@ -23,12 +23,15 @@ function connection(hear?: (told: string) => void) {
     told.push(text);
     hear?.(text);
   };
-  const made = new SignalingConnection({ url: server.url, identity: async () => ({}), traffic }, (event) => {
-    if (event.type === "up") tell(`up ${event.identified.connectionId}${event.renewed ? " renewed" : ""}`);
-    else if (event.type === "failed") tell(`failed ${event.error.code}`);
-    else if (event.type === "opening") openings.count += 1;
-    else tell(event.type);
-  });
+  const made = new SignalingConnection(
+    { url: server.url, identity: async () => ({}), traffic, log() {} },
+    (event) => {
+      if (event.type === "up") tell(`up ${event.identified.connectionId}${event.renewed ? " renewed" : ""}`);
+      else if (event.type === "failed") tell(`failed ${event.error.code}`);
+      else if (event.type === "opening") openings.count += 1;
+      else tell(event.type);
+    },
+  );
   open.push(made);
   return { connection: made, told, traffic, openings };
 }

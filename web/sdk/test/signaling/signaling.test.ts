@@ -47,7 +47,15 @@ function someone(sfu: Sfu, peerId: string, resumeToken = `${peerId}-0123456789ab
   };
   const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
   const signaling = new Signaling(
-    { url: gateway.signalUrl, roomId: sfu.id, peerId, resumeToken, token: async () => undefined, traffic },
+    {
+      url: gateway.signalUrl,
+      roomId: sfu.id,
+      peerId,
+      resumeToken,
+      token: async () => undefined,
+      traffic,
+      log() {},
+    },
     (event) => {
       if (event.type === "up") told.identified.push(event.identified);
       else if (event.type === "down") told.down += 1;
@@ -125,6 +133,7 @@ describe("entering a room", () => {
         resumeToken: "t".repeat(16),
         token: async () => undefined,
         traffic: someone(sfu, "x").traffic,
+        log() {},
       },
       () => undefined,
     );
@@ -244,7 +253,15 @@ describe("a planned reconnect", () => {
     const told: string[] = [];
     const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
     const signaling = new Signaling(
-      { url, roomId: "r", peerId: "ann", resumeToken: "t".repeat(16), token: async () => undefined, traffic },
+      {
+        url,
+        roomId: "r",
+        peerId: "ann",
+        resumeToken: "t".repeat(16),
+        token: async () => undefined,
+        traffic,
+        log() {},
+      },
       (event) => {
         if (event.type === "up") told.push(event.identified.connectionId);
         else told.push(event.type === "failed" ? event.error.code : event.type);
