@@ -1,4 +1,4 @@
-/** The number and the name that the OpenTok model has for an error (docs/PROTOCOL.md). */
+/** The number and the name that OpenTok has for an error (docs/PROTOCOL.md). */
 export interface Otc {
   number: number;
   name: string;
@@ -17,7 +17,7 @@ export interface RoomErrorInit {
   /** HTTP's meaning, when the gateway said it. */
   status?: number;
   message: string;
-  /** Of an error in a session: what the OpenTok model knows it by. */
+  /** Of an error in a session: what OpenTok knows it by. */
   otc?: Otc;
   /** The call is over because of it. */
   fatal: boolean;
@@ -29,7 +29,7 @@ export class CodedError extends Error {
   readonly code: string;
   /** HTTP's meaning: the gateway's, or what it would have said. */
   readonly status?: number;
-  /** The number and the name that the OpenTok model has for it, if it has: of an error in a session. */
+  /** The number and the name that OpenTok has for it, if it has: of an error in a session. */
   readonly otc?: Otc;
 
   constructor(init: CodedErrorInit, options?: ErrorOptions) {

@@ -1,4 +1,4 @@
-/** Video calls through Arbiter: begin with {@link Room}. Sessions to the OpenTok model: {@link Session}. */
+/** Video calls through Arbiter: begin with {@link Room}. Sessions as OpenTok has them: {@link Session}. */
 
 export { type Otc, RoomError, type RoomErrorInit } from "./errors.js";
 export type { LogFields, Logger } from "./logger.js";

@@ -7,9 +7,9 @@ import { identityOf } from "./sdp.js";
 
 /** A consumer that stays disconnected, or failed with the producer connection, for so long while that works is given back, in milliseconds. */
 const DISCONNECTED_MS = 5_000;
-/** A connection is given back at most so often, in milliseconds: at first, and when that has not helped for long. */
+/** The interval between two times that a connection is given back, in milliseconds: at first, and when that has not helped for long. */
 const ROLLBACK_MS = { first: 1_000, most: 30_000 };
-/** Given back so often without success, a peer's media is given up until it is offered anew. */
+/** After how many times without success a peer's media is given up until it is offered anew. */
 const MOST_ROLLBACKS = 8;
 /** So long after it was given back another should have been offered, in milliseconds. */
 const OFFER_MS = 5_000;
@@ -62,7 +62,7 @@ export class Consumer {
     this.#sender = this.#newSender();
   }
 
-  /** For figures. */
+  /** For statistics. */
   get connection(): RTCPeerConnection | undefined {
     return this.#connection;
   }

@@ -47,7 +47,7 @@ export type ProducerEvent =
 
 /** The connection that carries what this person sends, and the data channels. A broken one is replaced by another object. */
 export class Producer {
-  /** For figures. */
+  /** For statistics. */
   readonly connection: RTCPeerConnection;
   readonly channels: Channels;
   readonly #options: ProducerOptions;
@@ -97,7 +97,7 @@ export class Producer {
     return this.#state === "connected";
   }
 
-  /** The slot that a sender's figures belong to, by the `mid` of its transceiver. */
+  /** The slot that a sender's statistics belong to, by the `mid` of its transceiver. */
   slotOf(mid: string): Slot | undefined {
     for (const [slot, transceiver] of this.#transceivers) if (transceiver.mid === mid) return slot;
     return undefined;

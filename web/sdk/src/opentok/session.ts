@@ -20,7 +20,7 @@ const SECRET = { least: 8, most: 256 };
 const MOST_REPORT = 8_192;
 
 /**
- * A session to the OpenTok model: a room that tokens admit to. Who is there, signals to all or to one, and what a moderator may do.
+ * A session as OpenTok has them: a room that tokens admit to. Who is there, signals to all or to one, and what a moderator may do.
  * Everything that can fail throws a `SessionError`.
  */
 export class Session extends Emitter<SessionEvents> {
@@ -59,7 +59,12 @@ export class Session extends Emitter<SessionEvents> {
     return rtcConfiguration(this.#known?.iceServers ?? [], this.#options.iceConfig);
   }
 
-  /** Connects with a token; resolves after `sessionConnected` and the `connectionCreated` of those who are there. */
+  /**
+   * Connects with a token; resolves after `sessionConnected` and the `connectionCreated` of those who are there.
+   *
+   * @throws SessionError what the gateway says of the token (401), the session (404) or its size (429 `connection_limit_exceeded`), `unreachable` after
+   * five attempts, `already_identified` while it is connected, or `left` when `disconnect` was called in the meantime.
+   */
   async connect(token: TokenSource): Promise<void> {
     if (this.#connection)
       throw sessionError("illegalState", "The session is connected, or connecting, already.");
@@ -98,18 +103,29 @@ export class Session extends Emitter<SessionEvents> {
   /**
    * Sends a signal; resolves when the gateway has handed it on. Signals go one at a time, in the order of the calls. While the session
    * reconnects they wait (see {@link SignalOptions.retryAfterReconnect}). One that is refused, as it is over the rate (429), is not sent again.
+   *
+   * @throws SessionError `bad_message` or `too_large` for what is not a signal, what the gateway says, `unreachable` without an answer for
+   * 20 seconds, or `dropped` when it is not to be sent again.
    */
   async signal(options: SignalOptions = {}): Promise<void> {
     if (!this.#connection) throw notConnected();
     await this.#connection.signal(options);
   }
 
-  /** Ends somebody else's connection: moderators only (1520). */
+  /**
+   * Ends somebody else's connection: moderators only.
+   *
+   * @throws SessionError without the role (`otc` 1520), for a connection that there is not, or without a connection of one's own.
+   */
   async forceDisconnect(connection: Pick<Connection, "connectionId"> | string): Promise<void> {
     await this.#request("forceDisconnect", { connectionId: idOf(connection) });
   }
 
-  /** Reports that something went wrong, in 1 to 8,192 bytes of UTF-8; gives the id to ask for it by. */
+  /**
+   * Reports that something went wrong, in 1 to 8,192 bytes of UTF-8; gives the id to ask for it by.
+   *
+   * @throws SessionError `bad_message` for another length, or without a connection.
+   */
   async reportIssue(text: string): Promise<string> {
     if (typeof text !== "string" || text === "" || byteLength(text) > MOST_REPORT)
       throw sessionError("badParameter", "text: must be 1 to 8192 bytes of UTF-8");
@@ -118,7 +134,11 @@ export class Session extends Emitter<SessionEvents> {
     return answer.issueId;
   }
 
-  /** Sets or changes the secret of an end-to-end encrypted session: 8 to 256 characters. It stays in this client. */
+  /**
+   * Sets or changes the secret of an end-to-end encrypted session: 8 to 256 characters. It stays in this client.
+   *
+   * @throws SessionError for another length (`otc` 6004).
+   */
   async setEncryptionSecret(secret: string): Promise<void> {
     check(secret);
     this.#secret = secret;

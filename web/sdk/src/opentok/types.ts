@@ -26,9 +26,11 @@ export interface IceConfig {
 export interface SessionOptions {
   /** The WebSocket API: `signalUrl` of the local gateway, or the stack's output. */
   url: string;
+  /** The project's, that also signed the token. */
   apiKey: string;
+  /** As OpenTok's server SDKs make them, pointed at Arbiter. */
   sessionId: string;
-  /** Nobody's coming and going is told, and `connections` stays empty: for large sessions. */
+  /** Nobody's coming and going is told, and `connections` stays empty: for sessions so large that this would be most of their messages. Default: false. */
   connectionEventsSuppressed?: boolean;
   iceConfig?: IceConfig;
   /** For a session that is encrypted end to end: 8 to 256 characters that its clients share. Stays in this client. */

@@ -11,7 +11,7 @@ import type { Handshake, Identified, Message } from "../signaling/wire.js";
 
 /** Producer connections that may fail in a row: while joining, and later. */
 const FAILURES = { joining: 3, joined: 6 };
-/** The SFU's grace where no `sfuDisconnect` says it, in milliseconds (docs/OPERATIONS.md: `SfuGraceSeconds`). */
+/** The SFU's grace where no `sfuDisconnect` says it, in milliseconds (the template's `SfuGraceSeconds`). */
 const GRACE_MS = 5_000;
 
 /** Codes of errors that say: this room is over, the path has or gets another. */
@@ -84,12 +84,12 @@ export class Call {
     );
   }
 
-  /** The connections, for figures. */
+  /** The connections, for statistics. */
   get producer(): Producer | undefined {
     return this.#producer;
   }
 
-  /** The connections, for figures. */
+  /** The connections, for statistics. */
   get consumers(): ReadonlyMap<string, Consumer> {
     return this.#consumers.all;
   }

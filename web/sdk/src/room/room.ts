@@ -189,18 +189,22 @@ export class Room extends Emitter<RoomEvents> {
     return this.#media.stopSharing();
   }
 
-  /** Tells the others another name, of which they see 64 characters. */
+  /** Tells the others another name, of which they see 64 characters. An empty one is none. */
   setName(name: string): void {
     this.#name = shortName(name);
     this.#selfChanged();
   }
 
-  /** Sends a chat message to everybody; one that cannot be sent at once is sent when the call is there again. Throws when it is too long. */
+  /**
+   * Sends a chat message to everybody; one that cannot be sent at once is sent when the call is there again: the last 100 of them.
+   *
+   * @throws RoomError `too_large`, not fatal: over 16,384 bytes of JSON in UTF-8, name and ids included.
+   */
   sendChat(text: string): void {
     this.emit("chat", this.#chat.write(text, this.#peerId, this.#name ?? ""));
   }
 
-  /** Figures about the call, over the time since the last call of this. */
+  /** Statistics of the call, over the time since the last call of this. Nothing but `signaling` while there is none. */
   async statistics(): Promise<CallStatistics> {
     const screenOf = (peerId: string) => this.peers.get(peerId)?.screen?.id;
     const figures = await this.#statistics.read(this.#session?.call, screenOf);

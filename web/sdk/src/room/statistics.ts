@@ -27,7 +27,7 @@ interface Report {
   currentRoundTripTime?: number;
 }
 
-/** Makes figures of a call, each time over the time since the time before. */
+/** Makes statistics of a call, each over the time since the last. */
 export class Statistics {
   #before = new Map<string, Report>();
 

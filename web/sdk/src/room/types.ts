@@ -17,11 +17,14 @@ export interface RoomOptions {
   peerId?: string;
   /** What the others see as this person's name, at most 64 characters. */
   name?: string;
-  /** Start a room when none is free. Default: true. */
+  /** Start a room when none is free, which costs a task at AWS. `false`: `join` fails with `no_room` then. Default: true. */
   createRooms?: boolean;
-  /** Send video in several sizes, so that each receiver gets what its network carries. Default: true. */
+  /**
+   * Send the camera in up to three sizes, so that each receiver gets what its network carries. `false` sends one, which everybody gets: for
+   * calls of two, or where every network is good. Default: true.
+   */
   simulcast?: boolean;
-  /** Beside or in place of what the gateway names: merged into every `RTCPeerConnection`'s configuration. */
+  /** Merged into every `RTCPeerConnection`'s configuration, such as `iceTransportPolicy`. Its `iceServers` come after the gateway's. */
   rtcConfig?: RTCConfiguration;
   /** Told what the call does and why, such as `console`. Default: none. See {@link Logger} for what is said at which level. */
   logger?: Logger;
@@ -92,7 +95,9 @@ export interface ChatMessage {
 
 /** The events of a `Room`, and what their listeners are given. */
 export interface RoomEvents {
+  /** Where the call stands is another. `room.state` is the new one already. */
   state: { state: RoomState; previous: RoomState };
+  /** Somebody is there: who was there before us too. Their media follows. */
   peerJoined: { peer: Peer };
   /** `lost`: the connection broke; `left`: on purpose. */
   peerLeft: { peer: Peer; reason: "left" | "lost" };
@@ -100,36 +105,46 @@ export interface RoomEvents {
   peerChanged: { peer: Peer };
   /** This person's features or streams changed. */
   selfChanged: { self: Self };
+  /** Media of a peer arrived; again with another `source` should a camera turn out to be a screen. */
   track: { peer: Peer; track: MediaStreamTrack; stream: MediaStream; source: "camera" | "screen" };
+  /** A message, one's own too. */
   chat: ChatMessage;
+  /** What a peer has switched on is something else, or told for the first time. */
   features: { peer: Peer; features: Readonly<Features> };
+  /** The SFU hears a peer, or this person, begin or stop to speak. */
   speaking: { peerId: string; speaking: boolean };
+  /** A `RoomError`. `fatal`: the call is over, and the state is `failed`. */
   error: RoomErrorInit & Error;
 }
 
-/** Figures about one direction of one track, over the time since the last call of `statistics`. */
+/** Statistics of one direction of one track, over the time since the last call of `statistics`. What a browser does not measure is missing. */
 export interface TrackStatistics {
   kind: "audio" | "video";
+  /** `camera` is the microphone too, `screen` also its sound. */
   source: "camera" | "screen";
+  /** Of all sizes together; 0 the first time. */
   bitsPerSecond: number;
+  /** Packets: of what is sent, as the SFU reports. */
   packetsLost: number;
   /** Seconds. */
   jitter?: number;
+  /** Pixels, of the largest size that is sent. */
   width?: number;
   height?: number;
   framesPerSecond?: number;
-  /** Since the beginning. */
+  /** Encoded or decoded since the beginning. */
   frames?: number;
-  /** Since the beginning; grows while there is sound. */
+  /** Since the beginning, as `totalAudioEnergy` of WebRTC's statistics; grows while there is sound. */
   audioEnergy?: number;
 }
 
-/** Figures about the call. */
+/** Statistics of the call. */
 export interface CallStatistics {
-  /** Round trip to the SFU, seconds. */
+  /** Round trip to the SFU in seconds; `undefined` while there is no connection. */
   roundTrip: number | undefined;
   sent: TrackStatistics[];
+  /** By peer whose media is connected or being connected. */
   received: { peerId: string; tracks: TrackStatistics[] }[];
-  /** Messages and bytes to and from the gateway since `join`. */
+  /** Messages and bytes of UTF-8 to and from the gateway since `join`, and sockets that took the place of another. */
   signaling: { sent: number; received: number; bytesSent: number; bytesReceived: number; reconnects: number };
 }

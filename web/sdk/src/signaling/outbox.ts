@@ -1,6 +1,6 @@
 import type { Handshake } from "./wire.js";
 
-/** A message is sent again at most so often. */
+/** How often a message is sent at most. */
 const MOST_TRIES = 5;
 /** Far beyond what a call has under way; a bound for a page that is offline for hours. */
 const MOST_HELD = 256;
