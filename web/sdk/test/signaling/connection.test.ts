@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SignalingConnection } from "../../src/signaling/connection.js";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { OLD_MS, SignalingConnection } from "../../src/signaling/connection.js";
 import { type Peer, refusal, SessionServer } from "../support/session-server.js";
 import { until } from "../support/until.js";
 
@@ -10,6 +10,8 @@ beforeEach(async () => {
   server = await SessionServer.start();
 });
 afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
   for (const connection of open.splice(0)) connection.leaveNow();
   server.stop();
 });
@@ -84,6 +86,7 @@ describe("opening", () => {
     const opened = one.open(false);
     const { peer, answer } = await identify();
     await one.leave();
+    peer.say({ type: "sfuConnect", roomId: "r" });
     answer(server.answer(peer));
     await opened;
     await until("the good-bye", () => peer.asked.some(({ action }) => action === "leave"));
@@ -116,14 +119,43 @@ describe("while it is renewed", () => {
     expect([told, server.peers.length, traffic.reconnects]).toEqual([["up c0", "down", "up c1"], 2, 1]);
   });
 
-  test("what the old socket says last counts, but for a refusal", async () => {
+  test("what the old socket says last counts, but for a refusal and that it is replaced", async () => {
     const { connection: one, told } = await connected();
     one.renew();
     await until("the next socket", () => told.includes("up c1 renewed"));
     server.peers[0]?.say(refusal(503, "sfu_unavailable"));
+    server.peers[0]?.say({ type: "goAway", reason: "replaced" });
     server.peers[0]?.say({ type: "sfuConnect", roomId: "r" });
     await until("the notice", () => told.includes("sfuConnect"));
     expect(told).toEqual(["up c0", "up c1 renewed", "sfuConnect"]);
+  });
+
+  test("the old socket is closed after five seconds, should the gateway not close it", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { connection: one, told } = await connected();
+    one.renew();
+    await until("the next socket", () => told.includes("up c1 renewed"));
+    const [old] = server.peers as [Peer];
+    vi.advanceTimersByTime(OLD_MS - 1);
+    await heard(old);
+    expect(old.socket.readyState).toBe(1);
+    vi.advanceTimersByTime(1);
+    await until("the end of the old socket", () => old.socket.readyState === 3);
+    expect(told).toEqual(["up c0", "up c1 renewed"]);
+  });
+
+  test("that the socket in use breaks ends the pause before the next attempt", async () => {
+    const { connection: one, told, openings } = await connected();
+    // Five seconds, then more.
+    vi.spyOn(Math, "random").mockReturnValue(39);
+    server.answers.identify = () => refusal(409, "superseded");
+    one.renew();
+    await until("the refusal", () => server.peers[1]?.socket.readyState === 3);
+    expect(openings.count).toBe(2);
+    identifiesAgain();
+    server.peers[0]?.socket.terminate();
+    await until("another socket", () => told.includes("up c2"), 2_000);
+    expect(told).toEqual(["up c0", "down", "up c2"]);
   });
 
   test("that is refused for good leaves the socket in use, which may be renewed later", async () => {
