@@ -1,38 +1,38 @@
 import type { ChatMessage } from "@arbiter/client";
 import { type FormEvent, type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useArbiter } from "../context.ts";
 import { SendIcon } from "../icons.tsx";
 import { colourOf } from "../people.ts";
 import { linkify } from "./linkify.tsx";
 import { Panel } from "./Panel.tsx";
-
-/** What the chat shows and does. */
-export interface ChatProps {
-  messages: readonly ChatMessage[];
-  selfId: string;
-  onSend(text: string): void;
-  onClose(): void;
-}
 
 /** How near to its end, in CSS pixels, the list has to be for a new message to scroll it. */
 const NEAR_THE_END = 80;
 /** As long as a message may be: it has to fit into 16 KB on the data channel. */
 const LONGEST = 4000;
 
-/** The chat: messages by person, the newest at the bottom. It follows the newest unless the person has scrolled up. */
-export function Chat({ messages, selfId, onSend, onClose }: ChatProps) {
+/**
+ * The chat: messages by person, the newest at the bottom. It follows the newest unless the person has scrolled up. What it shows counts as
+ * read. Without `onClose` it has no button to close it, and takes no focus.
+ */
+export function Chat({ onClose }: { onClose?: () => void }) {
+  const { chat: messages, self, unread, markRead, sendChat } = useArbiter().call;
   const list = useRef<HTMLOListElement>(null);
   const following = useRef(true);
   // biome-ignore lint/correctness/useExhaustiveDependencies: it is a new message that scrolls
   useLayoutEffect(() => {
     if (list.current && following.current) list.current.scrollTop = list.current.scrollHeight;
   }, [messages.length]);
+  useEffect(() => {
+    if (unread > 0) markRead();
+  }, [unread, markRead]);
   const onScroll = () => {
     const at = list.current;
     if (at) following.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_THE_END;
   };
   const send = (text: string) => {
     following.current = true;
-    onSend(text);
+    void sendChat(text);
   };
   return (
     <Panel title="Chat" name="chat" onClose={onClose} takeFocus={false}>
@@ -44,12 +44,12 @@ export function Chat({ messages, selfId, onSend, onClose }: ChatProps) {
           <Entry
             key={message.id}
             message={message}
-            own={message.from === selfId}
+            own={message.from === self.id}
             before={messages[index - 1]}
           />
         ))}
       </ol>
-      <Composer onSend={send} />
+      <Composer onSend={send} takeFocus={onClose !== undefined} />
     </Panel>
   );
 }
@@ -82,10 +82,12 @@ function Entry({
   );
 }
 
-function Composer({ onSend }: { onSend(text: string): void }) {
+function Composer({ onSend, takeFocus }: { onSend(text: string): void; takeFocus: boolean }) {
   const [text, setText] = useState("");
   const input = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => input.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    if (takeFocus) input.current?.focus({ preventScroll: true });
+  }, [takeFocus]);
   const send = (event?: FormEvent) => {
     event?.preventDefault();
     if (text.trim() === "") return;

@@ -1,4 +1,5 @@
 import { type ReactNode, type Ref, useRef } from "react";
+import { useArbiter } from "../context.ts";
 import {
   CameraIcon,
   CameraOffIcon,
@@ -11,78 +12,122 @@ import {
   SettingsIcon,
 } from "../icons.tsx";
 import { useLevel } from "../media/useLevel.ts";
-import type { UseRoom } from "../useRoom.ts";
-import type { Actions } from "./useActions.ts";
 
-/** What the bar shows and does. */
-export interface ControlsProps {
-  call: UseRoom;
-  actions: Actions;
-  panel: string | undefined;
-}
-
-/** The bar at the bottom of a call. */
-export function Controls({ call, actions, panel }: ControlsProps) {
-  const { features, camera, screen } = call.self;
-  const microphone = useRef<HTMLButtonElement>(null);
-  useLevel(features.audio ? camera : undefined, microphone);
-  const sharing = screen !== undefined;
+/** The bar at the bottom of a call: all buttons, or those that are given as children. */
+export function Controls({ children }: { children?: ReactNode }) {
   return (
     <fieldset className="arbiter-controls" aria-label="Controls">
-      <Control
-        element={microphone}
-        label="Microphone"
-        hint={features.audio ? "Mute (m)" : "Unmute (m)"}
-        pressed={features.audio}
-        off={!features.audio}
-        onClick={actions.toggleMicrophone}
-      >
-        {features.audio && <span className="arbiter-meter" />}
-        {features.audio ? <MicrophoneIcon /> : <MicrophoneOffIcon />}
-      </Control>
-      <Control
-        label="Camera"
-        hint={features.video ? "Turn camera off (v)" : "Turn camera on (v)"}
-        pressed={features.video}
-        off={!features.video}
-        onClick={actions.toggleCamera}
-      >
-        {features.video ? <CameraIcon /> : <CameraOffIcon />}
-      </Control>
-      {canShare() && (
-        <Control
-          label="Share screen"
-          hint={sharing ? "Stop sharing (s)" : "Share screen (s)"}
-          pressed={sharing}
-          active={sharing}
-          onClick={actions.toggleScreen}
-        >
-          {sharing ? <ScreenOffIcon /> : <ScreenIcon />}
-        </Control>
+      {children ?? (
+        <>
+          <MicrophoneButton />
+          <CameraButton />
+          <ScreenButton />
+          <ChatButton />
+          <SettingsButton />
+          <LeaveButton />
+        </>
       )}
-      <Control
-        label={call.unread > 0 ? `Chat, ${call.unread} unread` : "Chat"}
-        hint="Chat (c)"
-        pressed={panel === "chat"}
-        active={panel === "chat"}
-        onClick={actions.toggleChat}
-      >
-        <ChatIcon />
-        {call.unread > 0 && <span className="arbiter-badge">{call.unread > 99 ? "99+" : call.unread}</span>}
-      </Control>
-      <Control
-        label="Settings"
-        hint="Devices and more"
-        pressed={panel === "settings"}
-        active={panel === "settings"}
-        onClick={actions.toggleSettings}
-      >
-        <SettingsIcon />
-      </Control>
-      <Control label="Leave" hint="Leave the call" leave onClick={actions.leave}>
-        <LeaveIcon />
-      </Control>
     </fieldset>
+  );
+}
+
+/** Mutes and unmutes, and shows how loud this person is. */
+export function MicrophoneButton() {
+  const { call, actions } = useArbiter();
+  const { features, camera } = call.self;
+  const element = useRef<HTMLButtonElement>(null);
+  useLevel(features.audio ? camera : undefined, element);
+  return (
+    <Control
+      element={element}
+      label="Microphone"
+      hint={features.audio ? "Mute (m)" : "Unmute (m)"}
+      pressed={features.audio}
+      off={!features.audio}
+      onClick={actions.toggleMicrophone}
+    >
+      {features.audio && <span className="arbiter-meter" />}
+      {features.audio ? <MicrophoneIcon /> : <MicrophoneOffIcon />}
+    </Control>
+  );
+}
+
+/** Switches the camera on and off. */
+export function CameraButton() {
+  const { call, actions } = useArbiter();
+  const { video } = call.self.features;
+  return (
+    <Control
+      label="Camera"
+      hint={video ? "Turn camera off (v)" : "Turn camera on (v)"}
+      pressed={video}
+      off={!video}
+      onClick={actions.toggleCamera}
+    >
+      {video ? <CameraIcon /> : <CameraOffIcon />}
+    </Control>
+  );
+}
+
+/** Shares a screen, and stops that. Nothing on phones, which cannot. */
+export function ScreenButton() {
+  const { call, actions } = useArbiter();
+  const sharing = call.self.screen !== undefined;
+  if (!canShare()) return null;
+  return (
+    <Control
+      label="Share screen"
+      hint={sharing ? "Stop sharing (s)" : "Share screen (s)"}
+      pressed={sharing}
+      active={sharing}
+      onClick={actions.toggleScreen}
+    >
+      {sharing ? <ScreenOffIcon /> : <ScreenIcon />}
+    </Control>
+  );
+}
+
+/** Opens and closes the panel `chat`, and says how many messages are unread. */
+export function ChatButton() {
+  const { call, panel, actions } = useArbiter();
+  const { unread } = call;
+  return (
+    <Control
+      label={unread > 0 ? `Chat, ${unread} unread` : "Chat"}
+      hint="Chat (c)"
+      pressed={panel === "chat"}
+      active={panel === "chat"}
+      onClick={actions.toggleChat}
+    >
+      <ChatIcon />
+      {unread > 0 && <span className="arbiter-badge">{unread > 99 ? "99+" : unread}</span>}
+    </Control>
+  );
+}
+
+/** Opens and closes the panel `settings`. */
+export function SettingsButton() {
+  const { panel, actions } = useArbiter();
+  return (
+    <Control
+      label="Settings"
+      hint="Devices and more"
+      pressed={panel === "settings"}
+      active={panel === "settings"}
+      onClick={actions.toggleSettings}
+    >
+      <SettingsIcon />
+    </Control>
+  );
+}
+
+/** Leaves the call. */
+export function LeaveButton() {
+  const { actions } = useArbiter();
+  return (
+    <Control label="Leave" hint="Leave the call" leave onClick={actions.leave}>
+      <LeaveIcon />
+    </Control>
   );
 }
 

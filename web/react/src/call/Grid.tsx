@@ -1,16 +1,18 @@
-import type { Peer, Self } from "@arbiter/client";
 import { useRef } from "react";
-import { nameOf } from "../people.ts";
-import { MOST_TILES, type Participant, participantsOf, visibleOf } from "./participants.ts";
+import { MOST_TILES, visibleOf } from "./participants.ts";
 import { place, Tile } from "./Tile.tsx";
 import { stage, tile } from "./tiling.ts";
+import { useParticipants } from "./useParticipants.ts";
 import { useSize } from "./useSize.ts";
 
-/** Everybody, in tiles as large as they can be; a shared screen gets most of the place, and the people a strip. */
-export function Grid({ self, peers }: { self: Self; peers: readonly Peer[] }) {
+/**
+ * Everybody, in tiles as large as they can be; a shared screen gets most of the place, and the people a strip. Fills the positioned element
+ * around it. More than 16 are a number in the last tile.
+ */
+export function Grid() {
   const element = useRef<HTMLUListElement>(null);
   const { width, height } = useSize(element);
-  const { people, screens } = participantsOf(self, peers);
+  const { people, screens } = useParticipants();
   const staged = screens[screens.length - 1];
   const others = [...screens.slice(0, -1), ...people];
   const { shown, hidden } = visibleOf(others, MOST_TILES);
@@ -19,26 +21,15 @@ export function Grid({ self, peers }: { self: Self; peers: readonly Peer[] }) {
   const layout = staged
     ? stage(count, width, height, gap)
     : { stage: undefined, tiles: tile(count, { x: 0, y: 0, width, height }, gap) };
-  const fullName = (one: Participant) => (one.self ? nameOf(self.features) : one.name);
   const rest = layout.tiles[shown.length];
   return (
     <ul className="arbiter-grid" ref={element} aria-label="People in the call">
       {staged && layout.stage && width > 0 && (
-        <Tile key={staged.key} participant={staged} fullName={staged.name} rect={layout.stage} staged />
+        <Tile key={staged.key} participant={staged} rect={layout.stage} staged />
       )}
       {shown.map((participant, index) => {
         const rect = layout.tiles[index];
-        return (
-          rect && (
-            <Tile
-              key={participant.key}
-              participant={participant}
-              fullName={fullName(participant)}
-              rect={rect}
-              staged={false}
-            />
-          )
-        );
+        return rect && <Tile key={participant.key} participant={participant} rect={rect} />;
       })}
       {hidden.length > 0 && rest && (
         <li

@@ -6,7 +6,8 @@ export interface PanelProps {
   title: string;
   /** For the stylesheet. */
   name: string;
-  onClose(): void;
+  /** Without it the panel stays: there is no button, and it is no dialog. */
+  onClose?: (() => void) | undefined;
   /** Put the focus on the panel when it opens. Default: true. */
   takeFocus?: boolean;
   children: ReactNode;
@@ -28,25 +29,27 @@ export function Panel({ title, name, onClose, takeFocus = true, children }: Pane
     <section
       ref={element}
       className={`arbiter-panel arbiter-panel-${name}`}
-      role="dialog"
+      role={onClose ? "dialog" : "region"}
       aria-labelledby={id}
       tabIndex={-1}
       onKeyDown={(event) => {
-        if (event.key !== "Escape") return;
+        if (event.key !== "Escape" || !onClose) return;
         event.stopPropagation();
         onClose();
       }}
     >
       <header className="arbiter-panel-head">
         <h3 id={id}>{title}</h3>
-        <button
-          type="button"
-          className="arbiter-plain"
-          aria-label={`Close ${title.toLowerCase()}`}
-          onClick={onClose}
-        >
-          <CloseIcon />
-        </button>
+        {onClose && (
+          <button
+            type="button"
+            className="arbiter-plain"
+            aria-label={`Close ${title.toLowerCase()}`}
+            onClick={onClose}
+          >
+            <CloseIcon />
+          </button>
+        )}
       </header>
       {children}
     </section>

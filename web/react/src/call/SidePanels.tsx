@@ -1,44 +1,36 @@
 import { useState } from "react";
-import type { Chosen } from "../media/acquire.ts";
+import { useArbiter, useParts } from "../context.ts";
 import { DeviceSelect } from "../media/DeviceSelect.tsx";
 import { InviteLink } from "../screens/InviteLink.tsx";
-import type { UseRoom } from "../useRoom.ts";
 import { Panel } from "./Panel.tsx";
-import type { Actions } from "./useActions.ts";
 import { SHORTCUTS } from "./useShortcuts.ts";
 
-/** What the settings show and change. */
-export interface SettingsProps {
-  call: UseRoom;
-  chosen: Readonly<Chosen>;
-  inviteUrl: string | undefined;
-  actions: Actions;
-  onChoose(kind: MediaDeviceKind, deviceId: string): void;
-  onName(name: string): void;
-  onClose(): void;
-}
-
 /** Devices, name, and the way to what has no button of its own. */
-export function Settings({ call, chosen, inviteUrl, actions, onChoose, onName, onClose }: SettingsProps) {
+export function Settings() {
+  const { call, preview, media, inviteUrl, actions, setName } = useParts();
+  const onChoose = (kind: MediaDeviceKind, deviceId: string) => {
+    media.choose(kind, deviceId);
+    if (kind !== "audiooutput") void call.selectDevice(kind, deviceId);
+  };
   const [typed, setTyped] = useState<string>();
   // A field that was only passed through is no name that the person chose.
-  const enter = () => typed !== undefined && onName(typed);
-  const media = { devices: call.devices, chosen };
+  const enter = () => typed !== undefined && setName(typed);
+  const choice = { devices: call.devices, chosen: preview.chosen };
   const speakers = typeof HTMLMediaElement.prototype.setSinkId === "function";
   return (
-    <Panel title="Settings" name="settings" onClose={onClose}>
+    <Panel title="Settings" name="settings" onClose={actions.closePanel}>
       <div className="arbiter-panel-body">
         <DeviceSelect
           kind="audioinput"
           label="Microphone"
-          media={media}
+          media={choice}
           stream={call.self.camera}
           onChoose={onChoose}
         />
         <DeviceSelect
           kind="videoinput"
           label="Camera"
-          media={media}
+          media={choice}
           stream={call.self.camera}
           onChoose={onChoose}
         />
@@ -46,12 +38,12 @@ export function Settings({ call, chosen, inviteUrl, actions, onChoose, onName, o
           <DeviceSelect
             kind="audiooutput"
             label="Speaker"
-            media={media}
+            media={choice}
             stream={call.self.camera}
             onChoose={onChoose}
           />
         )}
-        {media.devices.every((device) => device.label === "") && (
+        {choice.devices.every((device) => device.label === "") && (
           <p className="arbiter-text">Turn on the microphone or the camera to choose a device.</p>
         )}
         <label className="arbiter-field">
@@ -81,9 +73,10 @@ export function Settings({ call, chosen, inviteUrl, actions, onChoose, onName, o
 }
 
 /** The list of keys. */
-export function Shortcuts({ onClose }: { onClose(): void }) {
+export function Shortcuts() {
+  const { actions } = useArbiter();
   return (
-    <Panel title="Keyboard shortcuts" name="shortcuts" onClose={onClose}>
+    <Panel title="Keyboard shortcuts" name="shortcuts" onClose={actions.closePanel}>
       <dl className="arbiter-panel-body arbiter-keys">
         {SHORTCUTS.map(({ key, text }) => (
           <div key={key}>

@@ -1,17 +1,12 @@
-import type { Peer } from "@arbiter/client";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { useParts } from "../context.ts";
 import { SoundIcon } from "../icons.tsx";
 
-/** What is heard, and from where. */
-export interface SoundProps {
-  peers: readonly Peer[];
-  /** The loudspeaker that was chosen, if any. */
-  chosen: string | undefined;
-  devices: readonly MediaDeviceInfo[];
-}
-
-/** What is heard: everybody's microphone and the sound of their screens, whether they have a tile or not. */
-export function Sound({ peers, chosen, devices }: SoundProps) {
+/** What is heard: everybody's microphone and the sound of their screens, whether they have a tile or not. Once in a layout. */
+export function Sound() {
+  const { call, preview } = useParts();
+  const { peers, devices } = call;
+  const chosen = preview.chosen.audiooutput;
   // A loudspeaker that is gone would leave silence: the browser's choice takes its place until it is back.
   const there = devices.some(({ kind, deviceId }) => kind === "audiooutput" && deviceId === chosen);
   const speaker = chosen && there ? chosen : "";

@@ -1,14 +1,15 @@
 import type { CallStatistics, TrackStatistics } from "@arbiter/client";
 import { useEffect, useState } from "react";
+import { useArbiter } from "../context.ts";
 import { CloseIcon } from "../icons.tsx";
 import { nameOf } from "../people.ts";
-import type { UseRoom } from "../useRoom.ts";
 
 /** How often the figures are read, milliseconds. */
 const EVERY = 1000;
 
-/** Figures about the call, laid over the picture. */
-export function StatisticsPanel({ call, onClose }: { call: UseRoom; onClose(): void }) {
+/** Figures about the connection, laid over the picture. */
+export function StatisticsPanel() {
+  const { call, actions } = useArbiter();
   const [figures, setFigures] = useState<CallStatistics>();
   const { statistics } = call;
   useEffect(() => {
@@ -29,7 +30,12 @@ export function StatisticsPanel({ call, onClose }: { call: UseRoom; onClose(): v
   const names = new Map(call.peers.map((peer) => [peer.id, nameOf(peer.features)]));
   return (
     <section className="arbiter-statistics" aria-label="Figures about the connection">
-      <button type="button" className="arbiter-plain" aria-label="Close figures" onClick={onClose}>
+      <button
+        type="button"
+        className="arbiter-plain"
+        aria-label="Close figures"
+        onClick={actions.toggleStatistics}
+      >
         <CloseIcon />
       </button>
       <p>

@@ -7,26 +7,29 @@ import type { Rect } from "./tiling.ts";
 
 /** One person or screen, and where it is. */
 export interface TileProps {
+  /** One of `useParticipants`. */
   participant: Participant;
-  /** The name behind "You". */
-  fullName: string;
-  rect: Rect;
-  staged: boolean;
+  /** Where it is in a list that is positioned, in CSS pixels; without it the tile fills the element around it, which has a size. */
+  rect?: Rect | undefined;
+  /** It is what everybody looks at: it gets a button for the full screen. */
+  staged?: boolean;
 }
 
 /** A tile: picture or initials, name, microphone, and what is wrong with the connection. */
-export const Tile = memo(function Tile({ participant, fullName, rect, staged }: TileProps) {
-  const element = useRef<HTMLLIElement>(null);
-  const { name, kind, self, stream, video, muted, speaking, status } = participant;
+export const Tile = memo(function Tile({ participant, rect, staged = false }: TileProps) {
+  const element = useRef<HTMLLIElement & HTMLDivElement>(null);
+  const { name, fullName, kind, self, stream, video, muted, speaking, status } = participant;
   const classes = ["arbiter-tile", `arbiter-colour-${colourOf(participant.id)}`];
   if (speaking) classes.push("arbiter-speaking");
   if (staged) classes.push("arbiter-staged");
   if (status) classes.push("arbiter-waiting");
+  if (!rect) classes.push("arbiter-filling");
+  const Element = rect ? "li" : "div";
   return (
-    <li
+    <Element
       ref={element}
       className={classes.join(" ")}
-      style={place(rect)}
+      style={rect && place(rect)}
       data-peer={participant.id}
       data-kind={kind}
     >
@@ -72,7 +75,7 @@ export const Tile = memo(function Tile({ participant, fullName, rect, staged }: 
         )}
         <span className="arbiter-name-text">{name}</span>
       </span>
-    </li>
+    </Element>
   );
 }, same);
 
@@ -94,8 +97,7 @@ async function toggleFullScreen(element: HTMLElement | null): Promise<void> {
 function same(a: TileProps, b: TileProps): boolean {
   return (
     a.staged === b.staged &&
-    a.fullName === b.fullName &&
-    (["x", "y", "width", "height"] as const).every((key) => a.rect[key] === b.rect[key]) &&
+    (["x", "y", "width", "height"] as const).every((key) => a.rect?.[key] === b.rect?.[key]) &&
     (Object.keys(a.participant) as (keyof Participant)[]).every(
       (key) => a.participant[key] === b.participant[key],
     )

@@ -7,7 +7,10 @@ export interface Participant {
   key: string;
   id: string;
   kind: "person" | "screen";
+  /** What the tile says: "You" for this person. */
   name: string;
+  /** The name behind "You". */
+  fullName: string;
   self: boolean;
   stream: MediaStream | undefined;
   /** There is a picture to show. */
@@ -35,6 +38,7 @@ function own(self: Self): Participant {
   return {
     ...about(self),
     name: "You",
+    fullName: nameOf(self.features),
     self: true,
     status: undefined,
   };
@@ -44,6 +48,7 @@ function other(peer: Peer): Participant {
   return {
     ...about(peer),
     name: nameOf(peer.features),
+    fullName: nameOf(peer.features),
     self: false,
     status:
       peer.state === "reconnecting"
@@ -54,7 +59,11 @@ function other(peer: Peer): Participant {
   };
 }
 
-function about({ id, features, camera }: Self | Peer): Omit<Participant, "name" | "self" | "status"> {
+function about({
+  id,
+  features,
+  camera,
+}: Self | Peer): Omit<Participant, "name" | "fullName" | "self" | "status"> {
   return {
     key: id,
     id,
@@ -67,11 +76,13 @@ function about({ id, features, camera }: Self | Peer): Omit<Participant, "name" 
 }
 
 function screenOf({ id, screen }: Self | Peer, name: string, self: boolean): Participant {
+  const title = self ? "Your screen" : `${name}'s screen`;
   return {
     key: `${id} screen`,
     id,
     kind: "screen",
-    name: self ? "Your screen" : `${name}'s screen`,
+    name: title,
+    fullName: title,
     self,
     stream: screen,
     video: true,

@@ -11,10 +11,11 @@ export interface Actions {
   toggleSettings(): void;
   toggleStatistics(): void;
   toggleShortcuts(): void;
+  closePanel(): void;
   leave(): void;
 }
 
-/** The panels at the side; one at a time. Figures are laid over the picture and go beside any. */
+/** The panels at the side; one at a time. Statistics are laid over the picture and go beside any. */
 export type PanelName = "chat" | "settings" | "shortcuts";
 
 /** How the actions change what is open. */
@@ -46,6 +47,7 @@ export function useActions(
       toggleChat: toggle("chat"),
       toggleSettings: toggle("settings"),
       toggleShortcuts: toggle("shortcuts"),
+      closePanel: () => opening.panel(() => undefined),
       toggleStatistics: () => opening.statistics((open) => !open),
       leave: onLeave,
     };

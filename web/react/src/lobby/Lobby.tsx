@@ -1,33 +1,24 @@
 import { type FormEvent, type ReactNode, useRef } from "react";
+import { useParts } from "../context.ts";
 import { CameraIcon, CameraOffIcon, MicrophoneIcon, MicrophoneOffIcon } from "../icons.tsx";
 import { DeviceSelect } from "../media/DeviceSelect.tsx";
-import type { LocalMedia, LocalMediaSnapshot } from "../media/localMedia.ts";
 import { adviceFor } from "../media/problems.ts";
 import { useLevel } from "../media/useLevel.ts";
 import { Video } from "../media/Video.tsx";
 import { initials } from "../people.ts";
 
-/** What the lobby shows, and where it goes from there. */
-export interface LobbyProps {
-  path: string;
-  name: string;
-  onName(name: string): void;
-  onJoin(): void;
-  media: LocalMedia;
-  now: LocalMediaSnapshot;
-}
-
 /** Before the call: how one looks and sounds, and under which name. */
-export function Lobby({ path, name, onName, onJoin, media, now }: LobbyProps) {
+export function Lobby() {
+  const { path, name, setName, join, media, preview: now } = useParts();
   const advice = adviceFor(now.problems);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    onJoin();
+    join();
   };
   return (
     <div className="arbiter-lobby">
       <div className="arbiter-lobby-inner">
-        <Preview media={media} now={now} name={name} />
+        <Preview />
         <form className="arbiter-lobby-form" onSubmit={submit}>
           <div>
             <h2 className="arbiter-title">Ready to join?</h2>
@@ -52,7 +43,7 @@ export function Lobby({ path, name, onName, onJoin, media, now }: LobbyProps) {
               maxLength={64}
               autoComplete="name"
               placeholder="Guest"
-              onChange={(event) => onName(event.target.value)}
+              onChange={(event) => setName(event.target.value)}
             />
           </label>
           <div className="arbiter-devices">
@@ -80,7 +71,8 @@ export function Lobby({ path, name, onName, onJoin, media, now }: LobbyProps) {
   );
 }
 
-function Preview({ media, now, name }: Pick<LobbyProps, "media" | "now" | "name">) {
+function Preview() {
+  const { media, preview: now, name } = useParts();
   const level = useRef<HTMLDivElement>(null);
   useLevel(now.stream, level);
   const showing = now.on.video && !now.problems.video;
