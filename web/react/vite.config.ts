@@ -38,6 +38,8 @@ export default defineConfig(({ mode }) => {
       projects: [
         {
           extends: true,
+          // As the examples of the README have it.
+          resolve: { alias: [{ find: /^@arbiter\/react$/, replacement: here("src/index.ts") }] },
           test: {
             name: "browser",
             environment: "happy-dom",

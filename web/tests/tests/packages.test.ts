@@ -129,7 +129,7 @@ test("the licence in each package is the repository's, and nothing names a sourc
 });
 
 test("a new application's strict types accept ours, and every example", async () => {
-  const [, own = ""] = await examples("react", "tsx");
+  const [, own = "", lesson = ""] = await examples("react", "tsx");
   const project = (module: string, moduleResolution: string, types: string[], include: string) => ({
     compilerOptions: {
       ...{ target: "ES2022", lib: ["ES2023", "DOM", "DOM.Iterable"], jsx: "react-jsx" },
@@ -139,6 +139,7 @@ test("a new application's strict types accept ours, and every example", async ()
   });
   await write(app, {
     "src/Call.tsx": own,
+    "src/Lesson.tsx": lesson,
     // Without Vite's word that a style sheet may be imported.
     "alone/main.ts": 'import "@arbiter/react/style.css";\nexport { Arbiter } from "@arbiter/react";\n',
     "tsconfig.json": project("ESNext", "Bundler", ["vite/client"], "src"),
