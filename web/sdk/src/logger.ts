@@ -6,9 +6,9 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 /**
  * Where this library says what it does and why: `console` is one. A line is a sentence, which may change with any version, and fields.
  *
- * - `debug`: the states of signaling, each offer and why it is made
+ * - `debug`: the other states of signaling, each offer and why it is made
  * - `info`: the states of the call, and that handshakes are sent again
- * - `warn`: a socket broke, the gateway or the SFU refused something or did not answer, a connection was given up
+ * - `warn`: signaling reconnects and why, the gateway or the SFU refused something or did not answer, a connection was given up
  * - `error`: the call or session is over, and by which code
  *
  * It is called at once, and must not call back into the room or session. An error that it throws reaches the console, and nobody else.

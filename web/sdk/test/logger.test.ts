@@ -34,21 +34,19 @@ describe("a call's log", () => {
     lines.length = 0;
     await gateway().cut(connectionId);
     await until("joined", () => lines.some(({ sentence }) => sentence === "The call is joined."));
-    expect(await says("The socket broke: another is opened.")).toEqual({
+    expect(await says("Signaling is reconnecting.")).toEqual({
       level: "warn",
-      sentence: "The socket broke: another is opened.",
-      fields: { because: expect.stringMatching(/^closed with \d{4}$/), connectionId },
+      sentence: "Signaling is reconnecting.",
+      fields: { from: "connected", because: expect.stringMatching(/^closed with \d{4}$/), connectionId },
     });
     expect(lines.map(({ level, sentence }) => `${level} ${sentence}`)).toEqual([
-      "warn The socket broke: another is opened.",
-      "debug Signaling is reconnecting.",
+      "warn Signaling is reconnecting.",
       "info The call is reconnecting.",
       "debug Signaling is connected.",
       "info Handshakes are sent again: the socket broke.",
       "info The call is joined.",
     ]);
     expect(lines.map(({ fields }) => fields)).toMatchObject([
-      {},
       { from: "connected" },
       { from: "joined", roomId: sfu.id },
       { from: "reconnecting", connectionId: expect.not.stringMatching(connectionId) },
@@ -134,8 +132,7 @@ describe("a session's log", () => {
     ).toEqual([
       ["debug", "Signaling is opening.", undefined],
       ["debug", "Signaling is connected.", undefined],
-      ["warn", "The socket broke: another is opened.", "closed with 1006"],
-      ["debug", "Signaling is reconnecting.", undefined],
+      ["warn", "Signaling is reconnecting.", "closed with 1006"],
       ["warn", "A signal was not acknowledged.", "unreachable"],
       ["debug", "Signaling is connected.", undefined],
     ]);

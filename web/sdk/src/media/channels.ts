@@ -11,8 +11,8 @@ export type ChannelName = keyof typeof CHANNELS;
 
 /** What the channels tell. */
 export type ChannelEvent =
-  | { type: "channelOpened"; channel: ChannelName }
-  | { type: "channelMessage"; channel: ChannelName; message: Record<string, unknown> };
+  | { type: "opened"; channel: ChannelName }
+  | { type: "message"; channel: ChannelName; message: Record<string, unknown> };
 
 /** Reads and writes the two data channels of a producer connection. */
 export class Channels {
@@ -21,10 +21,10 @@ export class Channels {
   constructor(connection: RTCPeerConnection, emit: (event: ChannelEvent) => void) {
     const open = (name: ChannelName) => {
       const channel = connection.createDataChannel(name, { negotiated: true, id: CHANNELS[name] });
-      channel.onopen = () => emit({ type: "channelOpened", channel: name });
+      channel.onopen = () => emit({ type: "opened", channel: name });
       channel.onmessage = ({ data }) => {
         const message = typeof data === "string" ? parseObject(data) : undefined;
-        if (message) emit({ type: "channelMessage", channel: name, message });
+        if (message) emit({ type: "message", channel: name, message });
       };
       return channel;
     };

@@ -27,12 +27,12 @@ export interface ConsumerOptions {
 /** What a consumer connection tells. */
 export type ConsumerEvent =
   /** A new connection begins. */
-  | { type: "peerOffered" }
+  | { type: "offered" }
   | { type: "peerConnection"; state: RTCPeerConnectionState }
   /** The streams that the peer sends now. */
-  | { type: "peerStreams"; streams: MediaStream[] }
+  | { type: "streams"; streams: MediaStream[] }
   /** A track arrived. */
-  | { type: "peerTrack"; track: MediaStreamTrack; stream: MediaStream };
+  | { type: "track"; track: MediaStreamTrack; stream: MediaStream };
 
 /** What one other peer sends, on one connection after the other. */
 export class Consumer {
@@ -172,7 +172,7 @@ export class Consumer {
     connection.ontrack = ({ track, streams }) => {
       this.#received(track, streams[0] ?? this.#loosen([...(this.#loose?.getTracks() ?? []), track]));
     };
-    this.#emit({ type: "peerOffered" });
+    this.#emit({ type: "offered" });
   }
 
   #disconnect(): void {
@@ -190,8 +190,8 @@ export class Consumer {
 
   #received(track: MediaStreamTrack, stream: MediaStream): void {
     this.#streams.set(stream.id, stream);
-    this.#emit({ type: "peerStreams", streams: [...this.#streams.values()] });
-    this.#emit({ type: "peerTrack", track, stream });
+    this.#emit({ type: "streams", streams: [...this.#streams.values()] });
+    this.#emit({ type: "track", track, stream });
   }
 
   /** The stream of these tracks, in place of the one before it. */
@@ -214,7 +214,7 @@ export class Consumer {
     for (const [id, stream] of this.#streams) if (stream.getTracks().length === 0) this.#streams.delete(id);
     const after = [...this.#streams.values()];
     if (after.length !== before.length || after.some((stream, place) => stream !== before[place]))
-      this.#emit({ type: "peerStreams", streams: after });
+      this.#emit({ type: "streams", streams: after });
   }
 
   async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {

@@ -90,7 +90,7 @@ export class Consumers {
         },
       },
       (event) => {
-        if (event.type === "peerOffered") this.#idle.delete(peerId);
+        if (event.type === "offered") this.#idle.delete(peerId);
         this.#emit({ ...event, peerId });
       },
     );

@@ -124,7 +124,7 @@ export class LocalMedia {
     const stops = this.#stops;
     const opened = stream ?? (await openScreen());
     if (stops !== this.#stops) {
-      if (!stream) for (const track of opened.getTracks()) track.stop();
+      if (!stream) stopTracks(opened);
       return;
     }
     const [video] = opened.getVideoTracks();
@@ -146,7 +146,7 @@ export class LocalMedia {
     const screen = this.#screen;
     if (!screen) return;
     this.#screen = undefined;
-    if (screen.owned) for (const track of screen.stream.getTracks()) track.stop();
+    if (screen.owned) stopTracks(screen.stream);
     this.#hooks.changed();
     await this.#screenSends();
   }
@@ -168,7 +168,7 @@ export class LocalMedia {
       if (owned) track.stop();
     }
     this.#sources.clear();
-    if (this.#screen?.owned) for (const track of this.#screen.stream.getTracks()) track.stop();
+    if (this.#screen?.owned) stopTracks(this.#screen.stream);
     this.#screen = undefined;
   }
 
@@ -263,4 +263,8 @@ export class LocalMedia {
     );
     return done;
   }
+}
+
+function stopTracks(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
 }

@@ -34,9 +34,9 @@ export interface ProducerOptions {
 /** What a producer connection tells. */
 export type ProducerEvent =
   /** The SFU took the last offer. */
-  | { type: "offerAnswered" }
+  | { type: "answered" }
   /** The SFU did not take the last offer: what was sent before goes on. */
-  | { type: "offerRefused"; code: string; message: string }
+  | { type: "refused"; code: string; message: string }
   /** Media can flow. */
   | { type: "connected" }
   /** Media does not flow; it is being seen to. */
@@ -139,12 +139,12 @@ export class Producer {
   /** Takes a handshake of type `producer`. */
   async handle({ negotiation, description, candidate, candidates, refused }: Handshake): Promise<void> {
     if (description?.type === "answer") {
-      if (await this.#offerer.answered(negotiation, description)) this.#emit({ type: "offerAnswered" });
+      if (await this.#offerer.answered(negotiation, description)) this.#emit({ type: "answered" });
       return;
     }
     if (description?.type === "rollback") {
       if (await this.#offerer.refused(negotiation))
-        this.#emit({ type: "offerRefused", code: String(refused?.code), message: String(refused?.message) });
+        this.#emit({ type: "refused", code: String(refused?.code), message: String(refused?.message) });
       return;
     }
     await this.#take(this.#box.add(candidates ?? (candidate ? [candidate] : [])));

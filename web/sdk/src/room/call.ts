@@ -195,10 +195,10 @@ export class Call {
         this.#emit(event);
         this.#consumers.producerConnected();
         return;
-      case "offerAnswered":
+      case "answered":
         this.#signaling.settle("producer");
         return;
-      case "offerRefused":
+      case "refused":
         this.#offerRefused(event);
         return;
       case "broken":

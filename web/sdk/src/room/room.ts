@@ -295,23 +295,23 @@ export class Room extends Emitter<RoomEvents> {
       case "announce":
         this.#announce(false);
         return;
-      case "channelOpened":
+      case "opened":
         if (event.channel === "features") this.#announce(true);
         else this.#chat.flush();
         return;
-      case "channelMessage":
+      case "message":
         this.#message(event);
         return;
-      case "peerOffered":
+      case "offered":
         this.#people.offered(event.peerId);
         return;
       case "peerConnection":
         this.#people.connection(event.peerId, event.state);
         return;
-      case "peerStreams":
+      case "streams":
         this.#people.streams(event.peerId, event.streams);
         return;
-      case "peerTrack":
+      case "track":
         this.#people.track(event.peerId, event.track, event.stream);
         return;
       case "clientDisconnect":
@@ -320,7 +320,7 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
-  #message({ channel, message }: Extract<ChannelEvent, { type: "channelMessage" }>): void {
+  #message({ channel, message }: Extract<ChannelEvent, { type: "message" }>): void {
     if (channel === "chat") {
       const received = this.#chat.receive(message);
       if (received) this.emit("chat", received);

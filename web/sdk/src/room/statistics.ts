@@ -55,7 +55,9 @@ export class Statistics {
       const tracks = reports
         // What is received no longer keeps its report, but is in no stream.
         .filter((report) => report.type === "inbound-rtp" && streamOf(report) !== undefined)
-        .map((report) => inbound(report, streamOf(report) === screen));
+        .map((report) =>
+          statisticsOf(report, streamOf(report) === screen, rate(report, "bytesReceived"), [report], report),
+        );
       if (consumer.connection) received.push({ peerId, tracks });
     }
     this.#before = seen;
@@ -69,23 +71,6 @@ type Compared = Report & { before: Report | undefined };
 function roundTrip(reports: readonly Report[]): number | undefined {
   const pairs = reports.filter(({ type, state }) => type === "candidate-pair" && state === "succeeded");
   return (pairs.find(({ nominated }) => nominated) ?? pairs[0])?.currentRoundTripTime;
-}
-
-function inbound(report: Compared, isScreen: boolean): TrackStatistics {
-  return {
-    kind: report.kind ?? "audio",
-    source: isScreen ? "screen" : "camera",
-    bitsPerSecond: rate(report, "bytesReceived"),
-    packetsLost: grown(report, "packetsLost"),
-    ...measured({
-      jitter: report.jitter,
-      width: report.frameWidth,
-      height: report.frameHeight,
-      framesPerSecond: report.framesPerSecond,
-      frames: report.framesDecoded,
-      audioEnergy: report.totalAudioEnergy,
-    }),
-  };
 }
 
 /** One entry for each track: the layers of simulcast are added up, and the largest gives the size. */
@@ -103,22 +88,40 @@ function outbound(
     const heard = reports.filter(
       ({ type, localId }) => type === "remote-inbound-rtp" && sent.some(({ id }) => id === localId),
     );
-    const source = reports.find(({ id }) => id === largest.mediaSourceId);
-    return {
-      kind: largest.kind ?? "audio",
-      source: slot === "screen" || slot === "screenAudio" ? "screen" : "camera",
-      bitsPerSecond: sent.reduce((sum, layer) => sum + rate(layer, "bytesSent"), 0),
-      packetsLost: heard.reduce((sum, report) => sum + grown(report, "packetsLost"), 0),
-      ...measured({
-        jitter: heard[0]?.jitter,
-        width: largest.frameWidth,
-        height: largest.frameHeight,
-        framesPerSecond: largest.framesPerSecond,
-        frames: largest.framesEncoded,
-        audioEnergy: source?.totalAudioEnergy,
-      }),
-    };
+    const bits = sent.reduce((sum, layer) => sum + rate(layer, "bytesSent"), 0);
+    const isScreen = slot === "screen" || slot === "screenAudio";
+    return statisticsOf(
+      largest,
+      isScreen,
+      bits,
+      heard,
+      reports.find(({ id }) => id === largest.mediaSourceId),
+    );
   });
+}
+
+/** Of one track: its size and frames, who received it, and its sound. */
+function statisticsOf(
+  track: Compared,
+  isScreen: boolean,
+  bitsPerSecond: number,
+  received: readonly Compared[],
+  sound: Compared | undefined,
+): TrackStatistics {
+  return {
+    kind: track.kind ?? "audio",
+    source: isScreen ? "screen" : "camera",
+    bitsPerSecond,
+    packetsLost: received.reduce((sum, report) => sum + grown(report, "packetsLost"), 0),
+    ...measured({
+      jitter: received[0]?.jitter,
+      width: track.frameWidth,
+      height: track.frameHeight,
+      framesPerSecond: track.framesPerSecond,
+      frames: track.framesEncoded ?? track.framesDecoded,
+      audioEnergy: sound?.totalAudioEnergy,
+    }),
+  };
 }
 
 function grown(report: Compared, field: "packetsLost" | "bytesSent" | "bytesReceived"): number {

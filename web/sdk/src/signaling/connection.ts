@@ -150,7 +150,8 @@ export class SignalingConnection {
   }
 
   #become(state: State, fields?: LogFields): void {
-    this.#options.log("debug", `Signaling is ${state.name}.`, { from: this.#state.name, ...fields });
+    const level = state.name === "reconnecting" ? "warn" : "debug";
+    this.#options.log(level, `Signaling is ${state.name}.`, { from: this.#state.name, ...fields });
     this.#state = state;
   }
 
@@ -282,9 +283,7 @@ export class SignalingConnection {
       this.#become({ name, inUse: undefined }, { because: reason });
       return;
     }
-    const fields = { because: reason, connectionId: this.#connectionId };
-    this.#options.log("warn", "The socket broke: another is opened.", fields);
-    this.#become({ name: "reconnecting" });
+    this.#become({ name: "reconnecting" }, { because: reason, connectionId: this.#connectionId });
     this.#emit({ type: "down" });
     // While renewing, the next socket is being tried already.
     if (name === "renewing") this.#pause.abort();

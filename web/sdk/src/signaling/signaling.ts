@@ -10,7 +10,7 @@ import type { Handshake, Message } from "./wire.js";
 const CALM_MS = 10_000;
 
 /** Why handshakes are sent again. */
-const REFUSED = "one of the last ones was refused";
+const REFUSED = "one was refused";
 
 /** Who connects to what. */
 export interface SignalingOptions {
