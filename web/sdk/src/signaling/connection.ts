@@ -73,7 +73,7 @@ type State =
  * idle ──▶ opening ──▶ connected ◀──▶ renewing ◀──▶ handedOver
  *                          ▲ │ broken    │ broken       │
  *               identified │ ▼           ▼              │
- *                      reconnecting ◀───────────────────┘        and from each of them: closed
+ *                      reconnecting ◀───────────────────┘        identified: connected, left: closed, from any of them
  * ```
  *
  * - `opening`: no socket has been identified yet. Identified: `connected`. Refused for good, or without an answer for too long: `open`
