@@ -157,6 +157,15 @@ describe("leaving", () => {
     expect(told).toEqual([]);
   });
 
+  test("by whoever hears that it is connected is what connecting throws, and nobody else is told of", async () => {
+    server.connections = [ann];
+    const { session, told } = client();
+    session.on("sessionConnected", () => void session.disconnect());
+    await expect(session.connect("token")).rejects.toMatchObject({ code: "left" });
+    expect([told, session.connection]).toEqual([["connected"], undefined]);
+    await expect(session.signal({ data: "x" })).rejects.toMatchObject({ code: "connection_not_found" });
+  });
+
   test("happens by itself when the page is left", async () => {
     const page = new EventTarget();
     vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
