@@ -94,4 +94,4 @@ fn every_notice_stands_in_the_protocol_and_in_the_clients_table() {
 }
 
 /// Where the client has its table of notices.
-const WIRE: &str = "web/sdk/src/wire.ts";
+const WIRE: &str = "web/sdk/src/signaling/wire.ts";
