@@ -9,22 +9,21 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 
 use super::codecs;
+use super::ids::LinkId;
 use super::limits::{MAX_OFFER_BYTES, MAX_SECTIONS};
-use super::link::{Failed, Link};
-use super::links::LinkId;
+use super::link::{Failed, Link, STATISTICS};
 use super::producer::{Producer, Track};
 use super::rewrite::Rewriter;
 use super::sdp::{self, Description, H264, Places};
 use super::settings::Settings;
 
-/// What a new connection is taken to carry, until it is measured.
+/// The bandwidth of a new connection, until it is estimated: bits a second.
 const FIRST_ESTIMATE: u64 = 1_000_000;
 /// How long an answer may take; the pause doubles with each repetition.
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(5);
-/// How often an offer is repeated before the connection is begun anew.
+/// How often an offer is repeated before the connection is replaced.
 pub(crate) const MAX_REPEATS: u32 = 2;
 
-/// A consumer connection.
 pub(crate) struct Consumer {
     pub(crate) link: LinkId,
     /// The number of the last offer.
@@ -34,9 +33,9 @@ pub(crate) struct Consumer {
     pub(crate) outstanding: Option<Outstanding>,
     /// The producer's tracks have changed since the last offer.
     pub(crate) stale: bool,
-    /// How often the connection has been begun anew without coming up.
+    /// How many connections of this pair in a row did not come up.
     pub(crate) failures: u32,
-    /// When it is to be begun anew.
+    /// When it is to be replaced.
     pub(crate) rebuild: Option<Instant>,
     pub(crate) built: Instant,
     pub(crate) sections: Vec<Section>,
@@ -46,9 +45,9 @@ pub(crate) struct Consumer {
     h264: H264,
     /// The receiver takes nothing of what it has been offered.
     pub(crate) declined: bool,
-    /// Bits a second that the way to the receiver is taken to carry.
+    /// The estimated bandwidth to the receiver, in bits a second.
     pub(crate) estimate: u64,
-    /// What the estimator was last told of the rates that we would like to send.
+    /// What the bandwidth estimator was last given: the current and the desired bit rate.
     pub(crate) asked: (u64, u64),
 }
 
@@ -85,7 +84,7 @@ pub(crate) fn link(settings: &Settings, codecs: &[Codec], h264: H264, now: Insta
     let mut config = RtcConfig::new()
         .set_extension_map(codecs::consumer_extensions())
         .enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)))
-        .set_stats_interval(Some(super::STATISTICS));
+        .set_stats_interval(Some(STATISTICS));
     *config.codec_config() = codecs::only(codecs, h264);
     Link::new(config, settings, now)
 }
@@ -110,8 +109,8 @@ impl Consumer {
         }
     }
 
-    /// Offers the producer's tracks as they are now, if the receiver has not been offered just those. Answers the
-    /// description, or nothing if there is nothing to say, or no saying it before the last offer is answered.
+    /// Offers the producer's tracks as they are now. Nothing, if the receiver has that offer already or declined, or has
+    /// an earlier offer to answer first.
     pub(crate) fn offer(
         &mut self,
         link: &mut Link,
@@ -153,9 +152,9 @@ impl Consumer {
         Some(outstanding.since + ANSWER_WAIT * (1 << outstanding.repeats.min(4)))
     }
 
-    /// Takes the answer to the outstanding offer. Answers whether there was one.
-    pub(crate) fn answer(&mut self, link: &mut Link, sdp: &str) -> Result<bool, Failed> {
-        let Some(outstanding) = self.outstanding.take() else { return Ok(false) };
+    /// Takes the answer to the outstanding offer.
+    pub(crate) fn answer(&mut self, link: &mut Link, sdp: &str) -> Result<(), Failed> {
+        let Some(outstanding) = self.outstanding.take() else { return Ok(()) };
         let places = Places::of_own(self.sections.iter().map(|section| (section.kind.into(), section.mid)));
         let answer = Description::answer(sdp).and_then(|answer| places.answer(&answer));
         let Some(answer) = answer.map_err(|_| Failed::Description)? else {
@@ -163,7 +162,7 @@ impl Consumer {
             for section in &mut self.sections {
                 section.open = false;
             }
-            return Ok(true);
+            return Ok(());
         };
         link.accept_answer(outstanding.pending, &answer)?;
         let sections = &mut self.sections;
@@ -176,8 +175,7 @@ impl Consumer {
                 section.codecs = agreed(&params, media.remote_pts());
             }
         })
-        .ok_or(Failed::Ended)?;
-        Ok(true)
+        .ok_or(Failed::Ended)
     }
 
     /// Whether the connection can carry what the producer sends now.
@@ -265,14 +263,14 @@ fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::ids::{Pair, PeerKey};
     use crate::room::links::{Links, Role};
-    use crate::room::peer::PeerKey;
 
     fn consumer(tracks: &[Option<Mid>]) -> Consumer {
         let now = Instant::now();
         let settings =
             Settings::new("room".to_owned().try_into().unwrap(), vec!["127.0.0.1:9".parse().unwrap()]);
-        let role = Role::Consumer(PeerKey(1), PeerKey(2));
+        let role = Role::Consumer(Pair { source: PeerKey(2), receiver: PeerKey(1) });
         let link = Links::default().insert(role, link(&settings, &[Codec::Opus], H264::COMMON, now));
         let mut consumer = Consumer::new(link, (vec![Codec::Opus], H264::COMMON), 0, now);
         consumer.sections.extend(tracks.iter().map(|track| Section {

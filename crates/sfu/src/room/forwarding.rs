@@ -1,4 +1,4 @@
-//! Where a packet goes, and as what; which encoding each receiver gets.
+//! Where a packet is forwarded to, how it is rewritten, and which encoding each receiver gets.
 
 use std::time::Instant;
 
@@ -7,103 +7,71 @@ use str0m::format::Codec;
 use str0m::media::{KeyframeRequestKind, Mid};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
 
+use super::Room;
+use super::codecs;
 use super::consumer::{Consumer, Section};
+use super::ids::{LinkId, Pair, PeerKey};
 use super::layers;
 use super::limits::MAX_PAYLOAD_BYTES;
 use super::link::Link;
-use super::links::{LinkId, Links};
+use super::links::Links;
 use super::metrics::Counters;
-use super::peer::PeerKey;
+use super::peer::Peer;
 use super::producer::{Producer, Track};
 use super::rewrite::{self, Rewritten};
-use super::{Room, codecs};
 
-/// A packet of a producer, on its way to everybody else.
-struct Parcel<'a> {
+/// A packet of a producer.
+struct InboundPacket<'a> {
     packet: &'a RtpPacket,
     codec: Codec,
     /// A decoder can begin with it.
     key: bool,
     link: LinkId,
     track: Mid,
-    /// Its encoding, by its place.
+    /// Its encoding: an index into the track's layers.
     layer: usize,
 }
 
 impl Room {
-    /// Sends a producer's packet to everybody who is to have it.
+    /// Sends a producer's packet to everybody who receives its track and encoding.
     pub(super) fn forward(&mut self, now: Instant, link: LinkId, source: PeerKey, packet: &RtpPacket) {
-        if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD_BYTES {
-            return;
-        }
-        let Some(peer) = self.peers.get_mut(&source) else { return };
-        let Some(producer) = peer.producer.as_mut().filter(|producer| producer.link == link) else { return };
-        let Some(place) = place(producer, &mut self.links, packet.header.ssrc) else { return };
-        let Some(codec) = codecs::of(&producer.agreed.params, packet.header.payload_type) else { return };
-        let Some(track) = producer.tracks.get_mut(place.0) else { return };
-        let mid = track.mid;
-        let Some(layer) = track.layers.get_mut(place.1) else { return };
-        let key = codecs::starts_key_frame(codec, &packet.payload);
-        layer.rate.add(now, packet.payload.len());
-        if key {
-            layer.key_frames.seen();
-        }
-        let screen = peer.features.as_ref().and_then(|said| said.get("features")?.get("screen")?.as_str());
-        if codec.is_audio()
-            // The sound of a shared screen is nobody's voice.
-            && screen != Some(track.stream.as_str())
-            && let Some(level) = packet.header.ext_vals.audio_level
-        {
-            peer.voice.hear(now, level);
-        }
-        let parcel = Parcel { packet, codec, key, link, track: mid, layer: place.1 };
+        let peer = self.peers.get_mut(source);
+        let inbound = peer.and_then(|peer| inspect(peer, link, &mut self.links, packet, now));
+        let Some(inbound) = inbound else { return };
         let mut wanted = false;
-        let links = &mut self.links;
-        for consumer in self.peers.values_mut().filter_map(|receiver| receiver.consumers.get_mut(&source)) {
-            wanted |= deliver(links, consumer, &parcel, &mut self.counters, now);
+        for consumer in self.consumers.of_source_mut(source) {
+            wanted |= send(&mut self.links, consumer, &inbound, &mut self.counters, now);
         }
-        if wanted && !key {
-            self.want_key_frame(now, source, mid, place.1);
+        if wanted && !inbound.key {
+            self.want_key_frame(now, source, inbound.track, inbound.layer);
         }
     }
 
     /// A receiver asks for a key frame of what it is being sent.
-    pub(super) fn key_frame_wanted(
-        &mut self,
-        now: Instant,
-        (receiver, source): (PeerKey, PeerKey),
-        mid: Mid,
-    ) {
+    pub(super) fn key_frame_wanted(&mut self, now: Instant, pair: Pair, mid: Mid) {
         self.counters.key_frames_wanted += 1;
-        let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
-        else {
-            return;
-        };
-        let section = consumer.sections.iter().find(|section| section.mid == mid);
+        let sections = self.consumers.get(pair).map_or(&[][..], |consumer| &consumer.sections);
+        let section = sections.iter().find(|section| section.mid == mid);
         if let Some((track, layer)) = section.and_then(|section| Some((section.track?, section.layer?))) {
-            self.want_key_frame(now, source, track, layer);
+            self.want_key_frame(now, pair.source, track, layer);
         }
     }
 
     /// Asks for key frames of all that a receiver gets from a source: it can decode nothing yet.
-    pub(super) fn refresh(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
-        else {
-            return;
-        };
-        let shown: Vec<_> =
-            consumer.sections.iter().filter_map(|s| Some((s.track?, s.layer.unwrap_or(0)))).collect();
+    pub(super) fn refresh(&mut self, now: Instant, pair: Pair) {
+        let sections = self.consumers.get(pair).map_or(&[][..], |consumer| &consumer.sections);
+        let shown: Vec<_> = sections.iter().filter_map(|s| Some((s.track?, s.layer.unwrap_or(0)))).collect();
         for (track, layer) in shown {
-            self.want_key_frame(now, source, track, layer);
+            self.want_key_frame(now, pair.source, track, layer);
         }
     }
 
     fn want_key_frame(&mut self, now: Instant, source: PeerKey, track: Mid, layer: usize) {
-        let Some(producer) = self.peers.get_mut(&source).and_then(|peer| peer.producer.as_mut()) else {
-            return;
-        };
-        let track = producer.tracks.iter_mut().find(|known| known.mid == track && known.kind.is_video());
-        if let Some(layer) = track.and_then(|track| track.layers.get_mut(layer)) {
+        let layer = self.peers.producer_mut(source).and_then(|producer| {
+            let mut videos = producer.tracks.iter_mut().filter(|track| track.kind.is_video());
+            videos.find(|known| known.mid == track)?.layers.get_mut(layer)
+        });
+        if let Some(layer) = layer {
             layer.key_frames.want(now);
             self.ask_key_frames(now, source);
         }
@@ -111,9 +79,7 @@ impl Room {
 
     /// Makes the requests for key frames that are due.
     pub(super) fn ask_key_frames(&mut self, now: Instant, source: PeerKey) {
-        let Some(producer) = self.peers.get_mut(&source).and_then(|peer| peer.producer.as_mut()) else {
-            return;
-        };
+        let Some(producer) = self.peers.producer_mut(source) else { return };
         let mut due = Vec::new();
         for track in &mut producer.tracks {
             let mid = track.mid;
@@ -138,42 +104,66 @@ impl Room {
         }
     }
 
-    /// What the way to a receiver can carry has been estimated anew.
-    pub(super) fn estimated(&mut self, receiver: PeerKey, source: PeerKey, estimate: &BweKind) {
-        let BweKind::Twcc { estimate, .. } = estimate else { return };
-        if let Some(consumer) = self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.get_mut(&source))
+    /// Takes the estimated bandwidth to a receiver.
+    pub(super) fn estimated(&mut self, pair: Pair, estimate: &BweKind) {
+        if let BweKind::Twcc { estimate, .. } = estimate
+            && let Some(consumer) = self.consumers.get_mut(pair)
         {
             consumer.estimate = estimate.as_u64();
         }
     }
 
     /// Chooses the encodings that a receiver gets from a source.
-    pub(super) fn adapt(&mut self, now: Instant, receiver: PeerKey, source: PeerKey) {
-        let Some(mut consumer) =
-            self.peers.get_mut(&receiver).and_then(|peer| peer.consumers.remove(&source))
-        else {
-            return;
-        };
-        let mut switched = vec![];
-        if let Some(producer) = self.peers.get(&source).and_then(|peer| peer.producer.as_ref()) {
-            switched = choose(&mut consumer, producer, now);
-            let asked = rates(&consumer, producer, now);
-            if consumer.asked != asked
-                && let Some(link) = self.links.touch(consumer.link)
-            {
-                consumer.asked = asked;
-                link.with(|rtc| rtc.bwe().set_bitrate(Bitrate::bps(asked.0), Bitrate::bps(asked.1)));
-            }
+    pub(super) fn adapt(&mut self, now: Instant, pair: Pair) {
+        let both = self.consumers.get_mut(pair).zip(self.peers.producer(pair.source));
+        let Some((consumer, producer)) = both else { return };
+        let switched = choose(consumer, producer, now);
+        let asked = rates(consumer, producer, now);
+        if consumer.asked != asked
+            && let Some(link) = self.links.touch(consumer.link)
+        {
+            consumer.asked = asked;
+            link.with(|rtc| rtc.bwe().set_bitrate(Bitrate::bps(asked.0), Bitrate::bps(asked.1)));
         }
         // A key frame that comes before the connection is up is lost, and keeps the next one from being asked for.
         let connected = self.links.get(consumer.link).is_some_and(|link| link.connected);
-        if let Some(peer) = self.peers.get_mut(&receiver) {
-            peer.consumers.insert(source, consumer);
-        }
         for (track, layer) in switched.into_iter().filter(|_| connected) {
-            self.want_key_frame(now, source, track, layer);
+            self.want_key_frame(now, pair.source, track, layer);
         }
     }
+}
+
+/// Finds out what a packet is, and counts it for its encoding's rate and its peer's voice. Nothing, if it belongs to no
+/// track or is too large to forward.
+fn inspect<'a>(
+    peer: &mut Peer,
+    link: LinkId,
+    links: &mut Links,
+    packet: &'a RtpPacket,
+    now: Instant,
+) -> Option<InboundPacket<'a>> {
+    if packet.payload.is_empty() || packet.payload.len() > MAX_PAYLOAD_BYTES {
+        return None;
+    }
+    let producer = peer.producer.as_mut().filter(|producer| producer.link == link)?;
+    let (track, index) = place(producer, links, packet.header.ssrc)?;
+    let codec = codecs::of(&producer.agreed.params, packet.header.payload_type)?;
+    let track = producer.tracks.get_mut(track)?;
+    let layer = track.layers.get_mut(index)?;
+    let key = codecs::starts_key_frame(codec, &packet.payload);
+    layer.rate.add(now, packet.payload.len());
+    if key {
+        layer.key_frames.seen();
+    }
+    // The sound of a shared screen is nobody's voice.
+    let is_screen = peer.features.as_ref().is_some_and(|features| features.is_screen(&track.stream));
+    if let Some(level) = packet.header.ext_vals.audio_level
+        && codec.is_audio()
+        && !is_screen
+    {
+        peer.voice.observe(now, level);
+    }
+    Some(InboundPacket { packet, codec, key, link, track: track.mid, layer: index })
 }
 
 fn place(producer: &mut Producer, links: &mut Links, ssrc: str0m::rtp::Ssrc) -> Option<(usize, usize)> {
@@ -183,53 +173,53 @@ fn place(producer: &mut Producer, links: &mut Links, ssrc: str0m::rtp::Ssrc) -> 
     }
 }
 
-/// Gives a packet to one receiver, if it is to have it. Answers whether it waits for a key frame of this encoding.
-fn deliver(
+/// Sends a packet to one receiver, if it gets this encoding. Answers whether it waits for a key frame of it.
+fn send(
     links: &mut Links,
     consumer: &mut Consumer,
-    parcel: &Parcel<'_>,
+    inbound: &InboundPacket<'_>,
     counters: &mut Counters,
     now: Instant,
 ) -> bool {
     let link = consumer.link;
-    let Some(section) = consumer.section(parcel.track).filter(|section| section.open) else { return false };
+    let Some(section) = consumer.section(inbound.track).filter(|section| section.open) else { return false };
     if !links.get(link).is_some_and(|link| link.connected) {
         return false;
     }
-    let source = (parcel.link, parcel.packet.header.ssrc);
-    let layer = *section.layer.get_or_insert(parcel.layer);
-    if layer == parcel.layer {
-        // If this one is being sent, a switch to another that has not come about yet is taken back.
+    let source = (inbound.link, inbound.packet.header.ssrc);
+    let layer = *section.layer.get_or_insert(inbound.layer);
+    if layer == inbound.layer {
+        // If this encoding is being sent, a pending switch to another is cancelled.
         section.rewriter.want(source);
     }
-    let Some(pt) = section.codecs.iter().find(|(codec, _)| *codec == parcel.codec).map(|(_, pt)| *pt) else {
+    let Some(pt) = section.codecs.iter().find(|(codec, _)| *codec == inbound.codec).map(|(_, pt)| *pt) else {
         return false;
     };
     let switches =
-        section.rewriter.current().is_some() && section.rewriter.wanted() == Some(source) && parcel.key;
+        section.rewriter.current().is_some() && section.rewriter.wanted() == Some(source) && inbound.key;
     let packet = rewrite::Packet {
         source,
-        seq: *parcel.packet.seq_no,
-        time: parcel.packet.header.timestamp,
+        seq: *inbound.packet.seq_no,
+        time: inbound.packet.header.timestamp,
         at: now,
-        codec: parcel.codec,
-        key: parcel.key,
-        payload: &parcel.packet.payload,
+        codec: inbound.codec,
+        key: inbound.key,
+        payload: &inbound.packet.payload,
     };
-    let clock = if parcel.codec.is_audio() { 48_000 } else { 90_000 };
+    let clock = if inbound.codec.is_audio() { 48_000 } else { 90_000 };
     if let Some(rewritten) = section.rewriter.rewrite(&packet, clock) {
         counters.forwarded += 1;
         counters.switches += u64::from(switches);
-        let (mid, packet) = (section.mid, written(pt, &rewritten, parcel.packet));
+        let (mid, packet) = (section.mid, written(pt, &rewritten, inbound.packet));
         if let Some(link) = links.touch(link) {
             write(link, mid, packet);
         }
     }
-    section_waits(consumer, parcel, source)
+    section_waits(consumer, inbound, source)
 }
 
-fn section_waits(consumer: &mut Consumer, parcel: &Parcel<'_>, source: rewrite::Source) -> bool {
-    consumer.section(parcel.track).is_some_and(|section| section.rewriter.wanted() == Some(source))
+fn section_waits(consumer: &mut Consumer, inbound: &InboundPacket<'_>, source: rewrite::Source) -> bool {
+    consumer.section(inbound.track).is_some_and(|section| section.rewriter.wanted() == Some(source))
 }
 
 fn written(pt: str0m::media::Pt, rewritten: &Rewritten, packet: &RtpPacket) -> RtpWrite {
@@ -291,7 +281,7 @@ fn track_of<'a>(section: &Section, producer: &'a Producer) -> Option<&'a Track> 
     producer.tracks.iter().find(|track| track.mid == mid)
 }
 
-/// Tracks of which there is nothing to choose.
+/// Tracks with one encoding.
 fn single(producer: &Producer) -> impl Iterator<Item = &Track> {
     producer.tracks.iter().filter(|track| track.layers.len() == 1)
 }
@@ -300,9 +290,8 @@ fn rate(track: &Track, layer: usize, now: Instant) -> u64 {
     track.layers.get(layer).and_then(|layer| layer.rate.get(now)).unwrap_or_default()
 }
 
-/// What the estimator is told: bits a second that are worth keeping up (filled with padding while the media is less),
-/// and bits a second that we would like to send in the end. The first reaches towards the next encoding, so that the
-/// estimate can grow to it, but costs no receiver more than twice what it gets.
+/// The current and the desired bit rate for the bandwidth estimator. It pads the media up to the current rate: this
+/// reaches towards the next encoding, so that the estimate can grow to it, but is at most twice what the receiver gets.
 fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
     let fixed: u64 = single(producer).map(|track| rate(track, 0, now)).sum();
     let (mut sent, mut next, mut best) = (fixed, fixed, fixed);
@@ -319,10 +308,10 @@ fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
         next += larger.map(of).find(|rate| *rate > 0).unwrap_or_else(|| of(chosen));
         best += (0..track.layers.len()).map(of).max().unwrap_or_default();
     }
-    // Probes stop at what we would like to send, and what they find is a little less.
+    // Probes stop at the desired rate, and find a little less.
     let (next, best) = (next.saturating_mul(125) / 100, best.saturating_mul(175) / 100);
     let minimum = if next > sent.saturating_mul(125) / 100 { next.min(sent.saturating_mul(2)) } else { 0 };
-    // In steps, so that the estimator is not told something else twice a second.
+    // In steps, so that the estimator is not changed twice a second.
     let step = |rate: u64| rate.div_ceil(50_000) * 50_000;
     (step(minimum), step(best.max(200_000)))
 }

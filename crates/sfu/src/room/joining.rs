@@ -1,155 +1,133 @@
-//! Offers and answers: who is there, and on which connection.
+//! Offers and answers of clients: who joins, and on which connection.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use model::id::{PeerId, RoomId};
 
+use super::Room;
+use super::consumers::PairView;
+use super::ids::{Pair, PeerKey};
 use super::limits::MAX_PEERS;
 use super::link::Link;
+use super::links::Role;
 use super::outbox::About;
-use super::peer::{Peer, PeerKey};
+use super::peer::Peer;
 use super::producer::{self, Producer};
 use super::sdp::{Agreed, Description, H264, Places, Refused, Transport};
 use super::signal::{self, DescriptionKind, Handshake};
-use super::{Role, Room};
 
 impl Room {
-    /// A client's word about its own connection.
+    /// A client's handshake about its producer connection.
     pub(super) fn take_producer(&mut self, now: Instant, handshake: Handshake) {
         let number = handshake.number();
-        let Some(description) = handshake.description else { return };
-        if description.kind != DescriptionKind::Offer {
+        let Handshake { sender, room_id, connection_id, description, .. } = handshake;
+        let offer = description.filter(|description| description.kind == DescriptionKind::Offer);
+        let Some(offer) = offer.filter(|_| !connection_id.as_ref().is_some_and(|id| self.left.contains(id)))
+        else {
+            return;
+        };
+        let first = self.peers.key(&sender).is_none();
+        if first && !self.first_offer_limit.admit(now, &sender) {
             return;
         }
-        if handshake.connection_id.as_ref().is_some_and(|id| self.left.contains(id)) {
-            return;
-        }
-        let sender = handshake.sender;
-        let stranger = !self.keys.contains_key(&sender);
-        if stranger && !self.strangers.admit(now, &sender) {
-            return;
-        }
-        let entered = Description::offer(&description.sdp).and_then(|offer| {
-            if stranger && offer.transport.is_none() {
+        let entered = Description::offer(&offer.sdp).and_then(|offer| {
+            if first && offer.transport.is_none() {
                 return Err(Refused::NothingToTake);
             }
-            let key = self.enter(now, &sender, handshake.connection_id.as_ref())?;
-            Ok((key, offer))
+            Ok((self.enter(now, &sender, connection_id.as_ref())?, offer))
         });
         let (key, offer) = match entered {
             Ok(entered) => entered,
             Err(why) => {
-                if stranger {
-                    self.strangers.fail(sender.clone());
+                if first {
+                    self.first_offer_limit.record_failure(sender.clone());
                 }
                 return self.refuse(now, &sender, number, why);
             }
         };
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         let past = |transport: &Transport| peer.has_left(&transport.fingerprint);
-        if offer.transport.as_ref().is_some_and(past) || !peer.offers.take(now) {
+        if offer.transport.as_ref().is_some_and(past) || !peer.offer_limit.take(now) {
             return;
         }
         if let Some(producer) = peer.producer.as_ref()
             && let lives = self.links.get(producer.link).is_some_and(Link::lives)
             && repeats(producer, number, &offer, lives)
         {
-            // One that was overtaken by a newer offer may have come over a socket that is no more.
+            // An earlier offer that arrives out of order may have come over a socket that has closed since.
             if number >= producer.number {
-                self.heard_from(now, key, handshake.connection_id);
-                self.repeat_answer(now, key, number);
+                // The answer may have been lost on its way.
+                let answer = (number == producer.number).then(|| producer.answer.clone());
+                self.heard_from(now, key, connection_id);
+                if let Some(answer) = answer {
+                    self.send_answer(now, &sender, number, answer);
+                }
             }
             return;
         }
-        match self.accept_offer(now, key, &handshake.room_id, number, offer) {
-            Ok(()) => self.heard_from(now, key, handshake.connection_id),
+        match self.accept_offer(now, (key, &sender, &room_id), number, offer) {
+            Ok(()) => self.heard_from(now, key, connection_id),
             Err(why) => self.refuse(now, &sender, number, why),
         }
     }
 
-    /// Tells a client that its offer is not taken, and why: it would wait for an answer otherwise.
+    /// Sends a client the reason why its offer is not taken: it would wait for an answer otherwise.
     fn refuse(&mut self, now: Instant, peer: &PeerId, number: Option<u64>, why: Refused) {
-        self.bad(now, peer, &why.to_string());
-        let names = &self.names;
+        self.bad_description(now, peer, &why.to_string());
+        let identity = &self.identity;
         self.outbox.push(now, About::Answer(peer.clone()), |request| {
-            signal::refusal(request, names, peer, number, why)
+            signal::refusal(request, identity, peer, number, why)
         });
     }
 
-    /// The peer's place in the room, made if there is none and room for one.
+    /// The peer's key. A peer that is not in the room is added, if the room is not full.
     fn enter(&mut self, now: Instant, id: &PeerId, connection: Option<&String>) -> Result<PeerKey, Refused> {
-        if let Some(key) = self.keys.get(id) {
-            return Ok(*key);
-        }
-        if self.peers.len() >= MAX_PEERS {
-            return Err(Refused::RoomFull);
-        }
-        self.last_key += 1;
-        let key = PeerKey(self.last_key);
-        self.keys.insert(id.clone(), key);
-        self.peers.insert(key, Peer::new(id.clone(), connection.cloned(), now));
-        Ok(key)
-    }
-
-    /// The last offer has come again, as its answer may have been lost on its way.
-    fn repeat_answer(&mut self, now: Instant, key: PeerKey, number: Option<u64>) {
-        let Some(producer) = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()) else { return };
-        if number == producer.number {
-            let answer = producer.answer.clone();
-            self.send_answer(now, key, number, answer);
+        match self.peers.key(id) {
+            Some(key) => Ok(key),
+            None if self.peers.len() >= MAX_PEERS => Err(Refused::RoomFull),
+            None => Ok(self.peers.insert(Peer::new(id.clone(), connection.cloned(), now))),
         }
     }
 
-    /// Takes an offer on the peer's connection, or on a new one if it is of a new one.
+    /// Takes an offer on the peer's connection, or on a new one if it has another certificate.
     fn accept_offer(
         &mut self,
         now: Instant,
-        key: PeerKey,
-        room: &RoomId,
+        (key, id, room): (PeerKey, &PeerId, &RoomId),
         number: Option<u64>,
         offer: Description,
     ) -> Result<(), Refused> {
-        let same = self.peers.get(&key).and_then(|peer| peer.producer.as_ref()).is_some_and(|producer| {
+        let same = self.peers.producer(key).is_some_and(|producer| {
             producer.is_meant(&offer) && self.links.get(producer.link).is_some_and(Link::lives)
         });
         if !same {
-            // Nothing can be begun with an offer in which all is closed.
+            // An offer in which all sections are closed cannot start a connection.
             let transport = offer.transport.as_ref().ok_or(Refused::NothingToTake)?;
             self.replace_producer(now, key, &offer, transport).ok_or(Refused::Inconsistent)?;
         }
-        let accepted = self.answer_offer(now, key, &offer);
-        let answer = match accepted {
-            Ok(answer) => answer,
-            Err(why) => {
-                if !same {
-                    self.drop_producer(key);
-                    self.forget_if_nobody(now, key);
-                }
-                return Err(why);
-            }
-        };
-        let peer = self.peers.get_mut(&key).ok_or(Refused::Inconsistent)?;
-        let producer = peer.producer.as_mut().ok_or(Refused::Inconsistent)?;
+        let producer = self.peers.producer_mut(key).ok_or(Refused::Inconsistent)?;
+        let link = self.links.touch(producer.link).ok_or(Refused::Inconsistent)?;
+        let answer = producer.accept(link, &offer, now);
+        if answer.is_err() && !same {
+            self.drop_producer(key);
+            self.remove_if_unused(now, key);
+        }
+        let answer = answer?;
+        let producer = self.peers.producer_mut(key).ok_or(Refused::Inconsistent)?;
         producer.number = number;
         producer.offer = Some(offer);
         producer.answer.clone_from(&answer);
         let up = producer.up.is_some();
-        self.names.serve(room);
-        self.send_answer(now, key, number, answer);
+        self.identity.serve(room);
+        self.send_answer(now, id, number, answer);
         if up {
             self.tracks_changed(now, key);
         }
-        if !same && self.peers.get(&key).is_some_and(Peer::is_new) {
-            self.welcome(now, key);
+        if !same && self.peers.get(key).is_some_and(Peer::is_new) {
+            self.offer_everybody_to(now, key);
         }
         Ok(())
-    }
-
-    fn answer_offer(&mut self, now: Instant, key: PeerKey, offer: &Description) -> Result<String, Refused> {
-        let producer = self.peers.get_mut(&key).and_then(|peer| peer.producer.as_mut());
-        let producer = producer.ok_or(Refused::Inconsistent)?;
-        let link = self.links.touch(producer.link).ok_or(Refused::Inconsistent)?;
-        producer.accept(link, offer, now)
     }
 
     fn replace_producer(
@@ -163,7 +141,7 @@ impl Room {
         let (link, channels) = producer::link(&self.settings, h264, now)?;
         self.drop_producer(key);
         let link = self.links.insert(Role::Producer(key), link);
-        let peer = self.peers.get_mut(&key)?;
+        let peer = self.peers.get_mut(key)?;
         peer.born = now;
         peer.producer = Some(Producer {
             link,
@@ -174,113 +152,97 @@ impl Room {
             places: Places::default(),
             up: None,
             tracks: vec![],
-            streams: std::collections::HashMap::new(),
+            streams: HashMap::new(),
             agreed: Agreed { params: vec![], h264 },
             channels,
         });
         Some(())
     }
 
-    /// Ends a peer's producer connection, and all on which it receives: a client that has a new one may have been
-    /// loaded anew, and know nothing of them. The others keep theirs, and hear of the new one's tracks there.
+    /// Ends a peer's producer connection and all its consumer connections: a client with a new one may be a page that
+    /// was reloaded and knows none of them. Others keep their connections on which they receive the peer, and are
+    /// offered the new tracks there.
     fn drop_producer(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        let producer = peer.retire().map(|producer| producer.link);
-        let consumers = std::mem::take(&mut peer.consumers).into_values().map(|consumer| consumer.link);
-        for link in consumers.chain(producer).collect::<Vec<_>>() {
-            self.links.remove(link);
-        }
+        self.links.remove_all(self.consumers.extract(|pair| pair.receiver == key));
+        let retired = self.peers.get_mut(key).and_then(Peer::retire);
+        self.links.remove_all(retired.map(|producer| producer.link));
     }
 
-    /// A peer whose very first offer was bad leaves no trace.
-    fn forget_if_nobody(&mut self, now: Instant, key: PeerKey) {
-        let Some(peer) = self.peers.get(&key) else { return };
-        if peer.features.is_none() && peer.producer.is_none() {
-            self.strangers.fail(peer.id.clone());
+    /// Removes a peer whose very first offer was bad.
+    fn remove_if_unused(&mut self, now: Instant, key: PeerKey) {
+        let unused = |peer: &&Peer| peer.features.is_none() && peer.producer.is_none();
+        if let Some(peer) = self.peers.get(key).filter(unused) {
+            self.first_offer_limit.record_failure(peer.id.clone());
             self.remove(now, key);
         }
     }
 
-    fn send_answer(&mut self, now: Instant, key: PeerKey, number: Option<u64>, sdp: String) {
-        let (names, Some(peer)) = (&self.names, self.peers.get(&key)) else { return };
-        let about = About::Answer(peer.id.clone());
-        self.outbox.push(now, about, |request| signal::answer(request, names, &peer.id, number, sdp));
+    fn send_answer(&mut self, now: Instant, peer: &PeerId, number: Option<u64>, sdp: String) {
+        let identity = &self.identity;
+        self.outbox.push(now, About::Answer(peer.clone()), |request| {
+            signal::answer(request, identity, peer, number, sdp)
+        });
     }
 
-    /// A client's word about the connection on which it receives another.
+    /// A client's handshake about one of its consumer connections.
     pub(super) fn take_consumer(&mut self, now: Instant, handshake: Handshake) {
         let number = handshake.number();
-        let (Some(description), Some(remote)) = (handshake.description, handshake.remote_peer_id) else {
-            return;
-        };
-        let (Some(receiver), Some(source)) = (self.keys.get(&handshake.sender), self.keys.get(&remote))
-        else {
-            return;
-        };
-        let (receiver, source) = (*receiver, *source);
-        match description.kind {
-            DescriptionKind::Answer => self.take_answer(now, (receiver, source), number, &description.sdp),
-            DescriptionKind::Rollback => self.take_rollback(now, (receiver, source), number),
-            DescriptionKind::Offer | DescriptionKind::Other => {}
-        }
-    }
-
-    /// A receiver gives a connection back.
-    fn take_rollback(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), number: Option<u64>) {
-        let consumer = self.peers.get(&receiver).and_then(|peer| peer.consumers.get(&source));
-        if consumer.is_some_and(|consumer| consumer.is_meant(number)) {
-            self.rebuild_soon(now, receiver, source);
-        }
-    }
-
-    fn take_answer(
-        &mut self,
-        now: Instant,
-        (receiver, source): (PeerKey, PeerKey),
-        number: Option<u64>,
-        sdp: &str,
-    ) {
-        let Some(peer) = self.peers.get_mut(&receiver) else { return };
-        let Some(consumer) = peer.consumers.get_mut(&source) else { return };
-        if number.is_some_and(|number| number != consumer.number) || consumer.outstanding.is_none() {
-            return;
-        }
-        let Some(link) = self.links.touch(consumer.link) else { return };
-        let result = consumer.answer(link, sdp);
-        let connected = link.connected;
-        match result {
-            Ok(_) => {
-                self.adapt(now, receiver, source);
-                // A track may have sent its only key frame before the receiver had agreed to it.
-                if connected {
-                    self.refresh(now, receiver, source);
-                }
-                let peer = self.peers.get(&receiver);
-                let consumer = peer.and_then(|peer| peer.consumers.get(&source));
-                if consumer.is_some_and(|consumer| consumer.declined && consumer.stale) {
-                    self.rebuild_soon(now, receiver, source);
-                } else {
-                    self.offer(now, receiver, source);
+        let Some(pair) = self.pair_of(&handshake) else { return };
+        match handshake.description {
+            Some(description) if description.kind == DescriptionKind::Answer => {
+                self.take_answer(now, pair, number, &description.sdp);
+            }
+            Some(description) if description.kind == DescriptionKind::Rollback => {
+                if self.consumers.get(pair).is_some_and(|consumer| consumer.is_meant(number)) {
+                    self.rebuild_soon(now, pair);
                 }
             }
-            Err(error) => {
-                let id = peer.id.clone();
-                self.bad(now, &id, &error.to_string());
-                self.rebuild_soon(now, receiver, source);
-            }
+            Some(_) | None => {}
         }
     }
 
-    pub(super) fn bad(&mut self, now: Instant, peer: &PeerId, why: &str) {
+    fn pair_of(&self, handshake: &Handshake) -> Option<Pair> {
+        let source = self.peers.key(handshake.remote_peer_id.as_ref()?)?;
+        Some(Pair { source, receiver: self.peers.key(&handshake.sender)? })
+    }
+
+    fn take_answer(&mut self, now: Instant, pair: Pair, number: Option<u64>, sdp: &str) {
+        let awaited = self.consumers.get(pair).is_some_and(|consumer| {
+            number.is_none_or(|number| number == consumer.number) && consumer.outstanding.is_some()
+        });
+        if !awaited {
+            return;
+        }
+        let view = PairView::new(pair, &self.peers, &mut self.consumers, &mut self.links);
+        let Some(PairView { receiver, consumer, link, .. }) = view else { return };
+        if let Err(error) = consumer.answer(link, sdp) {
+            let id = receiver.id.clone();
+            self.bad_description(now, &id, &error.to_string());
+            return self.rebuild_soon(now, pair);
+        }
+        let (connected, useless) = (link.connected, consumer.declined && consumer.stale);
+        self.adapt(now, pair);
+        // A track may have sent its only key frame before the receiver had agreed to it.
+        if connected {
+            self.refresh(now, pair);
+        }
+        if useless {
+            self.rebuild_soon(now, pair);
+        } else {
+            self.offer(now, pair);
+        }
+    }
+
+    pub(super) fn bad_description(&mut self, now: Instant, peer: &PeerId, why: &str) {
         self.counters.bad_descriptions += 1;
-        if self.complaints.take(now) {
+        if self.log_limit.take(now) {
             tracing::warn!(peer.id = peer.as_str(), why, "a description was refused");
         }
     }
 }
 
-/// Whether an offer on the present connection has been seen before. After its end one of another generation of ICE is of
-/// another connection, whose numbers may begin anew.
+/// Whether an offer on the present connection is one that came before. Once the connection has ended, an offer with
+/// other ICE credentials is of another connection, whose numbers may begin anew.
 fn repeats(producer: &Producer, number: Option<u64>, offer: &Description, lives: bool) -> bool {
     let same = lives || offer.transport.as_ref() == Some(&producer.transport);
     producer.is_meant(offer)

@@ -1,11 +1,11 @@
-//! One WebRTC connection, and the wall around it.
+//! One WebRTC connection, isolated from the others.
 //!
 //! str0m asserts what it takes for granted, as its documentation says, and recommends `catch_unwind` to servers. An
 //! [`Rtc`] has no threads, locks or globals, and nothing of ours is inside it: after a panic it is dropped as a whole,
 //! and nothing half-changed is left. So a panic ends its connection, and no other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::net::Receive;
@@ -16,13 +16,15 @@ use str0m::net::{Protocol, TcpType, Transmit};
 use super::demux::Demux;
 use super::settings::Settings;
 
-/// A connection to one client.
+/// How often connections report losses and round trips.
+pub(crate) const STATISTICS: Duration = Duration::from_secs(5);
+
 pub(crate) struct Link {
-    /// `None` when it has ended: closed, failed, or fallen over.
+    /// `None` when it has ended: closed, failed, or panicked.
     rtc: Option<Rtc>,
-    /// When it wants to hear the time.
+    /// When it is to be given the time.
     pub(crate) deadline: Option<Instant>,
-    /// When a packet last came that it took for its own.
+    /// When a packet last came that it accepted.
     pub(crate) heard: Instant,
     /// When it was made.
     pub(crate) born: Instant,
@@ -30,7 +32,7 @@ pub(crate) struct Link {
     pub(crate) connected: bool,
     /// ICE has been up since then.
     pub(crate) ice: bool,
-    /// Whose the packets are that str0m cannot tell.
+    /// Assigns the packets that str0m cannot.
     pub(crate) demux: Demux,
 }
 
@@ -41,7 +43,7 @@ pub(crate) enum Step {
     Event(Event),
 }
 
-/// Why nothing came of a call.
+/// Why str0m did not take a description.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failed {
     #[error("the connection has ended")]
@@ -81,7 +83,7 @@ impl Link {
         let rtc = self.rtc.as_mut()?;
         let result = catch_unwind(AssertUnwindSafe(|| call(rtc))).ok();
         if result.is_none() {
-            tracing::error!("a connection fell over and is dropped");
+            tracing::error!("a connection panicked and is dropped");
             self.end();
         }
         result
@@ -92,7 +94,7 @@ impl Link {
         let rtc = self.rtc.take();
         self.connected = false;
         self.deadline = None;
-        // What fell over once may do so again.
+        // What panicked once may do so again.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(rtc)));
     }
 
@@ -100,13 +102,12 @@ impl Link {
         self.rtc.is_some()
     }
 
-    /// Whether a packet is this connection's. No packet may be able to end the process, so the question is asked
-    /// behind the wall too.
+    /// Whether a packet is this connection's. Asked inside `catch_unwind` too: no packet may end the process.
     pub(crate) fn accepts(&mut self, input: &Input<'_>) -> bool {
         self.with(|rtc| rtc.accepts(input)).unwrap_or(false)
     }
 
-    /// Takes a packet, which is also handed in as its bytes.
+    /// Takes a packet, parsed and as its bytes.
     pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>, bytes: &[u8]) {
         self.heard = now;
         let mut demux = std::mem::take(&mut self.demux);

@@ -1,4 +1,4 @@
-//! All connections of the room: whose a packet is, and which of them have something to say.
+//! All connections of the room: which one a packet belongs to, and which have output to be polled.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -8,29 +8,25 @@ use std::time::Instant;
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Event, Input};
 
+use super::ids::{LinkId, Pair, PeerKey};
 use super::limits::MAX_ROUTES;
 use super::link::{Link, Step};
-use super::peer::PeerKey;
-
-/// A connection, for as long as the process lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct LinkId(u64);
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// A peer sends on it.
     Producer(PeerKey),
-    /// The first peer receives the second on it.
-    Consumer(PeerKey, PeerKey),
+    /// A peer receives another on it.
+    Consumer(Pair),
 }
 
 struct Entry {
     link: Link,
     role: Role,
-    /// It has been given something since it was last asked what it has to say.
+    /// It has been given input since it was last polled.
     dirty: bool,
-    /// It has heard the time since it was last given something.
+    /// It has been given the time since its last input.
     ticked: bool,
     routes: Vec<Route>,
     /// The deadline under which it stands in the heap.
@@ -60,7 +56,7 @@ impl Links {
         id
     }
 
-    /// Ends a connection, with a word to the other side where there is one.
+    /// Ends a connection. The other side is told (DTLS `close_notify`) if DTLS is up.
     pub(crate) fn remove(&mut self, id: LinkId) {
         let Some(mut entry) = self.entries.remove(&id) else { return };
         for route in entry.routes {
@@ -76,11 +72,17 @@ impl Links {
         }
     }
 
+    pub(crate) fn remove_all(&mut self, ids: impl IntoIterator<Item = LinkId>) {
+        for id in ids {
+            self.remove(id);
+        }
+    }
+
     pub(crate) fn get(&self, id: LinkId) -> Option<&Link> {
         self.entries.get(&id).map(|entry| &entry.link)
     }
 
-    /// A connection that is about to be given something. It hears the time before it is asked what it has to say.
+    /// A connection that is about to be given input. It is given the time before it is polled.
     pub(crate) fn touch(&mut self, id: LinkId) -> Option<&mut Link> {
         self.mark(id);
         let entry = self.entries.get_mut(&id)?;
@@ -97,7 +99,7 @@ impl Links {
         }
     }
 
-    /// Gives a packet, which is also handed in as its bytes, to the connection that it belongs to, if there is one.
+    /// Gives a packet, parsed and as its bytes, to the connection that it belongs to, if there is one.
     pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>, bytes: &[u8]) -> Option<LinkId> {
         let route = (packet.proto, packet.source);
         let input = Input::Receive(now, packet);
@@ -138,7 +140,7 @@ impl Links {
         }
     }
 
-    /// Has those told the time that wait for it.
+    /// Gives the time to connections whose deadline has passed.
     pub(crate) fn tick(&mut self, now: Instant) {
         while let Some(id) = self.due(now) {
             self.touch(id);
@@ -189,7 +191,7 @@ impl Links {
         }
     }
 
-    /// The next event of any connection that was given something.
+    /// The next event of any connection that was given input.
     pub(crate) fn event(&mut self, now: Instant) -> Option<(LinkId, Role, Event)> {
         while let Some(id) = self.dirty.front().copied() {
             if let Some((role, event)) = self.event_of(now, id) {
@@ -200,7 +202,7 @@ impl Links {
         None
     }
 
-    /// The next event of one connection, if it was given something. Its packets are put aside for
+    /// The next event of one connection, if it was given input. Its packets are put aside for
     /// [`transmit`](Self::transmit).
     pub(crate) fn event_of(&mut self, now: Instant, id: LinkId) -> Option<(Role, Event)> {
         let entry = self.entries.get_mut(&id).filter(|entry| entry.dirty)?;
@@ -214,8 +216,8 @@ impl Links {
                     Step::Transmit(transmit) => self.transmits.push_back(transmit),
                     Step::Event(event) => return Some((entry.role, event)),
                 }
-                // str0m's pacer lets one packet go each time that it hears the time, be it the same, and else asks to
-                // hear it a microsecond later.
+                // str0m's pacer releases one packet for each input of the time, even of the same time; without that it
+                // asks for another a microsecond later.
                 entry.ticked = false;
             }
             if entry.ticked {

@@ -1,10 +1,8 @@
-//! What is counted.
+//! Counters and gauges.
 
 use str0m::stats::PeerStats;
 
-use super::Room;
-
-/// What has happened since the start.
+/// Counted since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
     /// Datagrams, and frames of ICE-TCP.
@@ -15,7 +13,7 @@ pub struct Counters {
     pub packets_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
-    /// Packets that were nobody's.
+    /// Packets that belonged to no connection.
     pub strays: u64,
     /// Media packets given to a receiver.
     pub forwarded: u64,
@@ -29,17 +27,17 @@ pub struct Counters {
     pub signals_out: u64,
     /// Messages of the gateway that could not be read.
     pub unreadable: u64,
-    /// Messages that the gateway could not hand on.
+    /// Messages that the gateway could not deliver.
     pub refused: u64,
     /// Descriptions of clients that were refused.
     pub bad_descriptions: u64,
-    /// Consumer connections begun anew.
+    /// Consumer connections that were replaced.
     pub rebuilds: u64,
     /// Producer connections that came up.
     pub joins: u64,
-    /// Peers that went.
+    /// Peers that were removed.
     pub departures: u64,
-    /// Chat messages passed on.
+    /// Chat messages broadcast.
     pub chats: u64,
     /// Losses that receivers reported, as a sum of fractions …
     pub loss_sum: f64,
@@ -52,9 +50,9 @@ pub struct Counters {
     pub(crate) sweeps: u64,
 }
 
-/// Who and what is there now.
+/// Present now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Gauges {
     /// Peers, whether their media is up or not.
     pub peers: usize,
     /// Connections on which peers send.
@@ -73,20 +71,5 @@ impl Counters {
             self.round_trip_sum += trip.as_secs_f64();
             self.round_trips += 1;
         }
-    }
-}
-
-impl Room {
-    /// What has happened since the start.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Who and what is there now.
-    #[must_use]
-    pub fn census(&self) -> Census {
-        let producers = self.peers.values().filter(|peer| peer.producer.is_some()).count();
-        Census { peers: self.peers.len(), producers, consumers: self.links.len().saturating_sub(producers) }
     }
 }

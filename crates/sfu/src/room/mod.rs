@@ -1,47 +1,54 @@
-//! The room: a pure machine. It is handed the time, what the gateway says and packets; it answers with messages for
-//! the gateway, packets, and when it wants to hear the time again. No sockets, no clock, no async: what it does is
-//! tested as it is (`tests/`).
+//! The room: a sans-IO state machine. Its inputs are the time, messages of the gateway and packets; its outputs are
+//! messages for the gateway, packets, and the time at which it needs the time again. Without sockets, clock or async it
+//! is tested as it runs (`tests/`).
 //!
-//! | file | what it decides |
+//! | file | what it does |
 //! |---|---|
-//! | `joining` | offers and answers: who is there, and on which connection |
-//! | `announcing` | who is offered whose media, and again when that fails |
-//! | `sdp` | what descriptions say, in str0m's terms and in the clients' |
-//! | `demux` | whose a packet is, where str0m cannot tell |
-//! | `forwarding` | where a packet goes, and as what |
-//! | `talking` | the data channels: chat, features, presence |
-//! | `watching` | what time alone brings: silence, graces, repetitions |
-//! | `names` | which room's people are served, and as whom it speaks to them |
-//! | `life` | when the room is given up |
+//! | `joining` | takes offers and answers of clients: who joins, and on which connection |
+//! | `offering` | offers one peer's media to another, and again when that fails |
+//! | `forwarding` | sends packets to receivers, and chooses their encodings |
+//! | `data_channels` | broadcasts chat and features |
+//! | `presence` | knows whether a peer can be reached, tells the others, and removes it |
+//! | `housekeeping` | ends graces, replaces silent connections, repeats offers |
+//! | `lifecycle` | decides when the room is left, and how the process ends |
+//! | `room_identity` | knows the ids in the room's messages |
+//! | `first_offers` | limits the offers of those who are not in the room yet |
+//! | `sdp` | translates descriptions between str0m and clients |
+//! | `demux` | assigns packets to streams where str0m cannot |
 
-mod announcing;
 mod bucket;
 mod codecs;
 mod consumer;
+mod consumers;
+mod data_channels;
 mod demux;
+mod features;
+mod first_offers;
 mod forwarding;
+mod housekeeping;
+mod ids;
 mod joining;
 mod key_frames;
 mod layers;
-mod life;
+mod lifecycle;
 mod limits;
 mod link;
 mod links;
 mod metrics;
-mod names;
+mod offering;
 mod outbox;
 mod peer;
+mod peers;
+mod presence;
 mod producer;
 mod rewrite;
+mod room_identity;
 mod sdp;
 mod settings;
 mod signal;
 mod speaking;
-mod strangers;
-mod talking;
-mod watching;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -52,25 +59,25 @@ use str0m::net::Receive;
 
 pub use str0m::net::{Protocol, Transmit};
 
-pub use self::life::Exit;
-pub use self::metrics::{Census, Counters};
+pub use self::lifecycle::Exit;
+pub use self::metrics::{Counters, Gauges};
 pub use self::settings::Settings;
 
 use self::bucket::Bucket;
-use self::life::Life;
+use self::consumers::Consumers;
+use self::first_offers::FirstOfferLimit;
+use self::ids::{LinkId, Pair, PeerKey};
+use self::lifecycle::Lifecycle;
 use self::limits::MAX_MEMORIES;
-use self::links::{LinkId, Links, Role};
-use self::names::Names;
+use self::links::{Links, Role};
 use self::outbox::{About, Outbox, Outcome};
-use self::peer::{Peer, PeerKey};
+use self::peers::Peers;
+use self::room_identity::RoomIdentity;
 use self::signal::{Incoming, Reason};
-use self::strangers::Strangers;
 
-/// How often connections report losses and round trips.
-const STATISTICS: Duration = Duration::from_secs(5);
 /// The least time between two log lines about bad descriptions.
-const COMPLAINTS: Duration = Duration::from_secs(1);
-/// How often the room looks at what time has brought while somebody is there …
+const LOG_PACE: Duration = Duration::from_secs(1);
+/// How often housekeeping runs while somebody is in the room …
 const BUSY: Duration = Duration::from_millis(100);
 /// … and while nobody is.
 const QUIET: Duration = Duration::from_secs(1);
@@ -86,23 +93,22 @@ pub enum Output {
     Exit(Exit),
 }
 
-/// One room, and everybody in it.
+/// One room with all its peers.
 pub struct Room {
     settings: Settings,
-    names: Names,
-    peers: BTreeMap<PeerKey, Peer>,
-    keys: HashMap<PeerId, PeerKey>,
+    identity: RoomIdentity,
+    peers: Peers,
+    consumers: Consumers,
     links: Links,
     outbox: Outbox,
-    life: Life,
+    lifecycle: Lifecycle,
     counters: Counters,
-    /// Sockets that were left on purpose: what still comes from them is too late.
+    /// Sockets that were left on purpose: an offer that arrives from one afterwards is ignored.
     left: VecDeque<String>,
-    strangers: Strangers,
+    first_offer_limit: FirstOfferLimit,
     /// How often a bad description is logged.
-    complaints: Bucket,
+    log_limit: Bucket,
     swept: Instant,
-    last_key: u64,
 }
 
 impl Room {
@@ -110,35 +116,34 @@ impl Room {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
         Self {
-            life: Life::new(&settings, now),
-            names: Names::new(settings.room.clone()),
+            lifecycle: Lifecycle::new(&settings, now),
+            identity: RoomIdentity::new(settings.room.clone()),
             settings,
-            peers: BTreeMap::new(),
-            keys: HashMap::new(),
+            peers: Peers::default(),
+            consumers: Consumers::default(),
             links: Links::default(),
             outbox: Outbox::default(),
             counters: Counters::default(),
             left: VecDeque::new(),
-            strangers: Strangers::new(now),
-            complaints: Bucket::new(now, 1, COMPLAINTS),
+            first_offer_limit: FirstOfferLimit::new(now),
+            log_limit: Bucket::new(now, 1, LOG_PACE),
             swept: now,
-            last_key: 0,
         }
     }
 
-    /// There is a socket on which the room has identified.
+    /// The room has identified on a socket to the gateway.
     pub fn gateway_opened(&mut self, now: Instant) {
-        self.life.gateway_opened();
+        self.lifecycle.gateway_opened();
         self.outbox.open(now);
     }
 
-    /// There is none any more.
+    /// The last socket to the gateway is gone.
     pub fn gateway_closed(&mut self, now: Instant) {
-        self.life.gateway_closed(now);
+        self.lifecycle.gateway_closed(now);
         self.outbox.close();
     }
 
-    /// Takes a message of the gateway. What cannot be read is ignored.
+    /// Takes a message of the gateway. One that cannot be parsed is counted and ignored.
     pub fn handle_signal(&mut self, now: Instant, text: &str) {
         let Ok(message) = serde_json::from_str(text) else {
             self.counters.unreadable += 1;
@@ -146,9 +151,9 @@ impl Room {
         };
         match message {
             Incoming::Producer(handshake) | Incoming::Consumer(handshake)
-                if !self.names.admit(&handshake.room_id) =>
+                if !self.identity.admit(&handshake.room_id) =>
             {
-                self.bad(now, &handshake.sender, "it is of another room");
+                self.bad_description(now, &handshake.sender, "it is of another room");
             }
             Incoming::Producer(handshake) => self.take_producer(now, handshake),
             Incoming::Consumer(handshake) => self.take_consumer(now, handshake),
@@ -157,13 +162,13 @@ impl Room {
             }
             Incoming::Ack { request_id } => {
                 if let Some(Outcome::Done(About::Leave)) = self.outbox.ack(&request_id) {
-                    self.life.closed();
+                    self.lifecycle.closed();
                 }
             }
             Incoming::Error { request_id: Some(request), status, code } => {
                 match self.outbox.error(now, &request, status, &code) {
-                    Some(Outcome::Refused(About::Leave, code)) => self.life.refused(now, &code),
-                    // A peer without signaling: the room hears of it, and what it waits for is repeated.
+                    Some(Outcome::Refused(About::Leave, code)) => self.lifecycle.refused(now, &code),
+                    // A peer without signaling: the gateway reports that by itself, and offers are repeated.
                     Some(Outcome::Refused(..) | Outcome::Done(_)) => self.counters.refused += 1,
                     None => {}
                 }
@@ -172,45 +177,46 @@ impl Room {
         }
     }
 
-    /// Takes a packet. `source` is where it came from. Several may be handed in before the room is polled: those whom
-    /// they are forwarded to are served together then, which costs less than one by one.
+    /// Takes a packet that came from `source`. Handing in several before polling costs less: their receivers'
+    /// connections are then polled once.
     pub fn handle_packet(&mut self, now: Instant, proto: Protocol, source: SocketAddr, bytes: &[u8]) {
         self.counters.packets_in += 1;
         self.counters.bytes_in += bytes.len() as u64;
         let Some(destination) = self.settings.addresses.first().copied() else { return };
-        // A packet is anybody's: not even its reading may end the process.
+        // Anybody can send a packet: a panic while it is parsed may not end the process.
         let read = || Receive::new(proto, source, destination, bytes).ok();
         let packet = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         let Some(link) = packet.and_then(|packet| self.links.receive(now, packet, bytes)) else {
             self.counters.strays += 1;
             return;
         };
-        // A connection that is given a second packet before it was heard out loses the first.
+        // Events are taken now: a connection that gets a second packet before it was polled loses the first.
         while let Some((role, event)) = self.links.event_of(now, link) {
             self.on_event(now, link, role, event);
         }
     }
 
-    /// Tells the time.
+    /// Gives the room the time.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.links.tick(now);
         if now.saturating_duration_since(self.swept) >= self.pace() {
             self.swept = now;
-            self.watch(now);
+            self.sweep(now);
         }
     }
 
-    /// When the time is to be told next, at the latest. To be asked after [`poll`](Self::poll) has answered nothing.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. Valid once [`poll`](Self::poll) has
+    /// answered nothing.
     pub fn next_timeout(&mut self) -> Instant {
         let sweep = self.swept + self.pace();
         self.links.deadline().map_or(sweep, |deadline| deadline.min(sweep))
     }
 
     fn pace(&self) -> Duration {
-        if self.peers.is_empty() && !self.life.is_leaving() { QUIET } else { BUSY }
+        if self.peers.is_empty() && !self.lifecycle.is_leaving() { QUIET } else { BUSY }
     }
 
-    /// What is to be done next, until it answers nothing.
+    /// The next output. To be called until it answers nothing.
     pub fn poll(&mut self, now: Instant) -> Option<Output> {
         while let Some((link, role, event)) = self.links.event(now) {
             self.on_event(now, link, role, event);
@@ -224,78 +230,79 @@ impl Room {
             self.counters.signals_out += 1;
             return Some(Output::Signal(signal));
         }
-        self.life.exit().map(Output::Exit)
+        self.lifecycle.exit().map(Output::Exit)
     }
 
     /// The process has been asked to end: the room is left first.
     pub fn leave(&mut self, now: Instant) {
-        self.life.leave(now, &mut self.outbox);
+        self.lifecycle.leave(now, &mut self.outbox);
     }
 
-    /// Takes what a connection has to say.
     fn on_event(&mut self, now: Instant, link: LinkId, role: Role, event: Event) {
         match role {
             Role::Producer(peer) => self.on_producer(now, link, peer, event),
-            Role::Consumer(receiver, source) => self.on_consumer(now, (receiver, source), event),
+            Role::Consumer(pair) => self.on_consumer(now, pair, event),
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "events of str0m that say nothing to a room")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the room needs few of str0m's events")]
     fn on_producer(&mut self, now: Instant, link: LinkId, peer: PeerKey, event: Event) {
         match event {
             Event::RtpPacket(packet) => self.forward(now, link, peer, &packet),
-            Event::Connected => self.announce(now, peer),
+            Event::Connected => self.producer_connected(now, peer),
             Event::ChannelOpen(channel, _) => self.channel_opened(peer, channel),
-            Event::ChannelData(data) => self.channel_said(now, peer, &data),
+            Event::ChannelData(data) => self.channel_data(now, peer, &data),
             Event::PeerStats(stats) => self.counters.peer(&stats),
             _ => {}
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "events of str0m that say nothing to a room")]
-    fn on_consumer(&mut self, now: Instant, (receiver, source): (PeerKey, PeerKey), event: Event) {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the room needs few of str0m's events")]
+    fn on_consumer(&mut self, now: Instant, pair: Pair, event: Event) {
         match event {
-            Event::Connected => self.consumer_connected(now, receiver, source),
-            Event::KeyframeRequest(request) => self.key_frame_wanted(now, (receiver, source), request.mid),
-            Event::EgressBitrateEstimate(estimate) => self.estimated(receiver, source, &estimate),
+            Event::Connected => self.consumer_connected(now, pair),
+            Event::KeyframeRequest(request) => self.key_frame_wanted(now, pair, request.mid),
+            Event::EgressBitrateEstimate(estimate) => self.estimated(pair, &estimate),
             Event::PeerStats(stats) => self.counters.peer(&stats),
             _ => {}
         }
     }
 
-    fn peer(&mut self, id: &PeerId) -> Option<(PeerKey, &mut Peer)> {
-        let key = *self.keys.get(id)?;
-        Some((key, self.peers.get_mut(&key)?))
+    /// What has happened since the start.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
-    /// Everybody but one.
-    fn others(&self, key: PeerKey) -> Vec<PeerKey> {
-        self.peers.keys().copied().filter(|other| *other != key).collect()
+    /// Who and what is there now.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        let producers = self.peers.producers();
+        Gauges { peers: self.peers.len(), producers, consumers: self.links.len().saturating_sub(producers) }
     }
 
     fn take_disconnect(&mut self, now: Instant, id: &PeerId, connection: Option<String>, reason: Reason) {
-        let Some((key, peer)) = self.peer(id) else {
-            if reason == Reason::Left {
-                self.remember_left(connection);
-            }
-            return;
-        };
-        // The end of a socket that the peer had before its present one is old news.
-        if let (Some(known), Some(ended)) = (&peer.connection_id, &connection)
+        let key = self.peers.key(id);
+        let known = key.and_then(|key| self.peers.get(key)?.connection_id.as_ref());
+        // The end of an earlier socket changes nothing.
+        if let (Some(known), Some(ended)) = (known, &connection)
             && known != ended
         {
             return;
         }
-        match reason {
-            Reason::Left => {
+        match (reason, key) {
+            (Reason::Left, key) => {
                 self.remember_left(connection);
-                self.remove(now, key);
+                if let Some(key) = key {
+                    self.remove(now, key);
+                }
             }
-            Reason::Lost => self.lose(now, key),
+            (Reason::Lost, Some(key)) => self.lose(now, key),
+            (Reason::Lost, None) => {}
         }
     }
 
-    /// An offer may be overtaken by the news that its sender has left.
+    /// An offer may arrive after the notice that its sender has left.
     fn remember_left(&mut self, connection: Option<String>) {
         self.left.extend(connection);
         if self.left.len() > MAX_MEMORIES {

@@ -1,22 +1,17 @@
-//! A person in the room.
+//! One peer: its connection for sending, its features, and its limits.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use model::id::PeerId;
 use serde_json::{Map, Value};
 
 use super::bucket::Bucket;
-use super::consumer::Consumer;
+use super::features::Features;
 use super::limits::{CHANNEL_BURST, CHANNEL_PACE, MAX_FINGERPRINTS, SIGNAL_BURST, SIGNAL_PACE};
 use super::producer::Producer;
 use super::speaking::Voice;
 
-/// A peer's place in the room, from its first offer until it is gone. A peer that comes again has another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PeerKey(pub(crate) u64);
-
-/// Everything about one peer.
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) born: Instant,
@@ -26,24 +21,20 @@ pub(crate) struct Peer {
     pub(crate) lost: Option<Instant>,
     /// The connection on which it sends.
     pub(crate) producer: Option<Producer>,
-    /// Fingerprints of earlier ones: an offer that was overtaken by a newer connection's is known by them.
+    /// Fingerprints of earlier ones, by which a late offer of an earlier connection is recognized.
     fingerprints: VecDeque<String>,
-    /// The connections on which it receives.
-    pub(crate) consumers: BTreeMap<PeerKey, Consumer>,
-    /// The number of the last offer that it was made of anybody's media. It grows over all these connections, so that
-    /// a word about an older one is known for what it is.
+    /// The number of the last offer that it was sent, of anybody's media. One sequence for all its consumer connections,
+    /// so that an answer on a replaced connection is recognized as late.
     pub(crate) last_offer: u64,
-    /// The last that it said on the features channel, or what its media shows if it says nothing.
-    pub(crate) features: Option<Map<String, Value>>,
-    /// It has said nothing on the features channel.
+    /// Its last features, or features made from its media if it sends none.
+    pub(crate) features: Option<Features>,
+    /// It has sent no features.
     pub(crate) silent: bool,
-    /// The others have not been told of the last features yet.
-    pub(crate) untold: bool,
+    /// The last features have not been broadcast yet.
+    pub(crate) unsent_features: bool,
     pub(crate) voice: Voice,
-    /// How often it may speak on its channels.
-    pub(crate) talk: Bucket,
-    /// How often it may offer.
-    pub(crate) offers: Bucket,
+    pub(crate) message_limit: Bucket,
+    pub(crate) offer_limit: Bucket,
 }
 
 impl Peer {
@@ -55,18 +46,22 @@ impl Peer {
             lost: None,
             producer: None,
             fingerprints: VecDeque::new(),
-            consumers: BTreeMap::new(),
             last_offer: 0,
             features: None,
             silent: true,
-            untold: false,
+            unsent_features: false,
             voice: Voice::default(),
-            talk: Bucket::new(now, CHANNEL_BURST, CHANNEL_PACE),
-            offers: Bucket::new(now, SIGNAL_BURST, SIGNAL_PACE),
+            message_limit: Bucket::new(now, CHANNEL_BURST, CHANNEL_PACE),
+            offer_limit: Bucket::new(now, SIGNAL_BURST, SIGNAL_PACE),
         }
     }
 
-    /// Whether its media is up, so that it can be told of others and others of it.
+    /// Its features as the others are told of them.
+    pub(crate) fn features_message(&self) -> Option<Map<String, Value>> {
+        self.features.as_ref().map(|features| features.message(self.voice.speaks(), self.lost.is_some()))
+    }
+
+    /// Whether its media is up, so that it can be offered to others.
     pub(crate) fn is_up(&self) -> bool {
         self.producer.as_ref().is_some_and(|producer| producer.up.is_some())
     }
@@ -76,17 +71,17 @@ impl Peer {
         self.fingerprints.is_empty()
     }
 
-    /// Whether an offer is of a producer connection that this peer has had before its present one. The same certificate may
-    /// be the present one's too.
+    /// Whether an offer is of an earlier producer connection. A certificate that the present one has too is the present
+    /// one's.
     pub(crate) fn has_left(&self, fingerprint: &str) -> bool {
         let present = self.producer.as_ref().map(|producer| producer.transport.fingerprint.as_str());
         present != Some(fingerprint) && self.fingerprints.iter().any(|past| past == fingerprint)
     }
 
-    /// The present producer connection is over.
+    /// Takes the present producer connection away, and remembers it as an earlier one.
     pub(crate) fn retire(&mut self) -> Option<Producer> {
         let producer = self.producer.take()?;
-        // One whose offer was not taken may be offered again, in other words.
+        // One whose offer was refused may be offered again.
         if producer.offer.is_none() {
             return Some(producer);
         }

@@ -11,20 +11,19 @@ use str0m::{Rtc, RtcConfig};
 
 use super::codecs;
 use super::demux::Lane;
+use super::ids::LinkId;
 use super::key_frames::KeyFrames;
 use super::layers::Rate;
 use super::limits::{MAX_CHANNEL_MESSAGE, MAX_TRACKS};
-use super::link::Link;
-use super::links::LinkId;
+use super::link::{Link, STATISTICS};
 use super::sdp::{Agreed, Description, H264, Places, Refused, Section, Transport};
 use super::settings::Settings;
 
 /// The stream number of the channel for chat messages.
 pub(crate) const CHAT: u16 = 100;
-/// The stream number of the channel that says who is there and what they have switched on.
+/// The stream number of the channel for features and presence.
 pub(crate) const FEATURES: u16 = 110;
 
-/// A producer connection.
 pub(crate) struct Producer {
     pub(crate) link: LinkId,
     /// The client's end, as it last said.
@@ -50,13 +49,27 @@ pub(crate) struct Producer {
 pub(crate) struct Channels {
     pub(crate) chat: ChannelId,
     pub(crate) features: ChannelId,
-    /// The features channel is open: the peer can be told of the others.
+    /// The features channel is open.
     pub(crate) open: bool,
-    /// Messages that found no room yet, or no channel.
+    /// Messages that the channels have not taken yet.
     pub(crate) queue: VecDeque<(ChannelId, String)>,
 }
 
-/// Something that is being sent.
+/// One of the two data channels.
+#[derive(Clone, Copy)]
+pub(crate) enum Channel {
+    Chat,
+    Features,
+}
+
+impl Channels {
+    /// Which of the two it is; a client may open others.
+    pub(crate) fn find(&self, id: ChannelId) -> Option<Channel> {
+        let known = [(self.chat, Channel::Chat), (self.features, Channel::Features)];
+        known.into_iter().find_map(|(known, channel)| (known == id).then_some(channel))
+    }
+}
+
 pub(crate) struct Track {
     pub(crate) mid: Mid,
     pub(crate) kind: MediaKind,
@@ -94,7 +107,7 @@ pub(crate) fn link(settings: &Settings, h264: H264, now: Instant) -> Option<(Lin
     let mut config = RtcConfig::new()
         .set_extension_map(codecs::producer_extensions())
         .set_sctp_max_message_size(u32::try_from(MAX_CHANNEL_MESSAGE).unwrap_or(u32::MAX))
-        .set_stats_interval(Some(super::STATISTICS));
+        .set_stats_interval(Some(STATISTICS));
     *config.codec_config() = codecs::all(h264);
     let mut link = Link::new(config, settings, now);
     let negotiated = |label: &str, stream| ChannelConfig {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use str0m::format::Codec;
 use str0m::rtp::{Ssrc, Vp8Descriptor, Vp8Patch};
 
-use super::links::LinkId;
+use super::ids::LinkId;
 
 /// A stream of a producer: its connection and its SSRC there.
 pub(crate) type Source = (LinkId, Ssrc);

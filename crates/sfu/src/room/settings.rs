@@ -1,4 +1,4 @@
-//! What a room is told when it is made.
+//! What a room is made with.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A room with the times of `docs/ARCHITECTURE.md`, "An SFU's lifecycle".
+    /// The default times.
     #[must_use]
     pub fn new(room: RoomId, addresses: Vec<SocketAddr>) -> Self {
         Self {

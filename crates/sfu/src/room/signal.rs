@@ -1,9 +1,9 @@
-//! Signaling as it is read and written: `docs/PROTOCOL.md` (the gateway's words) and `docs/MEDIA.md` (the clients').
+//! Signaling as it is read and written: `docs/PROTOCOL.md` (the gateway's messages) and `docs/MEDIA.md` (the clients').
 
 use model::id::{PeerId, RoomId};
 use serde::{Deserialize, Serialize};
 
-use super::names::Names;
+use super::room_identity::RoomIdentity;
 use super::sdp::Refused;
 
 /// Anything that the gateway sends: its own messages, and handshakes as clients sent them.
@@ -130,29 +130,41 @@ struct Leave {
 }
 
 /// The answer to a client's offer.
-pub(crate) fn answer(id: &str, names: &Names, peer: &PeerId, number: Option<u64>, sdp: String) -> String {
+pub(crate) fn answer(
+    id: &str,
+    identity: &RoomIdentity,
+    peer: &PeerId,
+    number: Option<u64>,
+    sdp: String,
+) -> String {
     let description = Description { kind: DescriptionKind::Answer, sdp };
-    request(id, "handshake", to_producer(names, peer, number, description))
+    request(id, "handshake", to_producer(identity, peer, number, description))
 }
 
 /// A client's offer is not taken: it is to roll it back.
-pub(crate) fn refusal(id: &str, names: &Names, peer: &PeerId, number: Option<u64>, why: Refused) -> String {
+pub(crate) fn refusal(
+    id: &str,
+    identity: &RoomIdentity,
+    peer: &PeerId,
+    number: Option<u64>,
+    why: Refused,
+) -> String {
     let description = Description { kind: DescriptionKind::Rollback, sdp: String::new() };
     let refused = Some(Refusal { code: why.code(), message: why.to_string() });
-    request(id, "handshake", Outgoing { refused, ..to_producer(names, peer, number, description) })
+    request(id, "handshake", Outgoing { refused, ..to_producer(identity, peer, number, description) })
 }
 
 fn to_producer<'a>(
-    names: &'a Names,
+    identity: &'a RoomIdentity,
     peer: &'a PeerId,
     number: Option<u64>,
     description: Description,
 ) -> Outgoing<'a> {
     Outgoing {
         r#type: "producer",
-        sender: names.sender(),
+        sender: identity.sender(),
         receiver: peer,
-        room_id: names.room(),
+        room_id: identity.room(),
         remote_peer_id: None,
         negotiation: number,
         description,
@@ -163,7 +175,7 @@ fn to_producer<'a>(
 /// An offer of another peer's media.
 pub(crate) fn offer(
     id: &str,
-    names: &Names,
+    identity: &RoomIdentity,
     (peer, remote): (&PeerId, &PeerId),
     number: u64,
     sdp: String,
@@ -174,9 +186,9 @@ pub(crate) fn offer(
         "handshake",
         Outgoing {
             r#type: "consumer",
-            sender: names.sender(),
+            sender: identity.sender(),
             receiver: peer,
-            room_id: names.room(),
+            room_id: identity.room(),
             remote_peer_id: Some(remote),
             negotiation: Some(number),
             description,

@@ -21,7 +21,7 @@ pub(crate) struct Voice {
 
 impl Voice {
     /// Takes the level of a packet.
-    pub(crate) fn hear(&mut self, now: Instant, level: i8) {
+    pub(crate) fn observe(&mut self, now: Instant, level: i8) {
         if level < LOUD {
             return;
         }
@@ -66,7 +66,7 @@ mod tests {
             .step_by(20)
             .filter_map(|ms| {
                 let now = start + Duration::from_millis(ms);
-                voice.hear(now, level(ms));
+                voice.observe(now, level(ms));
                 voice.poll(now).map(|speaks| (ms, speaks))
             })
             .collect()

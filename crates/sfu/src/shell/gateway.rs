@@ -28,13 +28,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// … up to this.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 /// The least life of a socket before it is renewed, whatever the gateway's clock says.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 /// Messages that are kept for a socket that has not identified yet; the rest are dropped.
 const MAX_EARLY: usize = 256;
 
 /// What the room is told.
-pub(super) enum Word {
+pub(super) enum GatewayEvent {
     /// There is an identified socket.
     Opened,
     /// There is none any more.
@@ -47,16 +47,16 @@ pub(super) enum Word {
 
 /// The task that holds the socket.
 pub(super) struct Gateway {
-    door: Door,
+    params: ConnectParams,
     ping: Duration,
     pong: Duration,
-    words: mpsc::Sender<Word>,
+    events: mpsc::Sender<GatewayEvent>,
     outgoing: mpsc::UnboundedReceiver<String>,
 }
 
 /// How a socket is opened.
 #[derive(Clone)]
-struct Door {
+struct ConnectParams {
     /// With the room's secret in it.
     url: String,
     room: RoomId,
@@ -97,31 +97,31 @@ impl Gateway {
     pub(super) fn new(
         environment: &Environment,
         tls: Arc<ClientConfig>,
-        words: mpsc::Sender<Word>,
+        events: mpsc::Sender<GatewayEvent>,
         outgoing: mpsc::UnboundedReceiver<String>,
     ) -> Self {
-        let door = Door {
+        let params = ConnectParams {
             url: environment.signal_url.clone(),
             room: environment.room.clone(),
             renew_early: environment.renew_early,
             tls,
         };
-        Self { door, ping: environment.ping, pong: environment.pong, words, outgoing }
+        Self { params, ping: environment.ping, pong: environment.pong, events, outgoing }
     }
 
     /// Holds a socket for as long as the process lives.
     pub(super) async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match open(self.door.clone()).await {
+            match open(self.params.clone()).await {
                 Ok(socket) => {
                     pause = FIRST_PAUSE;
                     if let Err(sentence) = self.hold(socket).await {
-                        return self.say(Word::Refused(sentence)).await;
+                        return self.emit(GatewayEvent::Refused(sentence)).await;
                     }
                 }
                 Err(Failure::Later) => {}
-                Err(Failure::Never(sentence)) => return self.say(Word::Refused(sentence)).await,
+                Err(Failure::Never(sentence)) => return self.emit(GatewayEvent::Refused(sentence)).await,
             }
             sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
             pause = (pause * 2).min(MAX_PAUSE);
@@ -133,17 +133,17 @@ impl Gateway {
         loop {
             // What was meant for a socket before this one is kept by the room, and will be said again.
             while self.outgoing.try_recv().is_ok() {}
-            self.say(Word::Opened).await;
+            self.emit(GatewayEvent::Opened).await;
             for text in std::mem::take(&mut socket.early) {
-                self.say(Word::Message(text)).await;
+                self.emit(GatewayEvent::Message(text)).await;
             }
             match self.serve(&mut socket).await {
                 End::Renewed(newer) => {
                     let older = std::mem::replace(&mut socket, *newer);
-                    tokio::spawn(drain(older.stream, self.words.clone()));
+                    tokio::spawn(drain(older.stream, self.events.clone()));
                 }
                 End::Broken => {
-                    self.say(Word::Closed).await;
+                    self.emit(GatewayEvent::Closed).await;
                     tracing::warn!("the socket to the gateway broke");
                     return Ok(());
                 }
@@ -180,7 +180,7 @@ impl Gateway {
                         Some(Ok(Message::Text(text))) => match read(&text) {
                             Some(Own::GoAway) => return End::Replaced,
                             Some(Own::Pong) => {}
-                            None => self.say(Word::Message(text.as_str().to_owned())).await,
+                            None => self.emit(GatewayEvent::Message(text.as_str().to_owned())).await,
                         },
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Broken,
                         Some(Ok(_)) => {}
@@ -200,7 +200,7 @@ impl Gateway {
                 }
                 () = sleep_until(deadline.unwrap_or(ping)), if deadline.is_some() => return End::Broken,
                 () = sleep_until(renew), if renewal.is_none() => {
-                    *renewal = Some(tokio::spawn(open(self.door.clone())));
+                    *renewal = Some(tokio::spawn(open(self.params.clone())));
                 }
                 opened = finished(renewal) => {
                     *renewal = None;
@@ -214,9 +214,9 @@ impl Gateway {
         }
     }
 
-    async fn say(&self, word: Word) {
+    async fn emit(&self, event: GatewayEvent) {
         // Without a room there is nothing to tell.
-        let _ = self.words.send(word).await;
+        let _ = self.events.send(event).await;
     }
 }
 
@@ -260,13 +260,13 @@ fn read(text: &str) -> Option<Own> {
 }
 
 /// Reads what a replaced socket still brings.
-async fn drain(mut stream: Stream, words: mpsc::Sender<Word>) {
+async fn drain(mut stream: Stream, events: mpsc::Sender<GatewayEvent>) {
     let rest = async {
         while let Some(Ok(message)) = stream.next().await {
             if let Message::Text(text) = message
                 && read(&text).is_none()
             {
-                let _ = words.send(Word::Message(text.as_str().to_owned())).await;
+                let _ = events.send(GatewayEvent::Message(text.as_str().to_owned())).await;
             }
         }
     };
@@ -274,15 +274,15 @@ async fn drain(mut stream: Stream, words: mpsc::Sender<Word>) {
     let _ = stream.close(None).await;
 }
 
-async fn open(door: Door) -> Result<Socket, Failure> {
-    timeout(CONNECT, identify(&door)).await.unwrap_or(Err(Failure::Later))
+async fn open(params: ConnectParams) -> Result<Socket, Failure> {
+    timeout(CONNECT, identify(&params)).await.unwrap_or(Err(Failure::Later))
 }
 
-async fn identify(door: &Door) -> Result<Socket, Failure> {
-    let tls = Connector::Rustls(Arc::clone(&door.tls));
-    let opened = connect_async_tls_with_config(&door.url, None, true, Some(tls)).await;
+async fn identify(params: &ConnectParams) -> Result<Socket, Failure> {
+    let tls = Connector::Rustls(Arc::clone(&params.tls));
+    let opened = connect_async_tls_with_config(&params.url, None, true, Some(tls)).await;
     let (mut stream, _) = opened.map_err(|_| Failure::Later)?;
-    let data = json!({ "type": "sfu", "id": door.room.as_str(), "features": ["candidates", "ice-lite"] });
+    let data = json!({ "type": "sfu", "id": params.room.as_str(), "features": ["candidates", "ice-lite"] });
     let request = json!({ "action": "identify", "requestId": "identify", "data": data });
     stream.send(Message::text(request.to_string())).await.map_err(|_| Failure::Later)?;
     let mut early = Vec::new();
@@ -292,7 +292,7 @@ async fn identify(door: &Door) -> Result<Socket, Failure> {
             Ok(Reply::Identified { reconnect_before }) => {
                 return Ok(Socket {
                     stream,
-                    renew: Instant::now() + life(reconnect_before, door.renew_early),
+                    renew: Instant::now() + lifetime(reconnect_before, params.renew_early),
                     early,
                 });
             }
@@ -315,8 +315,8 @@ async fn identify(door: &Door) -> Result<Socket, Failure> {
 }
 
 /// How long a socket is used: until a little before the gateway wants another in its place.
-fn life(reconnect_before: u64, early: Duration) -> Duration {
+fn lifetime(reconnect_before: u64, early: Duration) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(reconnect_before).saturating_sub(now);
-    left.saturating_sub(early.min(left / 2)).max(LEAST_LIFE)
+    left.saturating_sub(early.min(left / 2)).max(MIN_LIFETIME)
 }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::process::{self, Usage};
-use crate::room::{Census, Counters, Room};
+use crate::room::{Counters, Gauges, Room};
 
 /// How often a line is written.
 pub(super) const INTERVAL: Duration = Duration::from_mins(1);
@@ -25,14 +25,14 @@ const QUEUE: usize = 4;
 
 /// A moment's figures.
 pub(super) struct Snapshot {
-    census: Census,
+    gauges: Gauges,
     counters: Counters,
     usage: Usage,
 }
 
 impl Snapshot {
     pub(super) fn of(room: &Room) -> Self {
-        Self { census: room.census(), counters: room.counters().clone(), usage: process::usage() }
+        Self { gauges: room.gauges(), counters: room.counters().clone(), usage: process::usage() }
     }
 }
 
@@ -60,11 +60,11 @@ fn counted(counters: &Counters) -> [(&'static str, &'static str, u64); 14] {
 }
 
 /// What is there, under the names of both formats.
-fn present(census: &Census) -> [(&'static str, &'static str, usize); 3] {
+fn present(gauges: &Gauges) -> [(&'static str, &'static str, usize); 3] {
     [
-        ("People", "people", census.peers),
-        ("Producers", "producers", census.producers),
-        ("Consumers", "consumers", census.consumers),
+        ("People", "people", gauges.peers),
+        ("Producers", "producers", gauges.producers),
+        ("Consumers", "consumers", gauges.consumers),
     ]
 }
 
@@ -76,7 +76,7 @@ pub(super) fn line(room: &RoomId, before: &Snapshot, now: &Snapshot, elapsed: Du
         metrics.push(json!({ "Name": name, "Unit": unit }));
         fields.insert(name.into(), value);
     };
-    for (name, _, value) in present(&now.census) {
+    for (name, _, value) in present(&now.gauges) {
         put(name, "Count", value.into());
     }
     for ((name, _, value), (_, _, earlier)) in
@@ -118,7 +118,7 @@ fn text(now: &Snapshot) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "# TYPE arbiter_sfu_{name} {kind}\narbiter_sfu_{name} {value}");
     };
-    for (_, name, value) in present(&now.census) {
+    for (_, name, value) in present(&now.gauges) {
         put(name, "gauge", &value);
     }
     for (_, name, value) in counted(&now.counters) {
@@ -205,7 +205,7 @@ mod tests {
             ..Counters::default()
         };
         let usage = Usage { cpu: Duration::from_millis(packets), memory: 1 << 20 };
-        Snapshot { census: Census { peers: people, ..Census::default() }, counters, usage }
+        Snapshot { gauges: Gauges { peers: people, ..Gauges::default() }, counters, usage }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::room::{Exit, Output, Room, Settings};
 use environment::Environment;
-use gateway::Word;
+use gateway::GatewayEvent;
 use media::Media;
 use metrics::Snapshot;
 
@@ -106,7 +106,7 @@ async fn run(environment: Environment) -> Result<(), String> {
             biased;
             _ = terminated.recv() => room.leave(Instant::now()),
             _ = interrupted.recv() => room.leave(Instant::now()),
-            Some(word) = from_gateway.recv() => hear(&mut room, word)?,
+            Some(event) = from_gateway.recv() => handle(&mut room, event)?,
             Some(asked) = asked.recv() => drop(asked.send(Snapshot::of(&room))),
             _ = minute.tick() => {
                 let now = Snapshot::of(&room);
@@ -124,13 +124,13 @@ async fn run(environment: Environment) -> Result<(), String> {
     }
 }
 
-fn hear(room: &mut Room, word: Word) -> Result<(), String> {
+fn handle(room: &mut Room, event: GatewayEvent) -> Result<(), String> {
     let now = Instant::now();
-    match word {
-        Word::Opened => room.gateway_opened(now),
-        Word::Message(text) => room.handle_signal(now, &text),
-        Word::Closed => room.gateway_closed(now),
-        Word::Refused(sentence) => return Err(sentence),
+    match event {
+        GatewayEvent::Opened => room.gateway_opened(now),
+        GatewayEvent::Message(text) => room.handle_signal(now, &text),
+        GatewayEvent::Closed => room.gateway_closed(now),
+        GatewayEvent::Refused(sentence) => return Err(sentence),
     }
     Ok(())
 }

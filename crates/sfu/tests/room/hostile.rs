@@ -35,7 +35,7 @@ fn a_bad_description_ends_nobody_s_call_and_leaves_no_trace() {
         world.gateway(&offer("mallory", sdp));
     }
     world.seconds(1);
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
     assert!(receives(&mut world, "anna", "ben") && receives(&mut world, "ben", "anna"));
 }
 
@@ -103,7 +103,7 @@ fn a_stranger_s_candidates_and_answers_are_nobody_s() {
     let now = world.now;
     world.room.handle_signal(now, "{");
     world.seconds(1);
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
     all_meet(&mut world, &["anna", "ben"]);
 }
 
@@ -157,7 +157,7 @@ fn a_client_that_offers_without_end_is_not_listened_to() {
         let sdp = good_offer(&world).replace("sha-256 ", &format!("sha-256 {:02X}:", n % 256));
         world.gateway(&offer("mallory", &sdp));
     }
-    assert!(world.room.census().producers <= 3);
+    assert!(world.room.gauges().producers <= 3);
     assert!(world.said.len() < 60, "{}", world.said.len());
     world.pass(Duration::from_millis(500));
     all_meet(&mut world, &["anna", "ben"]);
@@ -180,7 +180,7 @@ fn a_stranger_whose_offers_are_bad_is_heard_now_and_then_and_keeps_nobody_out() 
     world.seconds(1);
     let sdp = good_offer(&world);
     world.gateway(&offer("mallory", &sdp));
-    assert_eq!(world.room.census().peers, 4, "whoever does better is let in");
+    assert_eq!(world.room.gauges().peers, 4, "whoever does better is let in");
 }
 
 #[test]

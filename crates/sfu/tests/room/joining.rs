@@ -97,11 +97,11 @@ fn a_person_who_leaves_before_producing_leaves_no_trace() {
     ben.microphone();
     world.enter(ben);
     world.pass(Duration::from_millis(15));
-    assert_eq!(world.room.census().peers, 2, "its offer has come");
+    assert_eq!(world.room.gauges().peers, 2, "its offer has come");
     world.clients.remove("ben");
     world.disconnect("ben", "ben-1", "left");
     world.seconds(2);
-    assert_eq!((world.room.census().peers, world.offers_to("anna")), (1, 0));
+    assert_eq!((world.room.gauges().peers, world.offers_to("anna")), (1, 0));
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn a_person_whose_connection_never_comes_up_is_forgotten() {
     world.dead.push(address);
     world.enter(ben);
     world.seconds(20);
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
     world.seconds(12);
-    assert_eq!(world.room.census().peers, 1);
+    assert_eq!(world.room.gauges().peers, 1);
     assert_eq!(world.offers_to("anna"), 0, "nobody was told of it");
 }
 
@@ -136,7 +136,7 @@ fn an_original_client_is_served() {
     all_meet(&mut world, &["anna", "ben"]);
     // Its gateway gives neither a connection nor a reason.
     world.gateway(&serde_json::json!({ "type": "clientDisconnect", "clientId": "ben" }));
-    assert_eq!(world.room.census().peers, 1);
+    assert_eq!(world.room.gauges().peers, 1);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_full_room_takes_nobody_more() {
         world.enter(client);
     }
     world.pass(Duration::from_millis(40));
-    assert_eq!(world.room.census().peers, 64);
+    assert_eq!(world.room.gauges().peers, 64);
     let refused: Vec<_> = world.clients.values().flat_map(|client| &client.refusals).collect();
     assert_eq!(refused.len(), 6);
     assert!(refused.iter().all(|why| why["code"] == "room_full"), "and says so: {refused:?}");

@@ -8,6 +8,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "str0m's events are many, and each release adds some")]
 
 mod client;
+mod data_channels;
 mod hostile;
 mod joining;
 mod later_offers;
@@ -19,5 +20,4 @@ mod renegotiating;
 mod sessions;
 mod signaling;
 mod simulcast;
-mod talking;
 mod world;

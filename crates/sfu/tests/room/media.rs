@@ -68,7 +68,7 @@ fn everybody_gets_everybody_in_a_room_of_six_with_losses() {
         world.join(id);
     }
     all_meet(&mut world, &people);
-    assert_eq!((world.room.census().producers, world.room.census().consumers), (6, 30));
+    assert_eq!((world.room.gauges().producers, world.room.gauges().consumers), (6, 30));
 }
 
 #[test]

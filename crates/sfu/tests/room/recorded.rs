@@ -40,7 +40,7 @@ fn chromium_s_offers_are_answered() {
         assert!(sdp.contains("a=ice-lite") && sdp.contains("a=setup:passive"));
         assert!(sdp.len() < 4_000, "{} bytes", sdp.len());
     }
-    assert_eq!(world.room.census().producers, 4);
+    assert_eq!(world.room.gauges().producers, 4);
 }
 
 #[test]

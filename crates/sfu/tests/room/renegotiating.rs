@@ -133,7 +133,7 @@ fn a_page_loaded_anew_with_the_same_id_is_the_same_person() {
     world.disconnect("anna", "anna-1", "lost");
     let ben = world.client("ben").receivers["anna"].fingerprint.clone();
     all_meet(&mut world, &["anna", "ben"]);
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
     assert_eq!(world.client("ben").receivers["anna"].fingerprint, ben, "ben's connection goes on");
 }
 

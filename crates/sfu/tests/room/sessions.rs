@@ -64,13 +64,13 @@ fn people_of_any_other_room_are_never_served() {
         offer["roomId"] = room.into();
         world.gateway(&offer);
     }
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
     for id in ["anna", "AdaZkdJ3IAMCKmg="] {
         world.disconnect(id, &format!("{id}-1"), "left");
     }
     // Not even when nobody is left of the session.
     world.gateway(&offer);
-    assert_eq!(world.room.census().peers, 0);
+    assert_eq!(world.room.gauges().peers, 0);
     join(&mut world, "anna-again", SESSION);
     world.until("she is served", 5, |world| world.client("anna-again").producer.connected);
 }
@@ -98,7 +98,7 @@ fn offers_that_are_refused_do_not_say_which_room_is_served() {
         let offer = json!({ "type": "producer", "sender": "mallory", "roomId": "1_another", "description": description });
         world.gateway(&offer);
     }
-    assert_eq!((world.room.counters().bad_descriptions, world.room.census().peers), (2, 0));
+    assert_eq!((world.room.counters().bad_descriptions, world.room.gauges().peers), (2, 0));
     join(&mut world, "anna", SESSION);
     join(&mut world, "ben", SESSION);
     all_meet(&mut world, &["anna", "ben"]);

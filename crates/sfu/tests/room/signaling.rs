@@ -148,7 +148,7 @@ fn an_offer_that_comes_after_its_sender_left_brings_nobody_back() {
     ben.offer(world.now);
     world.disconnect("ben", "ben-1", "left");
     world.gateway(&ben.first_offer);
-    assert_eq!(world.room.census().peers, 0);
+    assert_eq!(world.room.gauges().peers, 0);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_repeated_offer_over_a_new_socket_says_that_its_sender_is_back() {
     world.gateway(&offer);
     world.disconnect("anna", "anna-1", "lost");
     world.seconds(20);
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn a_peer_that_closed_its_connection_goes_at_once_when_its_signaling_is_lost() {
     let mut world = call(&["anna", "ben"]);
     world.client("anna").hang_up();
     world.seconds(2);
-    assert_eq!(world.room.census().peers, 2, "it may be about to offer another");
+    assert_eq!(world.room.gauges().peers, 2, "it may be about to offer another");
     world.disconnect("anna", "anna-1", "lost");
     world.pass(Duration::from_millis(300));
-    assert_eq!(world.room.census().peers, 1);
+    assert_eq!(world.room.gauges().peers, 1);
 }

@@ -24,7 +24,7 @@ struct Travelling<T> {
     what: T,
 }
 
-enum Parcel {
+enum Delivery {
     ToRoom(SocketAddr, Vec<u8>),
     ToClient(SocketAddr, Vec<u8>),
     SignalToRoom(String),
@@ -56,7 +56,7 @@ pub(crate) struct World {
     pub(crate) together: bool,
     /// The bits a second that each address takes; the rest queues, and is lost beyond 200 ms.
     pub(crate) bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
-    travelling: Vec<Travelling<Parcel>>,
+    travelling: Vec<Travelling<Delivery>>,
     order: u64,
     dice: u64,
 }
@@ -175,17 +175,17 @@ impl World {
         self.collect();
     }
 
-    fn deliver(&mut self, parcel: Parcel) {
+    fn deliver(&mut self, delivery: Delivery) {
         let now = self.now;
-        match parcel {
-            Parcel::ToRoom(source, bytes) => self.room.handle_packet(now, Protocol::Udp, source, &bytes),
-            Parcel::ToClient(destination, bytes) => {
+        match delivery {
+            Delivery::ToRoom(source, bytes) => self.room.handle_packet(now, Protocol::Udp, source, &bytes),
+            Delivery::ToClient(destination, bytes) => {
                 for client in self.clients.values_mut() {
                     client.receive(now, destination, &bytes);
                 }
             }
-            Parcel::SignalToRoom(text) => self.room.handle_signal(now, &text),
-            Parcel::SignalToClient(receiver, message) => {
+            Delivery::SignalToRoom(text) => self.room.handle_signal(now, &text),
+            Delivery::SignalToClient(receiver, message) => {
                 if let Some(client) = self.clients.get_mut(&receiver) {
                     client.signal(now, &message);
                 }
@@ -199,7 +199,7 @@ impl World {
             match output {
                 Output::Transmit(transmit) => {
                     let bytes = transmit.contents.to_vec();
-                    self.packet(transmit.destination, Parcel::ToClient(transmit.destination, bytes));
+                    self.packet(transmit.destination, Delivery::ToClient(transmit.destination, bytes));
                 }
                 Output::Signal(text) => self.said_by_room(&text),
                 Output::Exit(exit) => self.exit = Some(exit),
@@ -213,17 +213,18 @@ impl World {
             signals.append(&mut client.signals);
         }
         for (source, bytes) in packets {
-            self.packet(source, Parcel::ToRoom(source, bytes));
+            self.packet(source, Delivery::ToRoom(source, bytes));
         }
         for signal in signals {
-            self.travel_signal(now, || Parcel::SignalToRoom(signal.to_string()));
+            self.travel_signal(now, || Delivery::SignalToRoom(signal.to_string()));
         }
     }
 
-    fn packet(&mut self, client: SocketAddr, parcel: Parcel) {
+    fn packet(&mut self, client: SocketAddr, delivery: Delivery) {
         let lost = self.dead.contains(&client) || (self.loss > 0 && self.roll(1_000) < self.loss);
         let mut due = self.now + self.latency;
-        if let (Some((rate, free)), Parcel::ToClient(_, bytes)) = (self.bottleneck.get_mut(&client), &parcel)
+        if let (Some((rate, free)), Delivery::ToClient(_, bytes)) =
+            (self.bottleneck.get_mut(&client), &delivery)
         {
             let begins = (*free).max(self.now);
             if begins > self.now + Duration::from_millis(200) {
@@ -234,17 +235,17 @@ impl World {
         }
         if !lost {
             self.order += 1;
-            self.travelling.push(Travelling { due, order: self.order, what: parcel });
+            self.travelling.push(Travelling { due, order: self.order, what: delivery });
         }
     }
 
-    fn travel_signal(&mut self, now: Instant, parcel: impl Fn() -> Parcel) {
+    fn travel_signal(&mut self, now: Instant, delivery: impl Fn() -> Delivery) {
         for _ in 0..=u64::from(self.repeats) {
             let late = self.jitter.as_millis();
             let late = if late == 0 { 0 } else { self.roll(u64::try_from(late).unwrap()) };
             self.order += 1;
             let due = now + self.latency + Duration::from_millis(late);
-            self.travelling.push(Travelling { due, order: self.order, what: parcel() });
+            self.travelling.push(Travelling { due, order: self.order, what: delivery() });
         }
     }
 
@@ -257,14 +258,14 @@ impl World {
         let request = message["requestId"].clone();
         if let Some((status, code)) = self.refusals.pop() {
             let error = json!({ "type": "error", "requestId": request, "status": status, "code": code, "message": "" });
-            return self.travel_signal(self.now, || Parcel::SignalToRoom(error.to_string()));
+            return self.travel_signal(self.now, || Delivery::SignalToRoom(error.to_string()));
         }
         let ack = json!({ "type": "ack", "requestId": request });
-        self.travel_signal(self.now, || Parcel::SignalToRoom(ack.to_string()));
+        self.travel_signal(self.now, || Delivery::SignalToRoom(ack.to_string()));
         if message["action"] == "handshake" {
             let data = &message["data"];
             let receiver = data["receiver"].as_str().unwrap().to_owned();
-            self.travel_signal(self.now, || Parcel::SignalToClient(receiver.clone(), data.clone()));
+            self.travel_signal(self.now, || Delivery::SignalToClient(receiver.clone(), data.clone()));
         }
     }
 

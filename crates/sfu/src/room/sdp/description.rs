@@ -2,9 +2,9 @@
 
 use str0m::media::{MediaKind, Rid};
 
-use super::Refused;
 use super::codecs::{self, Codec, H264, Payload};
 use super::lines::{Attributes, Lines, MediaLines};
+use super::refused::Refused;
 use crate::room::demux::ExtensionIds;
 use crate::room::limits::{MAX_LAYERS, MAX_SDP_BYTES, MAX_SECTIONS};
 

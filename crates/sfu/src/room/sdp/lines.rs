@@ -1,6 +1,6 @@
 //! The text of a description: session lines, then media sections (RFC 8866 §5).
 
-use super::Refused;
+use super::refused::Refused;
 
 /// The lines of a description, by section. Lines that are no `<letter>=<value>` are left out.
 pub(super) struct Lines<'a> {

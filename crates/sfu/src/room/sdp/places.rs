@@ -5,10 +5,10 @@ use std::fmt::Write;
 use str0m::format::PayloadParams;
 use str0m::media::Mid;
 
-use super::Refused;
 use super::codecs::{Agreed, Codec, Payload};
 use super::description::{Description, Extension, Kind, Role, Section, Transport};
 use super::lines::{Attributes, Lines, MediaLines};
+use super::refused::Refused;
 use crate::room::limits::MAX_SDP_BYTES;
 
 /// Which media section of a client's descriptions is which of str0m's, for the life of a connection.

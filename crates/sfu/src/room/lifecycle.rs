@@ -1,4 +1,4 @@
-//! When the room is given up: `docs/ARCHITECTURE.md`, "An SFU's lifecycle".
+//! The room's lifecycle: when an unused or empty room is left, and when the process ends.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use super::outbox::{About, Outbox};
 use super::settings::Settings;
 use super::signal;
 
-/// How long a room that is left waits for the gateway to say so.
+/// How long a room that is being left waits for the gateway to acknowledge it.
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// How the process ends.
@@ -18,9 +18,8 @@ pub enum Exit {
     Failed(String),
 }
 
-/// The room's time on earth.
 #[derive(Debug)]
-pub(crate) struct Life {
+pub(crate) struct Lifecycle {
     room_idle: Duration,
     pool_idle: Duration,
     identify_limit: Duration,
@@ -28,9 +27,9 @@ pub(crate) struct Life {
     /// Since when there is no gateway; at first, since the start.
     without_gateway: Option<Instant>,
     identified: bool,
-    /// Somebody has been here, or the gateway says that the room has been claimed.
+    /// Somebody has been in the room, or the gateway says that it has been claimed.
     claimed: bool,
-    /// Since when nobody has been here, or nobody was asked to.
+    /// Since when the room has been empty, or when the pool last said that it needs it.
     empty: Instant,
     /// The pool has been asked whether it needs the room.
     asked: bool,
@@ -38,7 +37,7 @@ pub(crate) struct Life {
     exit: Option<Exit>,
 }
 
-impl Life {
+impl Lifecycle {
     pub(crate) fn new(settings: &Settings, now: Instant) -> Self {
         Self {
             room_idle: settings.room_idle,
@@ -64,25 +63,25 @@ impl Life {
         self.without_gateway.get_or_insert(now);
     }
 
-    /// Somebody is here, or was until now.
+    /// Somebody is in the room, or was until now.
     pub(crate) fn used(&mut self, now: Instant) {
         self.claimed = true;
         self.empty = now;
     }
 
-    /// The gateway has closed the room, as it was asked to.
+    /// The gateway has acknowledged `leave`.
     pub(crate) fn closed(&mut self) {
         self.exit.get_or_insert(Exit::Left);
     }
 
-    /// The gateway has not.
+    /// The gateway has refused `leave`.
     pub(crate) fn refused(&mut self, now: Instant, code: &str) {
         if self.leaving.is_some() {
             return self.closed();
         }
         self.asked = false;
         self.empty = now;
-        // `room_needed`, or whatever kept it from saying so: asked again after the same time.
+        // `room_needed`, or an error: asked again after the same time.
         self.claimed = self.claimed || code == "room_claimed";
     }
 
@@ -90,7 +89,7 @@ impl Life {
         self.leaving.is_some()
     }
 
-    /// Leaves the room whoever is in it. Without a gateway there is nobody to say it to.
+    /// Leaves the room whoever is in it. Without a gateway nobody has to acknowledge it.
     pub(crate) fn leave(&mut self, now: Instant, outbox: &mut Outbox) {
         if self.leaving.is_none() {
             self.leaving = Some(now);
@@ -101,13 +100,13 @@ impl Life {
         }
     }
 
-    pub(crate) fn watch(&mut self, now: Instant, empty: bool, outbox: &mut Outbox) {
+    pub(crate) fn sweep(&mut self, now: Instant, empty: bool, outbox: &mut Outbox) {
         if !empty {
             self.used(now);
         }
         let since = |moment: Instant| now.saturating_duration_since(moment);
         if let Some(leaving) = self.leaving {
-            // Whoever waits longer is killed before it has ended.
+            // A container that takes longer to stop is killed.
             if since(leaving) >= LEAVE_WAIT {
                 self.closed();
             }
@@ -131,7 +130,7 @@ impl Life {
         }
     }
 
-    /// How the process is to end, once it is.
+    /// How the process is to end, if it is. Answered once.
     pub(crate) fn exit(&mut self) -> Option<Exit> {
         self.exit.take()
     }

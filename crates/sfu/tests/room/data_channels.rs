@@ -120,7 +120,7 @@ fn lost_here_and_gone_are_told() {
     assert_ne!(last(&mut world, "ben", "anna")["presence"], "lost", "that is old news");
     world.disconnect("anna", "anna-2", "left");
     world.until("gone", 2, |world| last(world, "ben", "anna")["presence"] == "gone");
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn a_lost_peer_is_kept_for_the_grace_and_no_longer() {
     world.disconnect("anna", "anna-1", "lost");
     world.seconds(14);
     all_meet(&mut world, &["anna", "ben"]);
-    assert_eq!(world.room.census().peers, 2);
+    assert_eq!(world.room.gauges().peers, 2);
     world.pass(Duration::from_millis(1_300));
-    assert_eq!(world.room.census().peers, 1);
+    assert_eq!(world.room.gauges().peers, 1);
 }
 
 #[test]
@@ -153,9 +153,9 @@ fn a_peer_whose_ice_is_dead_goes_whatever_its_signaling_says() {
     let gone: Vec<_> = world.client("anna").addresses();
     world.dead.extend(gone);
     world.seconds(9);
-    assert_eq!(world.room.census().peers, 2, "a network may change");
+    assert_eq!(world.room.gauges().peers, 2, "a network may change");
     world.pass(Duration::from_millis(1_500));
-    assert_eq!(world.room.census().peers, 1);
+    assert_eq!(world.room.gauges().peers, 1);
     world.until("ben hears", 2, |world| last(world, "ben", "anna")["presence"] == "gone");
 }
 

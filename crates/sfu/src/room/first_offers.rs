@@ -1,4 +1,5 @@
-//! Offers of those who are nobody in the room yet. A bad one leaves no peer behind, so no peer's limit holds it back.
+//! The limit on offers of peers that are not in the room yet. A bad first offer leaves no peer behind, so a limit of the
+//! peer's own would not hold the next one back.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -8,25 +9,23 @@ use model::id::PeerId;
 use super::bucket::Bucket;
 use super::limits::{MAX_MEMORIES, SIGNAL_BURST, SIGNAL_PACE};
 
-/// Whose first offer was bad, and how often such people may try again: all of them together, as one of them may come
-/// by many names. Whoever offers for the first time is not held up by them.
-pub(crate) struct Strangers {
+/// Ids whose first offer was bad share one limit for their retries, as one person may use many ids. A first offer of any
+/// other id does not count.
+pub(crate) struct FirstOfferLimit {
     failed: VecDeque<PeerId>,
     retries: Bucket,
 }
 
-impl Strangers {
+impl FirstOfferLimit {
     pub(crate) fn new(now: Instant) -> Self {
         Self { failed: VecDeque::new(), retries: Bucket::new(now, SIGNAL_BURST, SIGNAL_PACE) }
     }
 
-    /// Whether an offer of somebody who is not in the room is to be read.
     pub(crate) fn admit(&mut self, now: Instant, id: &PeerId) -> bool {
         !self.failed.contains(id) || self.retries.take(now)
     }
 
-    /// It was bad.
-    pub(crate) fn fail(&mut self, id: PeerId) {
+    pub(crate) fn record_failure(&mut self, id: PeerId) {
         if self.failed.contains(&id) {
             return;
         }

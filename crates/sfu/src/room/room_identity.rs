@@ -1,38 +1,35 @@
-//! Under which names the room speaks, and whom it takes to be spoken to by.
+//! The ids in the room's messages.
 
 use model::id::RoomId;
 
-/// The SFU's own id, and the id of the room that it serves as the people in it know it: its own room's, or that of the
-/// session which has claimed it. The gateway admits people of one room only, and of the same one for as long as the
-/// SFU lives; which it is the SFU learns from the first offer that it takes.
-pub(crate) struct Names {
+/// The SFU's own id, and the id of the room it serves: its own room, or the session that has claimed it. The gateway
+/// admits peers of one room only, the same for as long as the SFU runs; the first offer that is accepted shows which.
+pub(crate) struct RoomIdentity {
     own: RoomId,
     served: Option<RoomId>,
 }
 
-impl Names {
+impl RoomIdentity {
     pub(crate) fn new(own: RoomId) -> Self {
         Self { own, served: None }
     }
 
-    /// Whether people of this room can be served.
+    /// Whether peers of this room can be served.
     pub(crate) fn admit(&self, room: &RoomId) -> bool {
         self.served.as_ref().is_none_or(|served| served == room)
     }
 
-    /// Somebody of this room is served.
+    /// Commits to the room of the first peer that was accepted.
     pub(crate) fn serve(&mut self, room: &RoomId) {
         if self.served.is_none() {
             self.served = Some(room.clone());
         }
     }
 
-    /// Who speaks.
     pub(crate) fn sender(&self) -> &RoomId {
         &self.own
     }
 
-    /// In which room.
     pub(crate) fn room(&self) -> &RoomId {
         self.served.as_ref().unwrap_or(&self.own)
     }
