@@ -1,8 +1,8 @@
-//! A token bucket: how often somebody may do something.
+//! A token bucket.
 
 use std::time::{Duration, Instant};
 
-/// Starts full; takes one token at a time.
+/// Starts full with `burst` tokens, and gains one in each `pace`.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     tokens: u32,

@@ -5,7 +5,7 @@ use str0m::rtp::{Extension, ExtensionMap, Vp8Descriptor};
 
 use super::sdp::H264;
 
-/// What a producer may choose from, in the order in which it should. It has one format of H264.
+/// What a producer may choose from, the preferred first, with one format of H264.
 pub(crate) fn all(h264: H264) -> CodecConfig {
     let mut codecs = CodecConfig::empty();
     codecs.enable_opus(true, false);

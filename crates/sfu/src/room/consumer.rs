@@ -39,11 +39,10 @@ pub(crate) struct Consumer {
     pub(crate) rebuild: Option<Instant>,
     pub(crate) built: Instant,
     pub(crate) sections: Vec<Section>,
-    /// What can be sent on the connection …
+    /// What can be sent on the connection.
     codecs: Vec<Codec>,
-    /// … and which format of H264.
     h264: H264,
-    /// The receiver takes nothing of what it has been offered.
+    /// The receiver has rejected every section.
     pub(crate) declined: bool,
     /// The estimated bandwidth to the receiver, in bits a second.
     pub(crate) estimate: u64,
@@ -59,20 +58,20 @@ pub(crate) struct Outstanding {
     pub(crate) repeats: u32,
 }
 
-/// One media section: the stream in which a track is sent. When the track has ended, it carries the next one of its
-/// kind, so that descriptions do not grow for ever.
+/// One media section: the stream in which a track is sent. When the track has ended, the section is used for
+/// the next one of its kind, so that descriptions do not grow for ever.
 pub(crate) struct Section {
     pub(crate) mid: Mid,
     kind: MediaKind,
     /// The producer's track that it carries.
     pub(crate) track: Option<Mid>,
-    /// The stream and track id that the receiver is told.
+    /// The stream and track id in the offer.
     ids: (String, String),
     /// The receiver has agreed to it.
     pub(crate) open: bool,
     /// The receiver has rejected it, which is for good (RFC 8829 §5.3.1).
     rejected: bool,
-    /// The encoding that is to be sent, by its place.
+    /// The encoding that is to be sent: an index into the track's layers.
     pub(crate) layer: Option<usize>,
     pub(crate) rewriter: Rewriter,
     /// What the receiver has agreed to.
@@ -109,8 +108,8 @@ impl Consumer {
         }
     }
 
-    /// Offers the producer's tracks as they are now. Nothing, if the receiver has that offer already or declined, or has
-    /// an earlier offer to answer first.
+    /// Offers the producer's tracks as they are now. Nothing, if the receiver has that offer already or
+    /// declined, or has an earlier offer to answer first.
     pub(crate) fn offer(
         &mut self,
         link: &mut Link,
@@ -191,8 +190,8 @@ impl Consumer {
         outgrown && self.sections.iter().any(|section| section.track.is_none())
     }
 
-    /// Whether the receiver means this connection, and not one before it, when it gives back the one on which it was
-    /// made the offer `number`. An original client names none.
+    /// Whether a rollback of the offer `number` is about this connection, and not an earlier one of the pair.
+    /// Original clients send no number.
     pub(crate) fn is_meant(&self, number: Option<u64>) -> bool {
         number.is_none_or(|number| self.first.is_some_and(|first| number >= first))
     }
@@ -239,7 +238,7 @@ fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) 
     }
 }
 
-/// Whether a section tells of just this track.
+/// Whether a section was offered with this track's ids.
 fn is(track: &Track, section: &Section) -> bool {
     section.ids.0 == track.stream && section.ids.1 == track.id
 }
@@ -292,6 +291,6 @@ mod tests {
         let (long, track) = ("a".repeat(MAX_OFFER_BYTES + 1), Some(Mid::from("1")));
         assert!(consumer(&[track, None]).is_outgrown(&long));
         assert!(!consumer(&[track, None]).is_outgrown(&long[1..]));
-        assert!(!consumer(&[track, track]).is_outgrown(&long), "or it would be begun anew without end");
+        assert!(!consumer(&[track, track]).is_outgrown(&long), "or it would be replaced without end");
     }
 }

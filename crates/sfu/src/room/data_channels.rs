@@ -44,12 +44,13 @@ impl Room {
                     FeaturesMessage::read(&peer.id, message);
                 peer.features = Some(features);
                 peer.silent = false;
-                // Features beyond the limit are broadcast a little later, so that the last ones are never lost.
+                // Features beyond the limit are broadcast a little later, so that the last ones are never
+                // lost.
                 peer.unsent_features = true;
                 if allowed {
                     self.broadcast_features(key, initial_connect);
                 }
-                self.heard_from(now, key, connection_id);
+                self.mark_reachable(now, key, connection_id);
             }
             Some(Channel::Chat) | None => {}
         }
@@ -76,7 +77,8 @@ impl Room {
         }
     }
 
-    /// Sends a peer its own features, for `speaking`. Original clients do not expect messages about themselves.
+    /// Sends a peer its own features, for `speaking`. Original clients do not expect messages about
+    /// themselves.
     pub(super) fn send_own_features(&mut self, key: PeerKey) {
         let peer = self.peers.get(key).filter(|_| self.knows_presence(key));
         if let Some(message) = peer.and_then(Peer::features_message) {

@@ -1,5 +1,5 @@
-//! Whose a packet is that str0m cannot tell: of a client that names no SSRCs in its descriptions and sends no `mid` with
-//! its packets, or one that str0m calls otherwise (RFC 9143 §9.2).
+//! Assigns packets to streams where str0m cannot: of a client that names no SSRCs in its descriptions and
+//! sends no `mid` with its packets, or whose `mid` is another in str0m (RFC 9143 §9.2).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use str0m::Rtc;
 use str0m::media::{Mid, Rid};
 use str0m::rtp::Ssrc;
 
-/// A stream that was heard so recently is not replaced by another of the same track: a stranger may have sent it.
-const LIVES: Duration = Duration::from_secs(1);
-/// SSRCs that are remembered.
+/// A stream on which a packet came within this is not replaced by another of its track, which may be forged.
+const ALIVE: Duration = Duration::from_secs(1);
+/// The most SSRCs that are remembered.
 const MAX_SOURCES: usize = 256;
 
 /// What has been agreed about the packets of a connection.
@@ -18,11 +18,11 @@ const MAX_SOURCES: usize = 256;
 pub(crate) struct Demux {
     pub(crate) ids: ExtensionIds,
     pub(crate) lanes: Vec<Lane>,
-    /// Streams that str0m knows, and when they were heard.
-    heard: HashMap<u32, Instant>,
+    /// SSRCs that str0m knows, and when a packet last came.
+    last_packets: HashMap<u32, Instant>,
 }
 
-/// The ids of the header extensions that say whose a packet is.
+/// The ids of the header extensions that identify a packet's stream.
 #[derive(Default)]
 pub(crate) struct ExtensionIds {
     pub(crate) mid: Option<u8>,
@@ -33,11 +33,11 @@ pub(crate) struct ExtensionIds {
 /// One media section in which packets come.
 pub(crate) struct Lane {
     pub(crate) mid: Mid,
-    /// What its packets call it.
+    /// The client's `mid`, which its packets carry.
     pub(crate) name: Option<String>,
     /// Its payload types, and whether each is one of retransmissions.
     pub(crate) pts: Vec<(u8, bool)>,
-    /// Its encodings: what packets call them, and what str0m does.
+    /// Its encodings: the client's `rid` and str0m's.
     pub(crate) rids: Vec<(String, Rid)>,
 }
 
@@ -48,7 +48,7 @@ impl Lane {
     }
 }
 
-/// A packet's place.
+/// The stream that a packet belongs to.
 struct Found {
     mid: Mid,
     rid: Option<Rid>,
@@ -56,11 +56,11 @@ struct Found {
 }
 
 impl Demux {
-    /// Tells str0m of the stream that a packet is the first of, where it could not tell by itself.
+    /// Declares the stream of a packet to str0m, if it is the first and str0m could not assign it.
     pub(crate) fn look(&mut self, now: Instant, rtc: &mut Rtc, packet: &[u8]) {
         let Some(header) = Header::read(packet) else { return };
-        if let Some(heard) = self.heard.get_mut(&header.ssrc) {
-            *heard = now;
+        if let Some(last) = self.last_packets.get_mut(&header.ssrc) {
+            *last = now;
             return;
         }
         let ssrc = Ssrc::from(header.ssrc);
@@ -76,7 +76,7 @@ impl Demux {
             }
             // Retransmissions of a stream that is not there.
             None if found.repair => return,
-            Some((main, _)) if self.lives(now, main) => return,
+            Some((main, _)) if self.is_alive(now, main) => return,
             Some((main, _)) => {
                 api.remove_stream_rx(main);
                 api.expect_stream_rx(ssrc, None, found.mid, found.rid);
@@ -89,37 +89,37 @@ impl Demux {
     }
 
     fn remember(&mut self, now: Instant, ssrc: u32) {
-        if self.heard.len() >= MAX_SOURCES {
-            self.heard.clear();
+        if self.last_packets.len() >= MAX_SOURCES {
+            self.last_packets.clear();
         }
-        self.heard.insert(ssrc, now);
+        self.last_packets.insert(ssrc, now);
     }
 
-    fn lives(&self, now: Instant, ssrc: Ssrc) -> bool {
-        self.heard.get(&*ssrc).is_some_and(|heard| now.saturating_duration_since(*heard) < LIVES)
+    fn is_alive(&self, now: Instant, ssrc: Ssrc) -> bool {
+        self.last_packets.get(&*ssrc).is_some_and(|last| now.saturating_duration_since(*last) < ALIVE)
     }
 
     fn find(&self, header: &Header<'_>) -> Option<Found> {
         let has_pt = |lane: &&Lane| lane.pts.iter().any(|(pt, _)| *pt == header.pt);
         let lane = if let Some(name) = self.ids.mid.and_then(|id| header.extension(id)) {
             let named = |lane: &&Lane| lane.name.as_deref().map(str::as_bytes) == Some(name);
-            // What str0m can tell by itself is left to it.
+            // str0m assigns these by itself.
             self.lanes.iter().find(named).filter(|lane| !lane.is_plain())?
         } else {
-            // By its payload type, if that is one section's alone.
+            // By its payload type, if only one section has it.
             let mut lanes = self.lanes.iter().filter(has_pt);
             lanes.next().filter(|_| lanes.next().is_none())?
         };
         let repair = lane.pts.iter().find(|(pt, _)| *pt == header.pt).map(|(_, repair)| *repair)?;
-        let said = if repair { self.ids.repaired_rid } else { self.ids.rid };
-        let rid = said.and_then(|id| header.extension(id));
+        let id = if repair { self.ids.repaired_rid } else { self.ids.rid };
+        let rid = id.and_then(|id| header.extension(id));
         let known = lane.rids.iter().find(|(name, _)| Some(name.as_bytes()) == rid).map(|(_, rid)| *rid);
-        // A simulcast packet that does not say which encoding it is of is nobody's.
+        // A simulcast packet without a known `rid` cannot be assigned.
         (lane.rids.is_empty() || known.is_some()).then_some(Found { mid: lane.mid, rid: known, repair })
     }
 }
 
-/// The part of an RTP header that says whose a packet is (RFC 3550 §5.1, RFC 8285 §4).
+/// The part of an RTP header that identifies a packet's stream (RFC 3550 §5.1, RFC 8285 §4).
 struct Header<'a> {
     pt: u8,
     ssrc: u32,
@@ -129,7 +129,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads a packet that RTP shares a port with others for (RFC 7983 §7, RFC 5761 §4).
+    /// Parses an RTP packet; nothing for STUN, DTLS and RTCP on the same port (RFC 7983 §7, RFC 5761 §4).
     fn read(packet: &'a [u8]) -> Option<Self> {
         let [first @ 128..=191, second, _, _, _, _, _, _, a, b, c, d, rest @ ..] = packet else {
             return None;
@@ -182,7 +182,7 @@ impl<'a> Header<'a> {
 mod tests {
     use super::*;
 
-    /// A packet whose header extensions are an id and a value each. What it carries cannot be read: it is of a stranger.
+    /// A packet with these header extensions and a payload that cannot be decrypted.
     fn packet(pt: u8, ssrc: u32, extensions: &[(u8, &str)]) -> Vec<u8> {
         let mut values: Vec<u8> = vec![];
         for (id, value) in extensions {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_are_told_apart_by_the_client_s_own_names() {
+    fn packets_are_assigned_by_the_client_s_own_mids_and_rids() {
         let now = Instant::now();
         let (mut rtc, mut demux) = agreed(now);
         for (pt, ssrc, names) in [
@@ -248,25 +248,25 @@ mod tests {
         assert_eq!(place(&mut rtc, 1), Some(("x0".into(), None, Some(4))));
         assert_eq!(place(&mut rtc, 2), Some(("x1".into(), Some("x0".into()), Some(3))));
         assert_eq!(place(&mut rtc, 5), None, "an encoding's packet has to say which");
-        assert_eq!(place(&mut rtc, 6), None, "a name that nobody has");
-        assert_eq!(place(&mut rtc, 7), None, "str0m can tell by itself");
+        assert_eq!(place(&mut rtc, 6), None, "a mid that no section has");
+        assert_eq!(place(&mut rtc, 7), None, "str0m assigns it by itself");
         assert_eq!(
             place(&mut rtc, 8),
             Some(("2".into(), None, None)),
-            "its payload type is one section's alone"
+            "only one section has its payload type"
         );
         assert_eq!((place(&mut rtc, 9), place(&mut rtc, 10)), (None, None));
     }
 
     #[test]
-    fn a_stream_that_is_heard_is_not_replaced() {
+    fn a_stream_on_which_packets_come_is_not_replaced() {
         let now = Instant::now();
         let (mut rtc, mut demux) = agreed(now);
         demux.look(now, &mut rtc, &packet(98, 1, &[]));
-        demux.look(now + LIVES / 2, &mut rtc, &packet(98, 1, &[]));
-        demux.look(now + LIVES, &mut rtc, &packet(98, 2, &[]));
+        demux.look(now + ALIVE / 2, &mut rtc, &packet(98, 1, &[]));
+        demux.look(now + ALIVE, &mut rtc, &packet(98, 2, &[]));
         assert!(place(&mut rtc, 1).is_some() && place(&mut rtc, 2).is_none());
-        demux.look(now + LIVES * 2, &mut rtc, &packet(98, 2, &[]));
+        demux.look(now + ALIVE * 2, &mut rtc, &packet(98, 2, &[]));
         assert!(
             place(&mut rtc, 1).is_none() && place(&mut rtc, 2).is_some(),
             "a client may begin a stream anew"

@@ -1,4 +1,4 @@
-//! What a peer says of itself on the features channel. Members that the SFU does not know are passed on as they are.
+//! The features of a peer: what it is called and has switched on. Unknown members are passed on unchanged.
 
 use model::id::PeerId;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ pub(crate) struct Features {
     message: Map<String, Value>,
     /// The stream that is a shared screen: typed, because every audio packet asks for it.
     screen: Option<String>,
-    /// What media it was made from, for a peer that says nothing itself.
+    /// The media that it was derived from, for a peer that sends no features.
     media: Option<SentMedia>,
 }
 
@@ -22,14 +22,14 @@ pub(crate) struct SentMedia {
 /// A message on the features channel.
 pub(crate) struct FeaturesMessage {
     pub(crate) features: Features,
-    /// The socket that the peer says it has.
+    /// The socket that the peer has now.
     pub(crate) connection_id: Option<String>,
     /// `initialConnect`: passed on once, and not to those who come later.
     pub(crate) initial_connect: Option<Value>,
 }
 
 impl FeaturesMessage {
-    /// Reads a peer's own message. Who it is and whether it can be reached is not for the peer to say.
+    /// Reads a peer's own message. Its id and presence are set by the SFU, whatever the peer sends.
     pub(crate) fn read(id: &PeerId, mut message: Map<String, Value>) -> Self {
         let connection_id = message.remove("connectionId").and_then(|id| id.as_str().map(str::to_owned));
         message.insert("id".into(), id.as_str().into());
@@ -42,7 +42,7 @@ impl FeaturesMessage {
 }
 
 impl Features {
-    /// The features of a peer that sends this media and says nothing.
+    /// The features of a peer that sends this media and no features.
     pub(crate) fn of_media(id: &PeerId, media: SentMedia) -> Self {
         let features = json!({ "audio": media.audio, "video": media.video });
         let message = Map::from_iter([("id".into(), id.as_str().into()), ("features".into(), features)]);
@@ -62,8 +62,8 @@ impl Features {
         self.media
     }
 
-    /// The message for other peers. That a peer is lost is repeated each time: receivers take what is left out for
-    /// withdrawn.
+    /// The message for other peers. That a peer is lost is repeated each time: receivers take what is left
+    /// out for withdrawn.
     pub(crate) fn message(&self, speaking: bool, lost: bool) -> Map<String, Value> {
         let mut message = self.message.clone();
         let features = message.entry("features").or_insert_with(|| json!({}));

@@ -1,5 +1,5 @@
-//! The limit on offers of peers that are not in the room yet. A bad first offer leaves no peer behind, so a limit of the
-//! peer's own would not hold the next one back.
+//! The limit on offers of peers that are not in the room yet. A bad first offer leaves no peer behind, so a
+//! limit of the peer's own would not hold the next one back.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -7,10 +7,10 @@ use std::time::Instant;
 use model::id::PeerId;
 
 use super::bucket::Bucket;
-use super::limits::{MAX_MEMORIES, SIGNAL_BURST, SIGNAL_PACE};
+use super::limits::{MAX_REMEMBERED, SIGNAL_BURST, SIGNAL_PACE};
 
-/// Ids whose first offer was bad share one limit for their retries, as one person may use many ids. A first offer of any
-/// other id does not count.
+/// Ids whose first offer was bad share one limit for their retries, as one person may use many ids. A first
+/// offer of any other id does not count.
 pub(crate) struct FirstOfferLimit {
     failed: VecDeque<PeerId>,
     retries: Bucket,
@@ -30,7 +30,7 @@ impl FirstOfferLimit {
             return;
         }
         self.failed.push_back(id);
-        if self.failed.len() > MAX_MEMORIES {
+        if self.failed.len() > MAX_REMEMBERED {
             self.failed.pop_front();
         }
     }

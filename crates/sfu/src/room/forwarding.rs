@@ -125,7 +125,8 @@ impl Room {
             consumer.asked = asked;
             link.with(|rtc| rtc.bwe().set_bitrate(Bitrate::bps(asked.0), Bitrate::bps(asked.1)));
         }
-        // A key frame that comes before the connection is up is lost, and keeps the next one from being asked for.
+        // A key frame that comes before the connection is up is lost, and keeps the next one from being asked
+        // for.
         let connected = self.links.get(consumer.link).is_some_and(|link| link.connected);
         for (track, layer) in switched.into_iter().filter(|_| connected) {
             self.want_key_frame(now, pair.source, track, layer);
@@ -133,8 +134,8 @@ impl Room {
     }
 }
 
-/// Finds out what a packet is, and counts it for its encoding's rate and its peer's voice. Nothing, if it belongs to no
-/// track or is too large to forward.
+/// Finds out what a packet is, and counts it for its encoding's rate and its peer's voice. Nothing, if it
+/// belongs to no track or is too large to forward.
 fn inspect<'a>(
     peer: &mut Peer,
     link: LinkId,
@@ -290,8 +291,9 @@ fn rate(track: &Track, layer: usize, now: Instant) -> u64 {
     track.layers.get(layer).and_then(|layer| layer.rate.get(now)).unwrap_or_default()
 }
 
-/// The current and the desired bit rate for the bandwidth estimator. It pads the media up to the current rate: this
-/// reaches towards the next encoding, so that the estimate can grow to it, but is at most twice what the receiver gets.
+/// The current and the desired bit rate for the bandwidth estimator. It pads the media up to the current
+/// rate: this reaches towards the next encoding, so that the estimate can grow to it, but is at most twice
+/// what the receiver gets.
 fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
     let fixed: u64 = single(producer).map(|track| rate(track, 0, now)).sum();
     let (mut sent, mut next, mut best) = (fixed, fixed, fixed);

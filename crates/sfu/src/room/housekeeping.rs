@@ -1,4 +1,5 @@
-//! What the room does because time has passed: ends graces, finds connections that are silent, repeats offers.
+//! What the room does because time has passed: ends graces, finds connections that are silent, repeats
+//! offers.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const ALIVE: Duration = Duration::from_secs(3);
 const CONSUMER_UP: Duration = Duration::from_secs(10);
 /// A peer that has sent no features this long after its connection came up will send none.
 const SILENCE: Duration = Duration::from_secs(3);
-/// Encodings are chosen anew once in so many sweeps.
+/// Encodings are chosen once in so many sweeps.
 const ADAPT: u64 = 5;
 
 impl Room {
@@ -58,22 +59,23 @@ impl Room {
         let link = peer.producer.as_ref().and_then(|producer| self.links.get(producer.link));
         // Firefox closes a page's socket before the page can send `leave`: only the end of its connection
         // (DTLS `close_notify`) shows that it has left.
-        let hung_up = peer.lost.is_some() && link.is_some_and(|link| !link.lives());
+        let hung_up = peer.lost.is_some() && link.is_some_and(|link| !link.is_alive());
         let up = peer.is_up();
-        let silent = link.is_none_or(|link| since(link.heard) >= DEAD);
+        let silent = link.is_none_or(|link| since(link.last_packet) >= DEAD);
         let never = !up && since(peer.born) >= NEVER_UP;
         grace || hung_up || never || (up && silent)
     }
 
-    /// Says for a peer that sends no features what its media shows: original clients display nobody without features.
+    /// Derives features from the media of a peer that sends none: original clients do not display a peer
+    /// without features.
     fn derive_features(&mut self, key: PeerKey) {
         let peer = self.peers.get_mut(key).filter(|peer| peer.silent && peer.connection_id.is_none());
         let Some(peer) = peer else { return };
         let tracks = peer.producer.as_ref().map_or(&[][..], |producer| &producer.tracks);
         let sends = |kind| tracks.iter().any(|track| track.kind == kind);
         let media = SentMedia { audio: sends(MediaKind::Audio), video: sends(MediaKind::Video) };
-        let told = peer.features.as_ref().and_then(Features::media);
-        if told != Some(media) && (told.is_some() || !tracks.is_empty()) {
+        let derived = peer.features.as_ref().and_then(Features::media);
+        if derived != Some(media) && (derived.is_some() || !tracks.is_empty()) {
             peer.features = Some(Features::of_media(&peer.id, media));
             peer.unsent_features = true;
         }
@@ -96,14 +98,14 @@ impl Room {
     fn find_dead_consumers(&mut self, now: Instant, receiver: PeerKey) {
         let since = |moment: Instant| now.saturating_duration_since(moment);
         let link = self.peers.producer(receiver).and_then(|producer| self.links.get(producer.link));
-        if !link.is_some_and(|link| link.lives() && since(link.heard) < ALIVE) {
+        if !link.is_some_and(|link| link.is_alive() && since(link.last_packet) < ALIVE) {
             return;
         }
         let dead = self.consumers.of_receiver(receiver).filter(|(_, consumer)| {
             match self.links.get(consumer.link) {
-                Some(link) if link.lives() && link.connected => since(link.heard) >= CONSUMER_DEAD,
+                Some(link) if link.is_alive() && link.connected => since(link.last_packet) >= CONSUMER_DEAD,
                 // The offer has been answered, and no connection came of it.
-                Some(link) if link.lives() => {
+                Some(link) if link.is_alive() => {
                     consumer.outstanding.is_none() && !consumer.declined && since(link.born) >= CONSUMER_UP
                 }
                 Some(_) | None => true,

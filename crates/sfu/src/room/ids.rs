@@ -1,4 +1,5 @@
-//! Keys of peers and connections. None is ever given out twice, so one that outlives what it named finds nothing.
+//! Keys of peers and connections. None is ever given out twice, so one that outlives what it named finds
+//! nothing.
 
 /// A peer's place in the room, from its first offer until it is removed. A peer that comes again has another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

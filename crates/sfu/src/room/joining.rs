@@ -52,14 +52,14 @@ impl Room {
             return;
         }
         if let Some(producer) = peer.producer.as_ref()
-            && let lives = self.links.get(producer.link).is_some_and(Link::lives)
+            && let lives = self.links.get(producer.link).is_some_and(Link::is_alive)
             && repeats(producer, number, &offer, lives)
         {
             // An earlier offer that arrives out of order may have come over a socket that has closed since.
             if number >= producer.number {
                 // The answer may have been lost on its way.
                 let answer = (number == producer.number).then(|| producer.answer.clone());
-                self.heard_from(now, key, connection_id);
+                self.mark_reachable(now, key, connection_id);
                 if let Some(answer) = answer {
                     self.send_answer(now, &sender, number, answer);
                 }
@@ -67,7 +67,7 @@ impl Room {
             return;
         }
         match self.accept_offer(now, (key, &sender, &room_id), number, offer) {
-            Ok(()) => self.heard_from(now, key, connection_id),
+            Ok(()) => self.mark_reachable(now, key, connection_id),
             Err(why) => self.refuse(now, &sender, number, why),
         }
     }
@@ -99,7 +99,7 @@ impl Room {
         offer: Description,
     ) -> Result<(), Refused> {
         let same = self.peers.producer(key).is_some_and(|producer| {
-            producer.is_meant(&offer) && self.links.get(producer.link).is_some_and(Link::lives)
+            producer.is_meant(&offer) && self.links.get(producer.link).is_some_and(Link::is_alive)
         });
         if !same {
             // An offer in which all sections are closed cannot start a connection.
@@ -159,9 +159,9 @@ impl Room {
         Some(())
     }
 
-    /// Ends a peer's producer connection and all its consumer connections: a client with a new one may be a page that
-    /// was reloaded and knows none of them. Others keep their connections on which they receive the peer, and are
-    /// offered the new tracks there.
+    /// Ends a peer's producer connection and all its consumer connections: a client with a new one may be a
+    /// page that was reloaded and knows none of them. Others keep their connections on which they receive the
+    /// peer, and are offered the new tracks there.
     fn drop_producer(&mut self, key: PeerKey) {
         self.links.remove_all(self.consumers.extract(|pair| pair.receiver == key));
         let retired = self.peers.get_mut(key).and_then(Peer::retire);
@@ -241,8 +241,8 @@ impl Room {
     }
 }
 
-/// Whether an offer on the present connection is one that came before. Once the connection has ended, an offer with
-/// other ICE credentials is of another connection, whose numbers may begin anew.
+/// Whether an offer on the present connection is one that came before. Once the connection has ended, an
+/// offer with other ICE credentials is of another connection, whose numbers may begin anew.
 fn repeats(producer: &Producer, number: Option<u64>, offer: &Description, lives: bool) -> bool {
     let same = lives || offer.transport.as_ref() == Some(&producer.transport);
     producer.is_meant(offer)

@@ -1,10 +1,10 @@
-//! Asking a producer for a key frame: not too often, and again until there is one.
+//! Requests for key frames: throttled, and repeated until there is one.
 
 use std::time::{Duration, Instant};
 
 /// The least time between two requests to one encoder.
 const THROTTLE: Duration = Duration::from_millis(300);
-/// When a request that was not answered is repeated; the pause grows to four times this.
+/// When an unanswered request is repeated; the pause grows to four times this.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The requests to one encoding of one track.
@@ -16,7 +16,8 @@ pub(crate) struct KeyFrames {
 }
 
 impl KeyFrames {
-    /// Somebody needs a key frame. It is asked for at the next [`poll`](Self::poll), or when the throttle allows.
+    /// A receiver needs a key frame. It is requested at the next [`poll`](Self::poll) that the throttle
+    /// allows.
     pub(crate) fn want(&mut self, now: Instant) {
         let earliest = self.asked.map_or(now, |asked| now.max(asked + THROTTLE));
         self.due = Some(self.due.map_or(earliest, |due| due.min(earliest)));

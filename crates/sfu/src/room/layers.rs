@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Bits that came in a while, as a rate.
+/// A bit rate, measured.
 #[derive(Debug)]
 pub(crate) struct Rate {
     since: Instant,
@@ -30,7 +30,7 @@ impl Rate {
         if elapsed >= WINDOW {
             let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
             let now_rate = self.bytes * 8_000 / millis;
-            // Half of what was: a key frame is no rate.
+            // Smoothed: one key frame must not count as the rate.
             self.bits_per_second = if self.bits_per_second == 0 {
                 now_rate
             } else {
@@ -41,21 +41,21 @@ impl Rate {
         }
     }
 
-    /// The rate, or nothing when nothing comes.
+    /// Bits a second, or nothing when nothing comes.
     pub(crate) fn get(&self, now: Instant) -> Option<u64> {
         let last = self.last?;
         (now.saturating_duration_since(last) < SILENCE).then_some(self.bits_per_second)
     }
 }
 
-/// Room to spare before a higher encoding is chosen, in percent of its rate: else an estimate that wavers would
-/// switch to and fro.
+/// A higher encoding is chosen when the budget is at least this percentage of its rate. The gap to [`DOWN`]
+/// keeps an estimate that fluctuates from switching back and forth.
 const UP: u64 = 110;
-/// What an encoding may take of the estimate beyond its measured rate before it is given up.
+/// The present encoding is kept while the budget is at least this percentage of its rate.
 const DOWN: u64 = 95;
 
-/// The best encoding, by its place in `rates` (from the smallest; `None` where nothing comes), that `budget` bits a
-/// second allow. The smallest that comes is always allowed: there is nothing less.
+/// The largest encoding that fits `budget` bits a second, as an index into `rates`, which are sorted from the
+/// smallest and `None` where nothing comes. The smallest that comes is chosen whatever the budget.
 pub(crate) fn choose(rates: &[Option<u64>], current: Option<usize>, budget: u64) -> Option<usize> {
     let fits = |(place, rate): &(usize, u64)| {
         let margin = if Some(*place) == current { DOWN } else { UP };

@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
-/// People in a room.
+/// Peers in a room.
 pub(crate) const MAX_PEERS: usize = 64;
-/// Peers that the room still knows something of after they have gone: which of their lives ended on purpose.
-pub(crate) const MAX_MEMORIES: usize = 256;
+/// Sockets that were left on purpose, and ids whose first offer was bad, that are remembered.
+pub(crate) const MAX_REMEMBERED: usize = 256;
 /// Media sections of a producer's description, those of closed tracks included.
 pub(crate) const MAX_SECTIONS: usize = 32;
-/// Tracks that a producer sends at a time; the rest are nobody's.
+/// Tracks that a producer sends at a time; more are not forwarded.
 pub(crate) const MAX_TRACKS: usize = 8;
 /// Encodings of one video.
 pub(crate) const MAX_LAYERS: usize = 4;
 /// The longest description that the gateway relays (`model::handshake::MAX_SDP_BYTES`).
 pub(crate) const MAX_SDP_BYTES: usize = 24_576;
-/// A consumer's description that has grown to this, with tracks that came and went, is begun anew.
+/// A consumer connection is replaced when its description has grown beyond this with tracks that came and
+/// went.
 pub(crate) const MAX_OFFER_BYTES: usize = 16_384;
-/// The largest RTP payload that is forwarded: with the largest header and the tag of SRTP it still fits an Ethernet frame,
-/// and str0m's buffer.
+/// The largest RTP payload that is forwarded: with the largest header and the tag of SRTP it still fits an
+/// Ethernet frame, and str0m's buffer.
 pub(crate) const MAX_PAYLOAD_BYTES: usize = 1_400;
 /// The longest message on a data channel.
 pub(crate) const MAX_CHANNEL_MESSAGE: usize = 16 * 1024;

@@ -1,8 +1,8 @@
 //! One WebRTC connection, isolated from the others.
 //!
-//! str0m asserts what it takes for granted, as its documentation says, and recommends `catch_unwind` to servers. An
-//! [`Rtc`] has no threads, locks or globals, and nothing of ours is inside it: after a panic it is dropped as a whole,
-//! and nothing half-changed is left. So a panic ends its connection, and no other.
+//! str0m asserts what it takes for granted, as its documentation says, and recommends `catch_unwind` to
+//! servers. An [`Rtc`] has no threads, locks or globals, and nothing of ours is inside it: after a panic it
+//! is dropped as a whole, and nothing half-changed is left. So a panic ends its connection, and no other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub(crate) struct Link {
     /// When it is to be given the time.
     pub(crate) deadline: Option<Instant>,
     /// When a packet last came that it accepted.
-    pub(crate) heard: Instant,
+    pub(crate) last_packet: Instant,
     /// When it was made.
     pub(crate) born: Instant,
     /// DTLS is up.
@@ -70,7 +70,7 @@ impl Link {
         Self {
             rtc,
             deadline: Some(now),
-            heard: now,
+            last_packet: now,
             born: now,
             connected: false,
             ice: false,
@@ -98,7 +98,7 @@ impl Link {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(rtc)));
     }
 
-    pub(crate) fn lives(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.rtc.is_some()
     }
 
@@ -109,7 +109,7 @@ impl Link {
 
     /// Takes a packet, parsed and as its bytes.
     pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>, bytes: &[u8]) {
-        self.heard = now;
+        self.last_packet = now;
         let mut demux = std::mem::take(&mut self.demux);
         if !demux.lanes.is_empty() {
             self.with(|rtc| demux.look(now, rtc, bytes));
@@ -194,10 +194,10 @@ mod tests {
             Settings::new("room".to_owned().try_into().unwrap(), vec!["127.0.0.1:9".parse().unwrap()]);
         let [mut one, mut other] = [(); 2].map(|()| Link::new(RtcConfig::new(), &settings, now));
         assert!(one.with(|_| -> () { panic!("an assertion of the library's") }).is_none());
-        assert!(!one.lives() && one.deadline.is_none() && one.poll().is_none());
+        assert!(!one.is_alive() && one.deadline.is_none() && one.poll().is_none());
         assert!(matches!(one.accept_offer("v=0"), Err(Failed::Ended)));
         other.tick(now);
         while other.poll().is_some() {}
-        assert!(other.lives() && other.deadline.is_some());
+        assert!(other.is_alive() && other.deadline.is_some());
     }
 }

@@ -162,8 +162,8 @@ impl Links {
         self.first().map(|(deadline, _)| deadline)
     }
 
-    /// The first deadline of all. A connection is in the heap once; when its deadline has moved back since, it is put
-    /// there anew.
+    /// The first deadline of all. A connection is in the heap once; when its deadline has moved back since,
+    /// it is put there anew.
     fn first(&mut self) -> Option<(Instant, LinkId)> {
         loop {
             let Reverse((queued, id)) = *self.deadlines.peek()?;
@@ -216,8 +216,8 @@ impl Links {
                     Step::Transmit(transmit) => self.transmits.push_back(transmit),
                     Step::Event(event) => return Some((entry.role, event)),
                 }
-                // str0m's pacer releases one packet for each input of the time, even of the same time; without that it
-                // asks for another a microsecond later.
+                // str0m's pacer releases one packet for each input of the time, even of the same time;
+                // without that it asks for another a microsecond later.
                 entry.ticked = false;
             }
             if entry.ticked {

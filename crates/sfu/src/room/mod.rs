@@ -1,6 +1,6 @@
-//! The room: a sans-IO state machine. Its inputs are the time, messages of the gateway and packets; its outputs are
-//! messages for the gateway, packets, and the time at which it needs the time again. Without sockets, clock or async it
-//! is tested as it runs (`tests/`).
+//! The room: a sans-IO state machine. Its inputs are the time, messages of the gateway and packets; its
+//! outputs are messages for the gateway, packets, and the time at which it needs the time again. Without
+//! sockets, clock or async it is tested as it runs (`tests/`).
 //!
 //! | file | what it does |
 //! |---|---|
@@ -68,7 +68,7 @@ use self::consumers::Consumers;
 use self::first_offers::FirstOfferLimit;
 use self::ids::{LinkId, Pair, PeerKey};
 use self::lifecycle::Lifecycle;
-use self::limits::MAX_MEMORIES;
+use self::limits::MAX_REMEMBERED;
 use self::links::{Links, Role};
 use self::outbox::{About, Outbox, Outcome};
 use self::peers::Peers;
@@ -205,8 +205,8 @@ impl Room {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. Valid once [`poll`](Self::poll) has
-    /// answered nothing.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. Valid once
+    /// [`poll`](Self::poll) has answered nothing.
     pub fn next_timeout(&mut self) -> Instant {
         let sweep = self.swept + self.pace();
         self.links.deadline().map_or(sweep, |deadline| deadline.min(sweep))
@@ -305,7 +305,7 @@ impl Room {
     /// An offer may arrive after the notice that its sender has left.
     fn remember_left(&mut self, connection: Option<String>) {
         self.left.extend(connection);
-        if self.left.len() > MAX_MEMORIES {
+        if self.left.len() > MAX_REMEMBERED {
             self.left.pop_front();
         }
     }

@@ -1,5 +1,5 @@
-//! Offers of one peer's media to another: made, repeated while nobody answers, and made on a new connection when the
-//! old one is of no use.
+//! Offers of one peer's media to another: made, repeated while nobody answers, and made on a new connection
+//! when the old one is of no use.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,8 @@ const MAX_REBUILD_PAUSE: Duration = Duration::from_secs(30);
 const MAX_FAILURES: u32 = 8;
 
 impl Room {
-    /// Offers a newcomer the media of everybody who sends. This does not wait for the newcomer's own connection.
+    /// Offers a newcomer the media of everybody who sends. This does not wait for the newcomer's own
+    /// connection.
     pub(super) fn offer_everybody_to(&mut self, now: Instant, receiver: PeerKey) {
         for source in self.peers.others(receiver) {
             let pair = Pair { source, receiver };
@@ -30,9 +31,9 @@ impl Room {
         }
     }
 
-    /// A producer connection has come up: its media is offered to everybody. Everybody's media is offered to its peer
-    /// only if the connection is not its first, as the first offer did so already: a later connection that never comes up
-    /// costs its peer nothing that way, and the room no offers.
+    /// A producer connection has come up: its media is offered to everybody. With its first connection a peer
+    /// was offered everybody's media at once; with a later one it is offered now, so that a connection that
+    /// never comes up costs no offers.
     pub(super) fn producer_connected(&mut self, now: Instant, key: PeerKey) {
         let producer = self.peers.producer_mut(key).filter(|producer| producer.up.is_none());
         let Some(producer) = producer else { return };
@@ -51,7 +52,8 @@ impl Room {
         }
     }
 
-    /// Offers the source's tracks as they are now to the receiver, on a connection that is made if there is none.
+    /// Offers the source's tracks as they are now to the receiver, on a connection that is made if there is
+    /// none.
     pub(super) fn update_offer(&mut self, now: Instant, pair: Pair) {
         let Some(consumer) = self.consumers.get_mut(pair) else { return self.build(now, pair, 0) };
         consumer.stale = true;

@@ -1,5 +1,5 @@
-//! Messages on their way to the gateway: kept until it has acknowledged them, so that a socket may break or be
-//! replaced at any moment. Receivers tell a repetition by its `negotiation`.
+//! Messages for the gateway: kept until it has acknowledged them, so that a socket may break or be replaced
+//! at any moment. Receivers recognize a repetition by its `negotiation`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::limits::MAX_SIGNALS;
 
 /// How often a message is sent again after the gateway could not take it.
 const MAX_TRIES: u32 = 6;
-/// A message that was never acknowledged is of no use to anybody after this.
+/// An older message is dropped when the next socket opens: its receiver has given up by then.
 const MAX_AGE: Duration = Duration::from_secs(30);
 /// The pause before the first repetition; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -29,9 +29,9 @@ pub(crate) enum About {
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The gateway has handed it on.
+    /// The gateway has acknowledged it.
     Done(About),
-    /// The gateway has refused it, or was asked too often: its code.
+    /// The gateway has refused it, or kept failing: its code.
     Refused(About, String),
 }
 
@@ -66,7 +66,7 @@ impl Outbox {
         self.ready.push_back(self.last);
     }
 
-    /// Drops what is about a peer who has gone.
+    /// Drops messages to and about a peer that was removed.
     pub(crate) fn forget(&mut self, gone: &PeerId) {
         self.flights.retain(|_, flight| match &flight.about {
             About::Answer(peer) => peer != gone,
@@ -75,7 +75,7 @@ impl Outbox {
         });
     }
 
-    /// There is a socket: what was not acknowledged on the last one goes again.
+    /// There is a socket: what was not acknowledged on the last one is sent again.
     pub(crate) fn open(&mut self, now: Instant) {
         self.open = true;
         self.flights.retain(|_, flight| {
@@ -87,7 +87,7 @@ impl Outbox {
         self.ready = self.flights.keys().copied().collect();
     }
 
-    /// There is none.
+    /// There is no socket.
     pub(crate) fn close(&mut self) {
         self.open = false;
     }
@@ -99,7 +99,7 @@ impl Outbox {
         }
         let due = self.flights.iter_mut().filter(|(_, flight)| flight.due.is_some_and(|due| due <= now));
         for (id, flight) in due {
-            // Once: what is ready is due no more.
+            // It is queued once.
             flight.due = None;
             self.ready.push_back(*id);
         }
@@ -113,12 +113,13 @@ impl Outbox {
         None
     }
 
-    /// The gateway has handed a message on.
+    /// The gateway has acknowledged a message.
     pub(crate) fn ack(&mut self, request: &str) -> Option<Outcome> {
         Some(Outcome::Done(self.flights.remove(&number(request)?)?.about))
     }
 
-    /// The gateway has not. What may succeed later is sent again, with growing pauses.
+    /// The gateway has not delivered a message. If it may succeed later it is sent again, with growing
+    /// pauses.
     pub(crate) fn error(&mut self, now: Instant, request: &str, status: u16, code: &str) -> Option<Outcome> {
         let number = number(request)?;
         let flight = self.flights.get_mut(&number)?;

@@ -23,8 +23,8 @@ pub(crate) struct Peer {
     pub(crate) producer: Option<Producer>,
     /// Fingerprints of earlier ones, by which a late offer of an earlier connection is recognized.
     fingerprints: VecDeque<String>,
-    /// The number of the last offer that it was sent, of anybody's media. One sequence for all its consumer connections,
-    /// so that an answer on a replaced connection is recognized as late.
+    /// The number of the last offer that it was sent, of anybody's media. One sequence for all its consumer
+    /// connections, so that an answer on a replaced connection is recognized as late.
     pub(crate) last_offer: u64,
     /// Its last features, or features made from its media if it sends none.
     pub(crate) features: Option<Features>,
@@ -71,8 +71,8 @@ impl Peer {
         self.fingerprints.is_empty()
     }
 
-    /// Whether an offer is of an earlier producer connection. A certificate that the present one has too is the present
-    /// one's.
+    /// Whether an offer is of an earlier producer connection. A certificate that the present one has too is
+    /// the present one's.
     pub(crate) fn has_left(&self, fingerprint: &str) -> bool {
         let present = self.producer.as_ref().map(|producer| producer.transport.fingerprint.as_str());
         present != Some(fingerprint) && self.fingerprints.iter().any(|past| past == fingerprint)

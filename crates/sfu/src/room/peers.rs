@@ -10,7 +10,7 @@ use super::producer::Producer;
 
 #[derive(Default)]
 pub(crate) struct Peers {
-    peers: BTreeMap<PeerKey, Peer>,
+    by_key: BTreeMap<PeerKey, Peer>,
     keys: HashMap<PeerId, PeerKey>,
     last: u64,
 }
@@ -20,12 +20,12 @@ impl Peers {
         self.last += 1;
         let key = PeerKey(self.last);
         self.keys.insert(peer.id.clone(), key);
-        self.peers.insert(key, peer);
+        self.by_key.insert(key, peer);
         key
     }
 
     pub(crate) fn remove(&mut self, key: PeerKey) -> Option<Peer> {
-        let peer = self.peers.remove(&key)?;
+        let peer = self.by_key.remove(&key)?;
         self.keys.remove(&peer.id);
         Some(peer)
     }
@@ -35,11 +35,11 @@ impl Peers {
     }
 
     pub(crate) fn get(&self, key: PeerKey) -> Option<&Peer> {
-        self.peers.get(&key)
+        self.by_key.get(&key)
     }
 
     pub(crate) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Peer> {
-        self.peers.get_mut(&key)
+        self.by_key.get_mut(&key)
     }
 
     pub(crate) fn producer(&self, key: PeerKey) -> Option<&Producer> {
@@ -52,22 +52,22 @@ impl Peers {
 
     /// The keys as they are now: the list stays valid while peers are changed or removed.
     pub(crate) fn keys(&self) -> Vec<PeerKey> {
-        self.peers.keys().copied().collect()
+        self.by_key.keys().copied().collect()
     }
 
     pub(crate) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
-        self.peers.keys().copied().filter(|other| *other != key).collect()
+        self.by_key.keys().copied().filter(|other| *other != key).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.peers.len()
+        self.by_key.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.peers.is_empty()
+        self.by_key.is_empty()
     }
 
     pub(crate) fn producers(&self) -> usize {
-        self.peers.values().filter(|peer| peer.producer.is_some()).count()
+        self.by_key.values().filter(|peer| peer.producer.is_some()).count()
     }
 }

@@ -43,7 +43,7 @@ impl Room {
     }
 
     /// A peer has sent something: if its signaling was lost, it may be back.
-    pub(super) fn heard_from(&mut self, now: Instant, key: PeerKey, connection: Option<String>) {
+    pub(super) fn mark_reachable(&mut self, now: Instant, key: PeerKey, connection: Option<String>) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let newer = connection.is_some() && connection != peer.connection_id;
         if newer {
@@ -86,8 +86,8 @@ impl Room {
         if presence != Presence::Gone {
             return self.broadcast_about(key, &text);
         }
-        // Also to those whose channels are not open yet: they may have been offered its media, and nothing else
-        // would tell them that it is gone.
+        // Also to those whose channels are not open yet: they may have been offered its media, and nothing
+        // else would tell them that it is gone.
         for other in self.peers.others(key) {
             if self.knows_presence(other) {
                 self.enqueue(other, Channel::Features, text.clone());
@@ -95,14 +95,14 @@ impl Room {
         }
     }
 
-    /// Whether a peer's client understands `presence`. Those that do name their socket; an original client takes any
-    /// message about a peer for a sign that it is there.
+    /// Whether a peer's client understands `presence`. Those that do name their socket; an original client
+    /// takes any message about a peer for a sign that it is there.
     pub(super) fn knows_presence(&self, key: PeerKey) -> bool {
         self.peers.get(key).is_some_and(|peer| peer.connection_id.is_some())
     }
 
-    /// Whether the receiver is told of the source, and offered its media. To clients that know no presence a lost peer
-    /// has gone: the gateway has told them so.
+    /// Whether the receiver is told of the source, and offered its media. To clients that know no presence a
+    /// lost peer has gone: the gateway has told them so.
     pub(super) fn sees(&self, pair: Pair) -> bool {
         let is_lost = |peer: &Peer| peer.lost.is_some();
         self.knows_presence(pair.receiver) || !self.peers.get(pair.source).is_none_or(is_lost)

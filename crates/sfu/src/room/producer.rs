@@ -26,21 +26,20 @@ pub(crate) const FEATURES: u16 = 110;
 
 pub(crate) struct Producer {
     pub(crate) link: LinkId,
-    /// The client's end, as it last said.
+    /// The client's transport, from its last offer.
     pub(crate) transport: Transport,
     /// The number of the last offer.
     pub(crate) number: Option<u64>,
     /// The last offer, to know its repetition when it has no number.
     pub(crate) offer: Option<Description>,
     pub(crate) answer: String,
-    /// Which section of the offers is which of str0m's.
     pub(crate) places: Places,
-    /// When the connection came up, and its media was announced.
+    /// When the connection came up, and its media was first offered.
     pub(crate) up: Option<Instant>,
     pub(crate) tracks: Vec<Track>,
-    /// Where the packets of an SSRC belong: a track and one of its encodings, by their places.
+    /// The track and the encoding of each SSRC, as indices.
     pub(crate) streams: HashMap<Ssrc, (usize, usize)>,
-    /// What has been agreed, to read payload types by.
+    /// The agreed payload types.
     pub(crate) agreed: Agreed,
     pub(crate) channels: Channels,
 }
@@ -84,8 +83,8 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// The places of its encodings from the smallest. Of names that say nothing it is told by what has come of each: a client
-    /// lists first what it likes best (RFC 8853 §5.2).
+    /// The indices of its encodings from the smallest. Where the `rid`s do not show the order, it is
+    /// measured: a client lists the encoding that it prefers first (RFC 8853 §5.2).
     pub(crate) fn by_size(&self) -> Vec<usize> {
         let mut places: Vec<usize> = (0..self.layers.len()).collect();
         if !self.sorted {
@@ -102,7 +101,7 @@ pub(crate) struct Layer {
     pub(crate) key_frames: KeyFrames,
 }
 
-/// The link of a new producer connection, with its channels: they have to be there before its first offer is read.
+/// The link of a new producer connection, with its channels, which have to exist before it takes an offer.
 pub(crate) fn link(settings: &Settings, h264: H264, now: Instant) -> Option<(Link, Channels)> {
     let mut config = RtcConfig::new()
         .set_extension_map(codecs::producer_extensions())
@@ -180,8 +179,8 @@ impl Producer {
         Ok(answer)
     }
 
-    /// The stream and the id of a track. Receivers take an id for a track's own, so that one which is absent, or another
-    /// track's, is made up.
+    /// The stream and the id of a track. Receivers tell tracks apart by id, so one that is absent or taken is
+    /// replaced.
     fn ids(&self, section: &Section, mid: Mid) -> (String, String) {
         let taken = |id: &str| id.is_empty() || self.tracks.iter().any(|track| track.id == id);
         let made_up = (0..).map(|number: u32| format!("{}-{mid}-{number}", section.track));
@@ -189,8 +188,8 @@ impl Producer {
         (section.stream.clone(), id.unwrap_or_default())
     }
 
-    /// The codecs that a consumer of this producer has to know: those of its tracks, and all that a track which is
-    /// added later may have.
+    /// The codecs that a consumer of this producer has to support: those of its tracks, and all of a kind
+    /// that it does not send yet.
     pub(crate) fn sent_codecs(&self) -> Vec<Codec> {
         let mut sent: Vec<Codec> =
             self.tracks.iter().flat_map(|track| track.codecs.iter().copied()).collect();
@@ -208,7 +207,7 @@ impl Producer {
         sent
     }
 
-    /// Where a stream belongs, by its SSRC.
+    /// The track and the encoding of an SSRC, as indices.
     pub(crate) fn place(&mut self, link: &mut Link, ssrc: Ssrc) -> Option<(usize, usize)> {
         if let Some(place) = self.streams.get(&ssrc) {
             return Some(*place);

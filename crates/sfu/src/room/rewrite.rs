@@ -1,8 +1,8 @@
-//! What makes one stream of several: a receiver gets each track as a single stream, whatever encoding is chosen and
-//! whatever connection its producer comes by.
+//! Makes one stream of several: a receiver gets each track as a single stream, whichever encoding is chosen
+//! and whichever connection its producer sends on.
 //!
-//! Sequence numbers, timestamps and the counters of VP8 go on where they were when the source changes, and a change
-//! of source waits for a key frame.
+//! Sequence numbers, timestamps and the counters of VP8 go on where they were when the source changes, and a
+//! change of source waits for a key frame.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,6 @@ use super::ids::LinkId;
 /// A stream of a producer: its connection and its SSRC there.
 pub(crate) type Source = (LinkId, Ssrc);
 
-/// What the rewriting needs of a packet.
 pub(crate) struct Packet<'a> {
     pub(crate) source: Source,
     /// Extended sequence number.
@@ -63,7 +62,7 @@ struct Offset<T> {
     to: T,
 }
 
-/// The furthest that the receiver has been sent.
+/// The highest counters that the receiver has been sent.
 #[derive(Debug, Default)]
 struct Last {
     seq: u64,
@@ -90,8 +89,9 @@ impl Rewriter {
         self.wanted.is_some()
     }
 
-    /// Nothing is sent for a while: what comes after it is as from another source, even if it is from the same. The receiver
-    /// could neither decode what builds on pictures that it was not sent, nor ask for packets that it was not to have.
+    /// Pauses the stream. It resumes as with another source, even with the same one: the receiver could
+    /// neither decode pictures that depend on ones it was not sent, nor may it request the packets that were
+    /// left out.
     pub(crate) fn pause(&mut self) {
         (self.current, self.wanted) = (None, None);
     }
@@ -103,7 +103,7 @@ impl Rewriter {
             self.switch(packet, vp8.as_ref(), clock);
         }
         let current = self.current.as_ref().filter(|current| current.source == packet.source)?;
-        // What is older than the key frame with which the source began was never meant for this receiver.
+        // Packets older than the key frame with which the source began are not for this receiver.
         let seq = current.seq.to + packet.seq.checked_sub(current.seq.from)?;
         let time = current.time.to.wrapping_add(packet.time.wrapping_sub(current.time.from));
         let newest = seq > self.last.seq || self.last.at.is_none();
@@ -144,7 +144,7 @@ impl Rewriter {
     }
 }
 
-/// RTP time that passes in `elapsed`: never none, or two frames would be one.
+/// `elapsed` as RTP time. At least 1, or two frames would have the same timestamp.
 fn ticks(elapsed: Duration, clock: u32) -> u32 {
     let ticks = elapsed.as_micros() * u128::from(clock) / 1_000_000;
     u32::try_from(ticks % (1 << 32)).unwrap_or_default().max(1)

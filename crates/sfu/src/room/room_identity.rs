@@ -2,8 +2,9 @@
 
 use model::id::RoomId;
 
-/// The SFU's own id, and the id of the room it serves: its own room, or the session that has claimed it. The gateway
-/// admits peers of one room only, the same for as long as the SFU runs; the first offer that is accepted shows which.
+/// The SFU's own id, and the id of the room it serves: its own room, or the session that has claimed it. The
+/// gateway admits peers of one room only, the same for as long as the SFU runs; the first offer that is
+/// accepted shows which.
 pub(crate) struct RoomIdentity {
     own: RoomId,
     served: Option<RoomId>,

@@ -8,9 +8,11 @@ use model::id::RoomId;
 /// The room's own facts and times.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The SFU's own room, whose id is the SFU's peer id too. People may be in it as in a session, which has another.
+    /// The SFU's own room, whose id is the SFU's peer id too. People may be in it as in a session, which has
+    /// another.
     pub room: RoomId,
-    /// What the candidates say: UDP and TCP on the same port. Packets are handed in as having arrived at the first.
+    /// What the candidates say: UDP and TCP on the same port. Packets are handed in as having arrived at the
+    /// first.
     pub addresses: Vec<SocketAddr>,
     /// How long a room that has been used may stand empty.
     pub room_idle: Duration,

@@ -1,4 +1,5 @@
-//! Signaling as it is read and written: `docs/PROTOCOL.md` (the gateway's messages) and `docs/MEDIA.md` (the clients').
+//! Signaling as it is read and written: `docs/PROTOCOL.md` (the gateway's messages) and `docs/MEDIA.md` (the
+//! clients').
 
 use model::id::{PeerId, RoomId};
 use serde::{Deserialize, Serialize};
@@ -32,12 +33,12 @@ pub(crate) enum Incoming {
         #[serde(default)]
         code: String,
     },
-    /// What later versions may say.
+    /// Types of later versions.
     #[serde(other)]
     Unknown,
 }
 
-/// Whether a client meant to go. The original gateway gave no reason, and its clients never come back.
+/// Whether a client meant to leave. The original gateway gave no reason, and its clients never come back.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Reason {
@@ -47,8 +48,8 @@ pub(crate) enum Reason {
     Left,
 }
 
-/// A client's handshake. Its candidates are not read: the SFU is ICE-lite, and learns where a client is from the
-/// client's own checks.
+/// A client's handshake. Its candidates are not read: the SFU is ICE-lite, and learns where a client is from
+/// the client's own checks.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Handshake {
@@ -65,7 +66,7 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// The number of the offer; what is no whole number counts as absent.
+    /// The number of the offer; anything but a whole number counts as absent.
     pub(crate) fn number(&self) -> Option<u64> {
         self.negotiation.as_ref().and_then(serde_json::Value::as_u64)
     }
@@ -141,7 +142,7 @@ pub(crate) fn answer(
     request(id, "handshake", to_producer(identity, peer, number, description))
 }
 
-/// A client's offer is not taken: it is to roll it back.
+/// The refusal of a client's offer, which the client is to roll back.
 pub(crate) fn refusal(
     id: &str,
     identity: &RoomIdentity,
@@ -197,7 +198,7 @@ pub(crate) fn offer(
     )
 }
 
-/// The room is given up; with `if_spare`, only if the pool does not need it.
+/// Leaves the room; with `if_spare`, only if the pool does not need it.
 pub(crate) fn leave(id: &str, if_spare: bool) -> String {
     request(id, "leave", Leave { if_spare })
 }

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 /// Louder than this is speech, in dBov: 0 is the loudest, -127 silence.
 const LOUD: i8 = -50;
-/// So long must somebody be loud before they speak: a click is not speech.
+/// How long somebody has to be loud to count as speaking: a click is not speech.
 const ATTACK: Duration = Duration::from_millis(120);
-/// So long must somebody be silent before they no longer speak: a pause for breath is.
+/// How long somebody has to be silent to count as silent: a pause for breath is speech.
 const RELEASE: Duration = Duration::from_secs(1);
-/// A gap between loud packets that does not end the attack.
+/// The longest gap between loud packets within the attack.
 const GAP: Duration = Duration::from_millis(200);
 
-/// One peer's voice.
+/// Whether one peer speaks.
 #[derive(Debug, Default)]
 pub(crate) struct Voice {
     speaks: bool,
@@ -20,7 +20,7 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    /// Takes the level of a packet.
+    /// Takes a packet's audio level, in dBov.
     pub(crate) fn observe(&mut self, now: Instant, level: i8) {
         if level < LOUD {
             return;
@@ -31,7 +31,7 @@ impl Voice {
         self.loud_last = Some(now);
     }
 
-    /// Whether it has changed that the peer speaks, and to what.
+    /// Whether the peer speaks, if that has changed.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<bool> {
         let since = |moment: Option<Instant>| moment.map(|moment| now.saturating_duration_since(moment));
         let speaks = if self.speaks {

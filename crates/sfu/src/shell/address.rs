@@ -1,4 +1,5 @@
-//! Where clients reach the SFU: what it is told, else what a STUN server sees, else what a web server sees.
+//! The address at which clients reach the SFU: as configured, else as a STUN server sees it, else as a web
+//! server does.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -18,15 +19,15 @@ use super::stun;
 /// The waits for a STUN server's answer.
 const STUN_WAITS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_millis(1_500)];
-/// Who else tells an address.
+/// The web server that is asked when no STUN server answers.
 const CHECK_HOST: &str = "checkip.amazonaws.com";
-/// How long that may take.
+/// How long its answer may take.
 const CHECK_WAIT: Duration = Duration::from_secs(5);
 /// The most of its answer that is read.
 const CHECK_BYTES: u64 = 4_096;
 
-/// The addresses to bind: the one that is asked for, else those of this machine alone, else the one from which the outside
-/// is reached.
+/// The addresses to bind: the configured one, else those of this machine alone, else that of the default
+/// route.
 pub(super) fn bound(environment: &Environment) -> Vec<IpAddr> {
     if let Some(ip) = environment.bind {
         return vec![ip];
@@ -42,8 +43,8 @@ pub(super) fn bound(environment: &Environment) -> Vec<IpAddr> {
     vec![route(public.is_some_and(IpAddr::is_ipv6)).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
 }
 
-/// The loopback address, and `own` if the internet cannot reach it there: a machine that calls itself opens no port to
-/// everybody.
+/// The loopback address, and `own` if it is private: a machine that calls itself opens no port to the
+/// internet.
 fn local(own: Option<IpAddr>) -> Vec<IpAddr> {
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     addresses.extend(own.filter(|ip| matches!(ip, IpAddr::V4(ip) if is_private(*ip))));
@@ -56,9 +57,10 @@ fn is_private(ip: Ipv4Addr) -> bool {
     ip.is_private() || ip.is_link_local() || ip.is_documentation() || shared
 }
 
-/// The local address of the default route. Nothing is sent: connecting a datagram socket only looks the route up.
+/// The local address of the default route. Nothing is sent: connecting a datagram socket only looks the route
+/// up.
 fn route(v6: bool) -> Option<IpAddr> {
-    // Addresses for documentation (RFC 5737, RFC 3849): they are routed like any other, and are nobody's.
+    // Addresses for documentation (RFC 5737, RFC 3849): they are routed like any other, and belong to nobody.
     let (any, far): (IpAddr, IpAddr) = if v6 {
         (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into())
     } else {
@@ -72,7 +74,7 @@ fn route(v6: bool) -> Option<IpAddr> {
 /// The addresses that the candidates say.
 ///
 /// # Errors
-/// A sentence, when there is no telling.
+/// A sentence, when the address cannot be found out.
 pub(super) async fn advertised(
     environment: &Environment,
     media: &Media,
@@ -87,7 +89,7 @@ pub(super) async fn advertised(
     }
     for server in &environment.stun {
         if let Some(seen) = ask_stun(server, media).await {
-            // Behind a NAT that changes ports the port is the one that it has opened.
+            // With its port: a NAT may map the media port to another.
             return Ok(vec![seen]);
         }
     }
@@ -127,7 +129,7 @@ async fn ask_web(tls: Arc<ClientConfig>) -> Option<IpAddr> {
     let request = format!("GET / HTTP/1.1\r\nHost: {CHECK_HOST}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();
-    // A server that closes without a TLS farewell has said all the same what it had to.
+    // A server may close without `close_notify`: the answer is complete all the same.
     let _ = stream.take(CHECK_BYTES).read_to_string(&mut answer).await;
     web_answer(&answer)
 }

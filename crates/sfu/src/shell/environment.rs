@@ -8,16 +8,16 @@
 //! | `PUBLIC_IP` | what the candidates say; several with commas; or `local` | asked of STUN, then of a web server |
 //! | `BIND_IP` | the address to bind | that of the default route; the loopback address, if it is the public one |
 //! | `MEDIA_PORT` | UDP and TCP; 0 is any | 3478 |
-//! | `METRICS_PORT` | figures and health, on loopback | off |
+//! | `METRICS_PORT` | metrics and health, on loopback | off |
 //! | `ROOM_IDLE_MINUTES`, `POOL_IDLE_MINUTES` | when a room that was used, or never was, is left | 5, 30 |
 //! | `PEER_GRACE_SECONDS` | how long a peer without signaling is kept | 15 |
 //! | `IDENTIFY_SECONDS`, `GATEWAY_MINUTES` | how long the first identify, or the lack of a gateway, may take | 60, 10 |
 //! | `PING_SECONDS`, `PONG_SECONDS` | the keepalive, and how long its answer may take | 240, 10 |
 //! | `RENEW_EARLY_SECONDS` | how long before `reconnectBefore` a socket is replaced | 60 |
 //!
-//! Times may be fractions. `local` is for a machine that calls itself, as `make run` does: the loopback address, and beside it
-//! the machine's own in a private network, if it has one, because Firefox makes no connection to a loopback address. Both are
-//! bound, and no other.
+//! Times may be fractions. `local` is for a machine that calls itself, as `make run` does: the loopback
+//! address, and beside it the machine's own in a private network, if it has one, because Firefox makes no
+//! connection to a loopback address. Both are bound, and no other.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,7 +25,6 @@ use std::time::Duration;
 use model::id::RoomId;
 use serde::Deserialize;
 
-/// The environment, read.
 pub(crate) struct Environment {
     /// Where the gateway is, with the room's secret in its query: never to be shown.
     pub(crate) signal_url: String,
@@ -41,9 +40,9 @@ pub(crate) struct Environment {
     pub(crate) identify_limit: Duration,
     pub(crate) gateway_limit: Duration,
     pub(crate) metrics_port: Option<u16>,
-    /// A new socket is opened so long before the gateway's own limit.
+    /// How long before the gateway's `reconnectBefore` a new socket is opened.
     pub(crate) renew_early: Duration,
-    /// The socket's keepalive.
+    /// The interval of the socket's keepalive.
     pub(crate) ping: Duration,
     /// How long the answer to it may take.
     pub(crate) pong: Duration,
@@ -51,16 +50,14 @@ pub(crate) struct Environment {
 
 /// What the candidates say.
 pub(crate) enum Public {
-    /// To be found out.
+    /// To be asked of a STUN or web server.
     Unknown,
     Given(Vec<IpAddr>),
-    /// What is bound: addresses at which this machine reaches itself.
+    /// The bound addresses, at which this machine reaches itself.
     Local,
 }
 
 impl Environment {
-    /// Reads it.
-    ///
     /// # Errors
     /// A sentence that names the variable, what is wrong with it, and what is allowed.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
@@ -97,7 +94,7 @@ impl Environment {
     }
 }
 
-/// The port on loopback where figures are told, if there is to be one.
+/// The port on loopback for metrics, if there is to be one.
 pub(crate) fn metrics_port(get: &impl Fn(&str) -> Option<String>) -> Result<Option<u16>, String> {
     number(get, "METRICS_PORT")
 }
@@ -157,7 +154,7 @@ struct IceServer {
     urls: Urls,
 }
 
-/// `RTCIceServer.urls`: a text or several.
+/// `RTCIceServer.urls`: a string or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Urls {

@@ -1,4 +1,5 @@
-//! The socket to the gateway: identified, kept alive, replaced before its time is up, opened again when it breaks.
+//! The socket to the gateway: identified, kept alive, replaced before its time is up, opened again when it
+//! breaks.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,27 +22,26 @@ type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long opening a socket and identifying on it may take.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a socket that has been replaced is still read.
+/// How long a replaced socket is still read.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The pause before the first attempt to reconnect; it doubles …
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// … up to this.
 const MAX_PAUSE: Duration = Duration::from_secs(15);
-/// The least life of a socket before it is renewed, whatever the gateway's clock says.
+/// The least time before a socket is replaced, whatever the gateway's clock says.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
-/// Messages that are kept for a socket that has not identified yet; the rest are dropped.
+/// Messages that are kept until a socket has identified; the rest are dropped.
 const MAX_EARLY: usize = 256;
 
-/// What the room is told.
+/// An event for the room.
 pub(super) enum GatewayEvent {
-    /// There is an identified socket.
+    /// The SFU has identified on a socket.
     Opened,
-    /// There is none any more.
+    /// The last identified socket is gone.
     Closed,
-    /// What the gateway said on it.
     Message(String),
-    /// The gateway will not have this SFU: a sentence.
+    /// The gateway will never accept this SFU: the reason, as a sentence.
     Refused(String),
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Gateway {
     outgoing: mpsc::UnboundedReceiver<String>,
 }
 
-/// How a socket is opened.
+/// What it takes to open a socket and identify on it.
 #[derive(Clone)]
 struct ConnectParams {
     /// With the room's secret in it.
@@ -64,32 +64,32 @@ struct ConnectParams {
     tls: Arc<ClientConfig>,
 }
 
-/// A successor on its way.
+/// The attempt to open the socket that is to replace the present one.
 type Renewal = JoinHandle<Result<Socket, Failure>>;
 
-/// A socket on which the gateway has taken us for who we are.
+/// An identified socket.
 struct Socket {
     stream: Stream,
-    /// When to have another.
+    /// When it is to be replaced.
     renew: Instant,
-    /// What the gateway has relayed on it already: it may do so before its own answer is out.
+    /// Messages that came before `identified`: the gateway may relay some before it answers.
     early: Vec<String>,
 }
 
-/// Why there is no socket.
+/// Why no socket could be opened.
 enum Failure {
-    /// It may be there a little later.
+    /// Worth another attempt.
     Later,
-    /// It will never be.
+    /// No attempt will succeed: the reason, as a sentence.
     Never(String),
 }
 
-/// Why a socket is no longer served.
+/// How a socket ended.
 enum End {
     Broken,
     Renewed(Box<Socket>),
     Refused(String),
-    /// Another SFU has the room now.
+    /// Another SFU has identified for the room.
     Replaced,
 }
 
@@ -109,7 +109,7 @@ impl Gateway {
         Self { params, ping: environment.ping, pong: environment.pong, events, outgoing }
     }
 
-    /// Holds a socket for as long as the process lives.
+    /// Keeps a socket open for as long as the process runs.
     pub(super) async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -131,7 +131,7 @@ impl Gateway {
     /// Serves a socket and its successors, until one breaks.
     async fn hold(&mut self, mut socket: Socket) -> Result<(), String> {
         loop {
-            // What was meant for a socket before this one is kept by the room, and will be said again.
+            // Messages for an earlier socket are dropped: the room sends again what was not acknowledged.
             while self.outgoing.try_recv().is_ok() {}
             self.emit(GatewayEvent::Opened).await;
             for text in std::mem::take(&mut socket.early) {
@@ -153,8 +153,8 @@ impl Gateway {
         }
     }
 
-    /// Serves a socket until it ends, or its successor is there. The gateway ends a socket as soon as its successor
-    /// has identified, which may be before we know of that.
+    /// Serves a socket until it ends or is replaced. The gateway closes the old socket as soon as the new one
+    /// has identified, which may be before `identified` arrives here.
     async fn serve(&mut self, socket: &mut Socket) -> End {
         let mut renewal = None;
         let end = self.serve_until(socket, &mut renewal).await;
@@ -215,7 +215,7 @@ impl Gateway {
     }
 
     async fn emit(&self, event: GatewayEvent) {
-        // Without a room there is nothing to tell.
+        // The receiver is dropped only when the process ends.
         let _ = self.events.send(event).await;
     }
 }
@@ -227,7 +227,7 @@ async fn finished(renewal: &mut Option<Renewal>) -> Result<Socket, Failure> {
     }
 }
 
-/// What the gateway says to the socket alone.
+/// Messages that are about the socket itself, and not for the room.
 enum Own {
     Pong,
     GoAway,
@@ -259,7 +259,7 @@ fn read(text: &str) -> Option<Own> {
     }
 }
 
-/// Reads what a replaced socket still brings.
+/// Passes on messages that still arrive on a replaced socket.
 async fn drain(mut stream: Stream, events: mpsc::Sender<GatewayEvent>) {
     let rest = async {
         while let Some(Ok(message)) = stream.next().await {
@@ -314,7 +314,7 @@ async fn identify(params: &ConnectParams) -> Result<Socket, Failure> {
     Err(Failure::Later)
 }
 
-/// How long a socket is used: until a little before the gateway wants another in its place.
+/// How long a socket is used: until a little before `reconnectBefore`.
 fn lifetime(reconnect_before: u64, early: Duration) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let left = Duration::from_millis(reconnect_before).saturating_sub(now);

@@ -16,31 +16,30 @@ use tokio::task::yield_now;
 use super::tcp::Streams;
 use crate::room::Room;
 
-/// Packets that are read in a row, before any is sent on and everything else in the process has its turn.
+/// Packets that are read in a row before any is forwarded and other tasks get a turn.
 const BATCH: usize = 64;
 /// The largest datagram: more than any network carries.
 const DATAGRAM: usize = 2_048;
 
-/// The most that may wait to be read, as far as the system lets it: what comes to a call of twelve while a busy machine
-/// gives the process no turn. The usual 208 KiB hold some 150 packets.
+/// The receive buffer, as far as the system allows: it holds what comes in a call of twelve while the process
+/// is not scheduled. The usual 208 KiB hold some 150 packets.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
-/// What one address sends and receives by.
+/// The UDP socket of one address.
 struct Socket {
-    /// Watched for what comes only: over loopback each packet sent would wake us to say that there is room for another.
+    /// Registered for reads only: over loopback each packet sent would wake the task as writable.
     udp: AsyncFd<UdpSocket>,
     local: SocketAddr,
 }
 
-/// The sockets.
 pub(super) struct Media {
     /// One of each address; never empty.
     sockets: Vec<Socket>,
     streams: Streams,
     buffer: Box<[u8; DATAGRAM]>,
-    /// Packets of the streams, which were awaited and are yet to be handled.
+    /// A packet of a stream that was awaited and is yet to be handled.
     frame: Option<(SocketAddr, Vec<u8>)>,
-    /// The last packets that were read may not have been all that have come.
+    /// The last read ended at [`BATCH`]: more packets may wait.
     more: bool,
 }
 
@@ -97,15 +96,15 @@ impl Media {
         if self.frame.is_some() {
             return;
         }
-        // Readiness that is there already costs no turn: without this a flood of packets would keep the gateway's
-        // task, the streams' and the signals of the process from running, for as long as it lasts.
+        // A socket that is ready does not yield: without this a flood of packets would starve the gateway's
+        // task, the streams and the process's signals.
         if std::mem::take(&mut self.more) {
             yield_now().await;
         }
         let sockets = &self.sockets;
         let readable = poll_fn(|context| {
             let states = sockets.iter().map(|socket| socket.udp.poll_read_ready(context).is_ready());
-            // Each is asked, for each has to wake us.
+            // Every socket is polled, so that each registers the waker.
             if states.fold(false, |any, ready| any | ready) { Poll::Ready(()) } else { Poll::Pending }
         });
         tokio::select! {
@@ -149,9 +148,9 @@ impl Media {
         }
     }
 
-    /// The socket from which an address is answered: the loopback address from the loopback one, all others from another,
-    /// where there are both. Who asks crosswise gets its answer from an address that it has not asked, drops it, and has
-    /// the straight way besides.
+    /// The socket that sends to an address: loopback addresses from the loopback socket, others from the
+    /// other, if both are bound. A client that checks a candidate of the other kind drops the answer, whose
+    /// source it did not ask; its pair of the same kind works.
     fn towards(&self, destination: IpAddr) -> Option<&UdpSocket> {
         let alike = |socket: &&Socket| socket.local.ip().is_loopback() == destination.is_loopback();
         let socket = self.sockets.iter().find(alike).or(self.sockets.first())?;
@@ -173,12 +172,12 @@ async fn bind(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, TcpListener)> {
     }
 }
 
-/// Asks for [`RECEIVE_BUFFER`], and tells what the system has given.
+/// Asks for [`RECEIVE_BUFFER`], and answers what the system has given.
 fn enlarge(udp: &UdpSocket) -> io::Result<usize> {
-    // Where too much is an error, and not cut down to what is allowed, the socket stays as it was.
+    // On systems where too much is an error the socket keeps the size it had.
     let _ = sockopt::set_socket_recv_buffer_size(udp, RECEIVE_BUFFER);
     let given = sockopt::socket_recv_buffer_size(udp)?;
-    // Linux doubles what it is asked for, for its own records, and reports that.
+    // Linux doubles the requested size for bookkeeping, and reports the double.
     Ok(if cfg!(target_os = "linux") { given / 2 } else { given })
 }
 

@@ -1,5 +1,5 @@
-//! Figures: a line a minute for `CloudWatch` (embedded metric format), and text for Prometheus on loopback, where the
-//! health check asks too.
+//! Metrics: a line a minute for `CloudWatch` (embedded metric format), and text for Prometheus on loopback,
+//! which the health check asks for too.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_secs(2);
 /// Requests that wait for the room.
 const QUEUE: usize = 4;
 
-/// A moment's figures.
+/// All metrics at one moment.
 pub(super) struct Snapshot {
     gauges: Gauges,
     counters: Counters,
@@ -36,10 +36,10 @@ impl Snapshot {
     }
 }
 
-/// Who asks for figures.
+/// A request for metrics.
 pub(super) type Asked = oneshot::Sender<Snapshot>;
 
-/// What is counted, under the names of both formats.
+/// The counters, under their names in both formats.
 fn counted(counters: &Counters) -> [(&'static str, &'static str, u64); 14] {
     [
         ("PacketsIn", "packets_in_total", counters.packets_in),
@@ -59,7 +59,7 @@ fn counted(counters: &Counters) -> [(&'static str, &'static str, u64); 14] {
     ]
 }
 
-/// What is there, under the names of both formats.
+/// The gauges, under their names in both formats.
 fn present(gauges: &Gauges) -> [(&'static str, &'static str, usize); 3] {
     [
         ("People", "people", gauges.peers),
@@ -68,7 +68,7 @@ fn present(gauges: &Gauges) -> [(&'static str, &'static str, usize); 3] {
     ]
 }
 
-/// The line of a minute: what has happened `before` it is not in it. See `CloudWatch`'s embedded metric format.
+/// The line of a minute in `CloudWatch`'s embedded metric format: counters as differences to `before`.
 pub(super) fn line(room: &RoomId, before: &Snapshot, now: &Snapshot, elapsed: Duration) -> String {
     let mut fields = Map::new();
     let mut metrics = vec![];
@@ -133,7 +133,8 @@ fn text(now: &Snapshot) -> String {
     text
 }
 
-/// Answers on loopback. The figures are the room's own word, so that an answer shows that it is not stuck.
+/// Answers on loopback. The metrics come from the room's own loop, so that an answer shows that it is not
+/// stuck.
 ///
 /// # Errors
 /// A sentence, when the port cannot be bound.
@@ -177,7 +178,7 @@ async fn answer(mut stream: TcpStream, room: &mpsc::Sender<Asked>) -> std::io::R
     stream.write_all((head + &body).as_bytes()).await
 }
 
-/// `arbiter-sfu --health`: asks the running process for its figures.
+/// `arbiter-sfu --health`: asks the running process for its metrics.
 pub(super) async fn check(port: Option<u16>) -> ExitCode {
     let asked = async {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port?)).await.ok()?;
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn prometheus_reads_every_figure_once() {
+    fn prometheus_reads_every_metric_once() {
         let text = text(&snapshot(7, 1, 2));
         assert!(text.contains("# TYPE arbiter_sfu_people gauge\narbiter_sfu_people 2\n"));
         assert!(text.contains("arbiter_sfu_packets_in_total 7\n"));

@@ -26,8 +26,8 @@ use gateway::GatewayEvent;
 use media::Media;
 use metrics::Snapshot;
 
-/// How much later than it asked for the room may hear the time. A packet that comes meanwhile does as well as a timer,
-/// and in a call one nearly always does.
+/// How much later than it asked the room may be given the time. A packet that comes meanwhile saves the
+/// timer, and in a call one nearly always does.
 const SLACK: Duration = Duration::from_millis(10);
 
 /// The whole program.
@@ -50,12 +50,12 @@ pub async fn main() -> ExitCode {
     }
 }
 
-/// Serves one room until it is given up.
+/// Serves one room until it is left.
 ///
 /// # Errors
-/// A sentence, when there is nothing to be done.
+/// A sentence for the log, when the process cannot go on.
 async fn run(environment: Environment) -> Result<(), String> {
-    // First: a container's first process does not even end by a signal that it has not asked for.
+    // First: signals without a handler do not even end the first process of a container.
     let failed = |error: std::io::Error| format!("signals cannot be awaited: {error}");
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -89,8 +89,8 @@ async fn run(environment: Environment) -> Result<(), String> {
         if let Some(exit) = act(&mut room, &mut media, &to_gateway) {
             break exit;
         }
-        // Before anything else, for packets that never end must not keep the time from being told; and once, for a room
-        // that always has something due must not keep anything else from being heard.
+        // Before anything else, so that endless packets cannot starve timeouts; and once, so that timeouts
+        // that are always due cannot starve the rest.
         let now = Instant::now();
         if room.next_timeout() <= now {
             room.handle_timeout(now);
@@ -135,13 +135,13 @@ fn handle(room: &mut Room, event: GatewayEvent) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes a line that is no log line of ours: `CloudWatch` reads it as it is.
+/// Writes a line without the log's format: `CloudWatch` parses it as it is.
 fn report(line: &str) {
-    // A closed standard output is nobody's loss.
+    // With standard output closed nobody reads metrics.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Does what the room wants done.
+/// Carries out the room's outputs. Answers how to end, if the process is to end.
 fn act(room: &mut Room, media: &mut Media, gateway: &mpsc::UnboundedSender<String>) -> Option<Exit> {
     let now = Instant::now();
     while let Some(output) = room.poll(now) {

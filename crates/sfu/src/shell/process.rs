@@ -1,9 +1,8 @@
-//! What the process uses, from `/proc`; nothing elsewhere than on Linux.
+//! CPU time and memory of the process, from `/proc`: zero where there is none.
 
 use std::fs;
 use std::time::Duration;
 
-/// A moment's use.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Usage {
     /// Since the start, in user and system mode.
@@ -12,7 +11,6 @@ pub(super) struct Usage {
     pub(super) memory: u64,
 }
 
-/// What has been used until now.
 pub(super) fn usage() -> Usage {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let ticks: u64 = cpu_ticks(&read("/proc/self/stat")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! As much of STUN (RFC 8489) as it takes to ask a server how it sees us.
+//! The STUN binding request (RFC 8489), and the reflexive address in its response.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,7 +8,6 @@ const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const MAPPED_ADDRESS: u16 = 0x0001;
 
-/// A binding request.
 pub(super) fn request(id: [u8; 12]) -> Vec<u8> {
     [&BINDING_REQUEST[..], &[0, 0], &MAGIC, &id].concat()
 }

@@ -22,38 +22,37 @@ const MAX_FRAME: usize = 2_000;
 /// A stream on which nothing comes for so long is closed. ICE sends something every few seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 
-enum Happening {
+enum StreamEvent {
     Opened(SocketAddr, mpsc::Sender<Vec<u8>>),
     Frame(SocketAddr, Vec<u8>),
     Closed(SocketAddr),
 }
 
-/// All streams.
 pub(super) struct Streams {
-    happenings: mpsc::Receiver<Happening>,
+    events: mpsc::Receiver<StreamEvent>,
     senders: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
 }
 
 impl Streams {
     /// Accepts streams from now on.
     pub(super) fn listen(listeners: Vec<TcpListener>) -> Self {
-        let (sender, happenings) = mpsc::channel(INBOX);
-        let places = Arc::new(Semaphore::new(MAX_STREAMS));
+        let (sender, events) = mpsc::channel(INBOX);
+        let permits = Arc::new(Semaphore::new(MAX_STREAMS));
         for listener in listeners {
-            tokio::spawn(accept(listener, Arc::clone(&places), sender.clone()));
+            tokio::spawn(accept(listener, Arc::clone(&permits), sender.clone()));
         }
-        Self { happenings, senders: HashMap::new() }
+        Self { events, senders: HashMap::new() }
     }
 
     /// The next packet of any stream.
     pub(super) async fn next(&mut self) -> (SocketAddr, Vec<u8>) {
         loop {
-            match self.happenings.recv().await {
-                Some(Happening::Frame(source, frame)) => return (source, frame),
-                Some(Happening::Opened(source, sender)) => {
+            match self.events.recv().await {
+                Some(StreamEvent::Frame(source, frame)) => return (source, frame),
+                Some(StreamEvent::Opened(source, sender)) => {
                     self.senders.insert(source, sender);
                 }
-                Some(Happening::Closed(source)) => {
+                Some(StreamEvent::Closed(source)) => {
                     self.senders.remove(&source);
                 }
                 None => std::future::pending().await,
@@ -61,7 +60,7 @@ impl Streams {
         }
     }
 
-    /// Sends a packet, if its stream is there and takes it.
+    /// Sends a packet, or drops it if its stream is closed or its queue is full.
     pub(super) fn send(&mut self, destination: SocketAddr, packet: &[u8]) {
         let (Some(sender), Ok(length)) = (self.senders.get(&destination), u16::try_from(packet.len())) else {
             return;
@@ -69,52 +68,51 @@ impl Streams {
         let mut frame = Vec::with_capacity(packet.len() + 2);
         frame.extend(length.to_be_bytes());
         frame.extend(packet);
-        // A full queue is a slow network: the packet is lost.
         let _ = sender.try_send(frame);
     }
 }
 
-async fn accept(listener: TcpListener, places: Arc<Semaphore>, happenings: mpsc::Sender<Happening>) {
+async fn accept(listener: TcpListener, permits: Arc<Semaphore>, events: mpsc::Sender<StreamEvent>) {
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, source)) => {
-                let happenings = happenings.clone();
+                let events = events.clone();
                 tokio::spawn(async move {
-                    serve(stream, source, &happenings).await;
-                    let _ = happenings.send(Happening::Closed(source)).await;
-                    drop(place);
+                    serve(stream, source, &events).await;
+                    let _ = events.send(StreamEvent::Closed(source)).await;
+                    drop(permit);
                 });
             }
-            // Out of file descriptors, for one: whoever waits may leave.
+            // Out of file descriptors, for example: one may be free later.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-async fn serve(stream: TcpStream, source: SocketAddr, happenings: &mpsc::Sender<Happening>) {
+async fn serve(stream: TcpStream, source: SocketAddr, events: &mpsc::Sender<StreamEvent>) {
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let (sender, frames) = mpsc::channel(QUEUE);
-    if happenings.send(Happening::Opened(source, sender)).await.is_err() {
+    if events.send(StreamEvent::Opened(source, sender)).await.is_err() {
         return;
     }
     tokio::select! {
-        () = receive(read, source, happenings) => {}
+        () = receive(read, source, events) => {}
         () = send(write, frames) => {}
     }
 }
 
-async fn receive(read: OwnedReadHalf, source: SocketAddr, happenings: &mpsc::Sender<Happening>) {
+async fn receive(read: OwnedReadHalf, source: SocketAddr, events: &mpsc::Sender<StreamEvent>) {
     let mut read = BufReader::new(read);
     while let Ok(Some(frame)) = timeout(SILENCE, frame(&mut read)).await {
-        if happenings.send(Happening::Frame(source, frame)).await.is_err() {
+        if events.send(StreamEvent::Frame(source, frame)).await.is_err() {
             return;
         }
     }
 }
 
-/// The next packet, or nothing when the stream has ended or makes no sense.
+/// The next packet, or nothing when the stream has ended or a length is invalid.
 async fn frame(read: &mut BufReader<OwnedReadHalf>) -> Option<Vec<u8>> {
     let length = usize::from(read.read_u16().await.ok()?);
     if length > MAX_FRAME {

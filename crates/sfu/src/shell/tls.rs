@@ -1,14 +1,12 @@
-//! TLS to the outside, with certificates of our own: an image without a file system of its own has none.
+//! TLS for outgoing connections, with compiled-in root certificates: the container image has none.
 
 use std::sync::Arc;
 
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// The configuration of every TLS connection that we open.
-///
 /// # Errors
-/// A sentence, when the library cannot do TLS at all.
+/// A sentence, when the library supports no TLS version.
 pub(super) fn config() -> Result<Arc<ClientConfig>, String> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));

@@ -362,11 +362,11 @@ impl Client {
         self.drive(now);
     }
 
-    pub(crate) fn say(&mut self, chat: &Value) {
+    pub(crate) fn send_chat(&mut self, chat: &Value) {
         self.queue.push_back((self.channels.0, chat.to_string()));
     }
 
-    pub(crate) fn tell(&mut self, features: &Value) {
+    pub(crate) fn send_features(&mut self, features: &Value) {
         self.queue.push_back((self.channels.1, features.to_string()));
     }
 

@@ -26,7 +26,7 @@ fn chat_goes_to_all_others_and_says_who_sent_it() {
     open(&mut world, &["anna", "ben", "cleo"]);
     world
         .client("anna")
-        .say(&json!({ "id": "m1", "sender": "Anna", "content": "hello", "from": "ben", "more": 1 }));
+        .send_chat(&json!({ "id": "m1", "sender": "Anna", "content": "hello", "from": "ben", "more": 1 }));
     let heard = json!({ "id": "m1", "sender": "Anna", "content": "hello", "from": "anna", "more": 1 });
     world
         .until("both hear it", 2, |world| ["ben", "cleo"].iter().all(|id| world.client(id).chats.len() == 1));
@@ -43,7 +43,7 @@ fn features_are_stamped_passed_on_and_kept_for_newcomers() {
         "id": "somebody else", "features": { "audio": true, "video": false, "name": "Anna" }, "initialConnect": true,
         "connectionId": "anna-1", "presence": "gone",
     });
-    world.client("anna").tell(&said);
+    world.client("anna").send_features(&said);
     world.until("ben hears", 2, |world| last(world, "ben", "anna") != Value::Null);
     let features = json!({ "audio": true, "video": false, "name": "Anna", "speaking": false });
     let heard = last(&mut world, "ben", "anna");
@@ -57,7 +57,7 @@ fn features_are_stamped_passed_on_and_kept_for_newcomers() {
 fn who_speaks_is_told_and_does_not_flicker() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
-    world.client("anna").tell(&json!({ "id": "anna", "features": { "audio": true } }));
+    world.client("anna").send_features(&json!({ "id": "anna", "features": { "audio": true } }));
     world.seconds(1);
     let speaking = |world: &mut World| -> Vec<bool> {
         let heard = world.client("ben").features.iter().filter(|said| said["id"] == "anna");
@@ -83,7 +83,7 @@ fn who_speaks_hears_so_itself_if_it_has_named_its_connection() {
     open(&mut world, &["anna", "ben"]);
     world
         .client("anna")
-        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-1" }));
+        .send_features(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-1" }));
     world.seconds(1);
     world.client("anna").sources[0].loudness = -20;
     world.until("anna hears it", 3, |world| last(world, "anna", "anna")["features"]["speaking"] == true);
@@ -94,7 +94,9 @@ fn the_sound_of_a_shared_screen_is_nobodys_voice() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     let stream = world.client("anna").sources[0].stream.clone();
-    world.client("anna").tell(&json!({ "id": "anna", "features": { "audio": false, "screen": stream } }));
+    world
+        .client("anna")
+        .send_features(&json!({ "id": "anna", "features": { "audio": false, "screen": stream } }));
     world.seconds(1);
     world.client("anna").sources[0].loudness = -20;
     world.seconds(3);
@@ -105,7 +107,7 @@ fn the_sound_of_a_shared_screen_is_nobodys_voice() {
 fn lost_here_and_gone_are_told() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
-    world.client("anna").tell(&json!({ "id": "anna", "features": { "audio": true } }));
+    world.client("anna").send_features(&json!({ "id": "anna", "features": { "audio": true } }));
     world.seconds(1);
     world.disconnect("anna", "anna-1", "lost");
     world.until("lost", 2, |world| last(world, "ben", "anna")["presence"] == "lost");
@@ -113,7 +115,7 @@ fn lost_here_and_gone_are_told() {
     world.until("a newcomer hears of it", 5, |world| last(world, "cleo", "anna")["presence"] == "lost");
     world
         .client("anna")
-        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
+        .send_features(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
     world.until("here", 2, |world| last(world, "ben", "anna")["presence"] == "here");
     world.disconnect("anna", "anna-1", "lost");
     world.seconds(1);
@@ -164,14 +166,14 @@ fn nonsense_floods_and_giants_on_the_channels_reach_nobody() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     for nonsense in [json!("text"), json!([1]), json!(null), json!({ "content": "x".repeat(17_000) })] {
-        world.client("anna").say(&nonsense);
-        world.client("anna").tell(&nonsense);
+        world.client("anna").send_chat(&nonsense);
+        world.client("anna").send_features(&nonsense);
     }
     world.seconds(1);
     assert!(world.clients["ben"].chats.is_empty() && world.clients["ben"].features.is_empty());
     for n in 0..200 {
-        world.client("anna").say(&json!({ "content": n }));
-        world.client("anna").tell(&json!({ "features": { "n": n } }));
+        world.client("anna").send_chat(&json!({ "content": n }));
+        world.client("anna").send_features(&json!({ "features": { "n": n } }));
     }
     world.seconds(2);
     assert!(world.clients["ben"].chats.len() <= 60, "{}", world.clients["ben"].chats.len());
@@ -221,9 +223,9 @@ fn a_client_that_knows_no_presence_is_told_nothing_of_who_is_lost_or_gone() {
     all_meet(&mut world, &["anna", "ben", "old"]);
     open(&mut world, &["anna", "ben", "old"]);
     for id in ["anna", "ben"] {
-        world
-            .client(id)
-            .tell(&json!({ "id": id, "features": { "audio": true }, "connectionId": format!("{id}-1") }));
+        world.client(id).send_features(
+            &json!({ "id": id, "features": { "audio": true }, "connectionId": format!("{id}-1") }),
+        );
     }
     world.until("all hear", 2, |world| {
         last(world, "old", "anna") != Value::Null && last(world, "old", "ben") != Value::Null
@@ -250,7 +252,7 @@ fn a_client_that_knows_no_presence_is_told_nothing_of_who_is_lost_or_gone() {
     // It is back, under another socket: both see it anew, on connections of their own.
     world
         .client("anna")
-        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
+        .send_features(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
     for id in ["old", "older"] {
         world.until("anna is seen again", 5, |world| receives(world, id, "anna"));
     }
@@ -270,7 +272,7 @@ fn a_newcomer_that_knows_no_presence_hears_nothing_of_who_went_while_it_came() {
     open(&mut world, &["anna", "ben"]);
     world
         .client("anna")
-        .tell(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-1" }));
+        .send_features(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-1" }));
     world.pass(Duration::from_millis(200));
     original(&mut world, "old");
     world.disconnect("anna", "anna-1", "left");
@@ -302,7 +304,7 @@ fn of_whoever_says_nothing_the_others_are_told_what_is_sent() {
     world.join("cleo");
     world.until("cleo is told of anna", 5, |world| !world.client("cleo").features.is_empty());
     // What she says herself counts, whatever she sends.
-    world.client("anna").tell(&json!({ "features": { "audio": false } }));
+    world.client("anna").send_features(&json!({ "features": { "audio": false } }));
     world.until("ben hears it", 5, |world| features(world) == (json!(false), json!(null)));
     world.seconds(5);
     assert_eq!(features(&mut world), (json!(false), json!(null)));

@@ -103,7 +103,8 @@ const RTX: &str = "rtx/90000\r\na=fmtp:97 apt=96";
 const H264: &str = "H264/90000\r\na=fmtp:PT packetization-mode=1;profile-level-id=42e01f";
 const HIGH: &str = "H264/90000\r\na=fmtp:PT packetization-mode=1;profile-level-id=640c1f";
 
-/// A section of video with these formats, each `<name>/<clock rate>` and lines in which `PT` is its payload type.
+/// A section of video with these formats, each `<name>/<clock rate>` and lines in which `PT` is its payload
+/// type.
 fn video(formats: &[(u8, &str)]) -> String {
     let pts: Vec<String> = formats.iter().map(|(pt, _)| pt.to_string()).collect();
     let maps = formats.iter().zip(&pts).map(|((_, words), pt)| words.replace("PT", pt));

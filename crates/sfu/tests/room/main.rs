@@ -1,4 +1,4 @@
-//! The room without sockets or clock: what it does to clients, networks and gateways of every kind.
+//! The room without sockets or clock, with clients, networks and gateways of every kind.
 
 #![expect(
     clippy::unwrap_used,

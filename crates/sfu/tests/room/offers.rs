@@ -40,7 +40,8 @@ fn refusal(sdp: &str) -> String {
     reply["refused"]["code"].as_str().unwrap().to_owned()
 }
 
-/// The lines of an answer that matter here: its group, and of each section the `m=` line, the direction and the `mid`.
+/// The lines of an answer that matter here: its group, and of each section the `m=` line, the direction and
+/// the `mid`.
 pub(crate) fn outline(answer: &str) -> Vec<&str> {
     let matters = |line: &&str| {
         ["m=", "a=group", "a=mid:", "a=recvonly", "a=inactive"].iter().any(|start| line.starts_with(start))

@@ -182,7 +182,8 @@ async fn it_ends_when_asked_to_while_it_still_looks_for_its_address() {
     assert_eq!(sfu.ended().await, Some(0));
 }
 
-/// The sockets of a process in one of the kernel's tables, with their drops: `(address:port in hexadecimal, datagrams dropped)`.
+/// The sockets of a process in one of the kernel's tables, with their drops: `(address:port in hexadecimal,
+/// datagrams dropped)`.
 #[cfg(target_os = "linux")]
 fn udp_sockets(sfu: &Sfu) -> Vec<(String, u64)> {
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", sfu.pid())).unwrap();

@@ -12,7 +12,7 @@ pub(crate) struct Payload {
     /// `<name>/<clock rate>[/<channels>]`, as the client wrote it.
     pub(super) map: String,
     pub(super) parameters: Option<String>,
-    /// What the client would understand as feedback (`a=rtcp-fb`).
+    /// The feedback that the client supports (`a=rtcp-fb`).
     pub(super) feedback: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// The codec as str0m is told of it. Opus always has two channels (RFC 7587 §7), though not everybody says so.
+    /// The `rtpmap` for str0m. Opus always has two channels (RFC 7587 §7), though not every client writes so.
     pub(super) fn map(self) -> &'static str {
         match self {
             Self::Opus => "opus/48000/2",
@@ -36,7 +36,7 @@ impl Codec {
         }
     }
 
-    /// What str0m calls it, unless it is a repair of another.
+    /// str0m's codec, unless it is RTX.
     pub(crate) fn known(self) -> Option<Known> {
         match self {
             Self::Opus => Some(Known::Opus),
@@ -67,7 +67,7 @@ fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// What has been agreed of payload types on a connection: those of all its sections, the preferred ones first.
+/// The agreed payload types of a connection, over all its sections, the preferred ones first.
 pub(crate) struct Agreed {
     pub(crate) params: Vec<PayloadParams>,
     /// The one format of H264.
@@ -75,7 +75,7 @@ pub(crate) struct Agreed {
 }
 
 impl Agreed {
-    /// The payload types of a section that mean what has been agreed of them.
+    /// The payload types of a section that match the agreed ones.
     pub(crate) fn of<'a>(&self, payloads: &'a [Payload]) -> Vec<(&'a Payload, &PayloadParams)> {
         let find = |pt: u8| payloads.iter().find(move |payload| payload.pt == pt);
         let mut found = vec![];
@@ -108,7 +108,7 @@ pub(crate) struct H264 {
     split: bool,
 }
 
-/// The profiles that receivers decode, those first that more of them do.
+/// Profiles, the most widely decoded first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Profile {
     ConstrainedBaseline,
@@ -122,8 +122,8 @@ impl H264 {
     /// Constrained baseline, level 3.1: what every browser can send and receive.
     pub(crate) const COMMON: Self = Self { profile: Profile::ConstrainedBaseline, level: 0x1f, split: true };
 
-    /// Reads a payload type's parameters. Modes 0 and 1 of packetization are known; without a profile it is baseline at
-    /// level 1.
+    /// Reads a payload type's parameters. Modes 0 and 1 of packetization are known; without a profile it is
+    /// baseline at level 1.
     fn read(parameters: &str) -> Option<Self> {
         let split = match parameter(parameters, "packetization-mode").unwrap_or("0") {
             "0" => false,
@@ -132,7 +132,7 @@ impl H264 {
         };
         let id = parameter(parameters, "profile-level-id").unwrap_or("42000a");
         let [_, idc, constraints, level] = u32::from_str_radix(id, 16).ok()?.to_be_bytes();
-        // Table 5. Of what is reserved for a profile nothing is asked.
+        // Table 5. Reserved bits are not checked.
         let profile = match idc {
             0x42 if constraints & 0x40 != 0 => Profile::ConstrainedBaseline,
             0x4d if constraints & 0x80 != 0 => Profile::ConstrainedBaseline,
@@ -147,7 +147,7 @@ impl H264 {
         Some(Self { profile, level, split })
     }
 
-    /// The smaller, the more receivers can decode it.
+    /// The lower, the more receivers can decode it.
     pub(super) fn rank(self) -> (Profile, bool) {
         (self.profile, !self.split)
     }
@@ -156,7 +156,7 @@ impl H264 {
         self.split
     }
 
-    /// The `profile-level-id` as str0m and receivers are told of it.
+    /// The `profile-level-id` for str0m and receivers.
     pub(crate) fn profile_level_id(self) -> u32 {
         let profile = match self.profile {
             Profile::ConstrainedBaseline => 0x42_e0_00,
@@ -174,7 +174,7 @@ impl H264 {
     }
 }
 
-/// The payload types of a section that are of use, in the client's order. RTX of one that is not there is of none.
+/// The payload types of a section that the SFU supports, in the client's order, without RTX for others.
 pub(super) fn read(section: &MediaLines<'_>) -> Vec<Payload> {
     let audio = section.media == "audio";
     let mut payloads: Vec<Payload> = vec![];
@@ -211,7 +211,7 @@ fn payload(section: &MediaLines<'_>, format: &str, audio: bool) -> Option<Payloa
     })
 }
 
-/// What `<pt> <words>` says of a payload type.
+/// The rest of `<pt> <rest>`, if it is about this payload type.
 fn of(pt: u8, value: &str) -> Option<&str> {
     let (format, words) = value.split_once(' ')?;
     (format.parse() == Ok(pt)).then(|| words.trim())

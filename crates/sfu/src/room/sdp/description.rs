@@ -1,4 +1,4 @@
-//! What a client's offer or answer says.
+//! The contents of a client's offer or answer.
 
 use str0m::media::{MediaKind, Rid};
 
@@ -19,9 +19,9 @@ const RTP: [&str; 8] = [
     "RTP/AVPF",
     "RTP/AVP",
 ];
-/// Those of data channels (RFC 8841 §4, and what stood in its drafts).
+/// The profiles of data channels (RFC 8841 §4, and those of its drafts).
 const SCTP: [&str; 3] = ["UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP"];
-/// The header extensions that the SFU can use, or passes on.
+/// The header extensions that the SFU uses or passes on.
 const EXTENSIONS: [&str; 6] = [
     "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
@@ -45,35 +45,34 @@ pub(super) enum Role {
     Answer,
 }
 
-/// A client's offer or answer. Two that say the same are equal, whatever their candidates.
+/// A client's offer or answer. Equality ignores candidates.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Description {
     /// `None` where no section is taken.
     pub(crate) transport: Option<Transport>,
     /// All media sections, in their order.
     pub(crate) sections: Vec<Section>,
-    /// The places of those that are taken: as the BUNDLE group lists them, where they are in one.
+    /// The indices of those that are taken, in the order of the BUNDLE group if there is one.
     pub(super) taken: Vec<usize>,
     pub(super) bundled: bool,
 }
 
-/// The one transport that all sections share which are taken.
+/// The one transport that all taken sections share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Transport {
-    /// Whose certificate it is: another one is another connection. `sha-256 <hex>`, in small letters.
+    /// Identifies the connection: another certificate is another connection. `sha-256 <hex>`, in lower case.
     pub(crate) fingerprint: String,
     pub(super) ufrag: String,
     pub(super) password: String,
     pub(super) setup: &'static str,
 }
 
-/// What a media section is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Audio,
     Video,
     Data,
-    /// Nothing that the SFU knows.
+    /// Nothing that the SFU supports.
     Other,
 }
 
@@ -86,7 +85,6 @@ impl From<MediaKind> for Kind {
     }
 }
 
-/// A media section.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(super) kind: Kind,
@@ -94,7 +92,7 @@ pub(crate) struct Section {
     pub(super) proto: String,
     pub(super) formats: Vec<String>,
     pub(super) mid: Option<String>,
-    /// It is of use to the SFU, and not rejected by its author.
+    /// The SFU supports it, and its author has not rejected it.
     pub(super) taken: bool,
     /// Whether media is sent in it …
     pub(crate) sends: bool,
@@ -118,7 +116,7 @@ pub(crate) struct Section {
 pub(super) struct Extension {
     pub(super) id: u8,
     pub(super) uri: &'static str,
-    /// The client sends it, and does not want it.
+    /// The client sends it, and does not receive it.
     pub(super) one_way: bool,
 }
 
@@ -131,8 +129,8 @@ impl Description {
         Self::read(sdp, Role::Answer)
     }
 
-    /// Of several transports the first is taken: the sections that share it (RFC 9143 §7.3), and no others. Candidates
-    /// are not read: an ICE-lite agent needs none.
+    /// Of several transports the first is taken: the sections that share it (RFC 9143 §7.3), and no others.
+    /// Candidates are not read: an ICE-lite agent needs none.
     fn read(sdp: &str, role: Role) -> Result<Self, Refused> {
         if sdp.len() > MAX_SDP_BYTES {
             return Err(Refused::TooLong);
@@ -159,7 +157,7 @@ impl Description {
         Ok(Self { transport, sections, taken, bundled })
     }
 
-    /// The one of the H264 formats in it which most receivers can decode.
+    /// The H264 format that most receivers can decode.
     pub(crate) fn h264(&self) -> Option<H264> {
         let payloads =
             self.sections.iter().filter(|section| section.taken).flat_map(|section| &section.payloads);
@@ -170,7 +168,7 @@ impl Description {
         formats.min_by_key(|format| format.rank())
     }
 
-    /// The ids of the header extensions that say whose a packet is.
+    /// The ids of the header extensions that identify a packet's stream.
     pub(crate) fn extension_ids(&self) -> ExtensionIds {
         let taken = self.sections.iter().filter(|section| section.taken);
         let extensions: Vec<_> = taken.flat_map(|section| &section.extensions).collect();
@@ -186,10 +184,12 @@ fn alike(sections: &[Section], lines: &Lines<'_>) -> bool {
     mids.iter().enumerate().any(|(place, mid)| mids.iter().skip(place + 1).any(|other| other == mid))
 }
 
-/// Chooses the sections that are taken: the first that can be, and those which are bundled with it. Answers their places,
-/// and whether there is a group: then the section that it lists first stands for all (RFC 9143 §7.2.1).
+/// Chooses the sections that are taken: the first that can be, and those which are bundled with it. Answers
+/// their indices, and whether there is a group: then the section that it lists first is the tagged one (RFC
+/// 9143 §7.2.1).
 ///
-/// A section with port 0 is rejected by its author (RFC 8829 §5.3.1), unless it is in a group, whose port it shares.
+/// A section with port 0 is rejected by its author (RFC 8829 §5.3.1), unless it is in a group, whose port it
+/// shares.
 fn take(sections: &mut [Section], lines: &Lines<'_>, role: Role) -> (Vec<usize>, bool) {
     let groups: Vec<Vec<&str>> = lines.session.all("group").filter_map(bundle).collect();
     let is_open = |section: &Section, lines: &MediaLines<'_>| {
@@ -238,7 +238,7 @@ fn bundle(group: &str) -> Option<Vec<&str>> {
 }
 
 impl Transport {
-    /// What the section that stands for all says of it, or the session; else any of the others, which need not repeat it.
+    /// Reads each attribute from the tagged section or the session, else from any other section.
     fn read(
         tag: &Attributes<'_>,
         session: &Attributes<'_>,
@@ -266,8 +266,8 @@ impl Transport {
     }
 }
 
-/// Whether it is `sha-256` and 32 bytes. Weaker ones are not to be used (RFC 8827 §6.5), and stronger ones are not known
-/// to str0m.
+/// Whether it is `sha-256` and 32 bytes. Weaker ones are not to be used (RFC 8827 §6.5), and stronger ones
+/// are not known to str0m.
 fn is_sha_256(fingerprint: &str) -> bool {
     let is_byte = |byte: &str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
     fingerprint.strip_prefix("sha-256 ").is_some_and(|bytes| {
@@ -320,8 +320,8 @@ impl Section {
         self.rids.iter().map(String::as_str)
     }
 
-    /// What str0m calls its simulcast encodings, in the client's order: as the client does where it can, which is up to
-    /// eight letters and digits.
+    /// The `rid`s in str0m, in the client's order: the client's own if they are at most eight letters and
+    /// digits.
     pub(crate) fn known_rids(&self) -> Vec<Rid> {
         let mut known: Vec<Rid> = vec![];
         for rid in &self.rids {
@@ -333,8 +333,8 @@ impl Section {
         known
     }
 
-    /// Its simulcast encodings: from the smallest where their names say which that is, as our clients' do
-    /// (`docs/MEDIA.md`), else in the client's order.
+    /// Its simulcast encodings: from the smallest if their `rid`s are those of `docs/MEDIA.md`, else in the
+    /// client's order.
     pub(crate) fn layers(&self) -> Vec<Rid> {
         let mut rids: Vec<(Option<usize>, Rid)> =
             self.rids.iter().map(|rid| rank(rid)).zip(self.known_rids()).collect();
@@ -344,7 +344,7 @@ impl Section {
         rids.into_iter().map(|(_, rid)| rid).collect()
     }
 
-    /// Whether the names of its encodings say which is the smallest.
+    /// Whether its `rid`s show which encoding is the smallest.
     pub(crate) fn is_sorted(&self) -> bool {
         self.rids.iter().all(|rid| rank(rid).is_some())
     }
@@ -354,8 +354,8 @@ fn rank(rid: &str) -> Option<usize> {
     ["l", "m", "h"].iter().position(|known| *known == rid)
 }
 
-/// Whether media is sent, and received. Without a word of its own a section has the session's direction, and without
-/// that it does both (RFC 8866 §6.7).
+/// Whether media is sent, and received. The default is the session's direction, and then both (RFC 8866
+/// §6.7).
 fn direction(attributes: &Attributes<'_>) -> Option<(bool, bool)> {
     let directions = attributes.iter().filter_map(|line| match line {
         "sendrecv" => Some((true, true)),
@@ -376,12 +376,13 @@ fn track(attributes: &Attributes<'_>) -> (String, String) {
     (words.next().unwrap_or_else(|| "-".to_owned()), words.next().unwrap_or_default())
 }
 
-/// An id as RFC 8830 §2 has it.
+/// An id with the characters of RFC 8830 §2.
 fn token(id: &str) -> String {
     id.chars().filter(char::is_ascii_graphic).take(64).collect()
 }
 
-/// The encodings of `send h;m;l recv …` (RFC 8853 §5.1), an alternative's first choice and a paused one included.
+/// The encodings of `send h;m;l recv …` (RFC 8853 §5.1), an alternative's first choice and a paused one
+/// included.
 fn sent_rids(simulcast: &str) -> Vec<String> {
     let mut words = simulcast.split_whitespace();
     let Some(list) = words.by_ref().find(|word| *word == "send").and_then(|_| words.next()) else {
@@ -398,8 +399,8 @@ fn sent_rids(simulcast: &str) -> Vec<String> {
     rids
 }
 
-/// The header extensions of a section that are of use: the session's are everybody's. One that the client does not send
-/// is of none in an offer, and one that it does not want in an answer.
+/// The supported header extensions of a section, the session's included. In an offer those that the client
+/// does not send are left out, in an answer those that it does not receive.
 fn extensions(attributes: &Attributes<'_>, session: &Attributes<'_>, role: Role) -> Vec<Extension> {
     let unused = if role == Role::Offer { "recvonly" } else { "sendonly" };
     let mut found: Vec<Extension> = vec![];

@@ -1,7 +1,8 @@
 //! Session descriptions: RFC 8866's text, read as RFC 8829 says that an offer and an answer are to be read.
 //!
-//! str0m's parser is stricter than clients are correct. So no text of a client's reaches it: [`Description`] is what the
-//! client's text says, [`Places`] writes that as str0m expects it, and turns str0m's answer into one for the client.
+//! str0m's parser is stricter than clients are correct. So no text of a client's reaches it: [`Description`]
+//! is what the client's text says, [`Places`] writes that as str0m expects it, and turns str0m's answer into
+//! one for the client.
 //!
 //! | file | what it knows |
 //! |---|---|

@@ -2,9 +2,9 @@
 
 use super::places::several_of_a_kind;
 
-/// Says of each media section of an offer which track is sent in it, in place of what str0m says: it keeps the ids that a
-/// section had first, and repeats those of sections in which nothing is sent any more, so that two might have the same,
-/// which browsers refuse. `tracks` has the stream and the track of each section, in their order.
+/// Replaces the stream and track ids (`a=msid`) in each section of str0m's offer by those of `tracks`, one
+/// per section. str0m writes the ids that a section had first, even where nothing is sent any more, so that
+/// two sections might have the same, which browsers refuse.
 pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'a str, &'a str)>>) -> String {
     let mut tracks = tracks.fuse();
     let mut offer = String::with_capacity(sdp.len());
@@ -14,14 +14,14 @@ pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'
     let is_candidate =
         |line: &&str| line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
     let candidates: Vec<&str> = lines().filter(is_candidate).collect();
-    // str0m says them in the first section.
+    // str0m writes candidates in the first section only.
     let (mut sections, mut closed, mut empty) = (0, false, false);
     for line in lines() {
         if line.starts_with("m=") {
             (sections, closed, empty) = (sections + 1, line.contains(" 0 "), false);
         }
         let is_ids = line.starts_with("a=msid:") || (line.starts_with("a=ssrc:") && line.contains(" msid:"));
-        // Nothing is sent where there is no track, and libwebrtc refuses a pair of SSRCs without one.
+        // libwebrtc refuses a pair of SSRCs without a track.
         let is_source = line.starts_with("a=ssrc:") || line.starts_with("a=ssrc-group:");
         if !(is_ids || empty && is_source) {
             offer.push_str(line);

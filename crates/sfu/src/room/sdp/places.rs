@@ -1,4 +1,4 @@
-//! A client's descriptions in str0m's terms, and str0m's answers in the client's.
+//! Translates a client's descriptions for str0m, and str0m's answers for the client.
 
 use std::fmt::Write;
 
@@ -11,10 +11,11 @@ use super::lines::{Attributes, Lines, MediaLines};
 use super::refused::Refused;
 use crate::room::limits::MAX_SDP_BYTES;
 
-/// Which media section of a client's descriptions is which of str0m's, for the life of a connection.
+/// Maps the media sections of a client's descriptions to str0m's, for as long as the connection lasts.
 ///
-/// str0m knows those sections that have ever been taken, in the order in which they first were; the others are answered
-/// without it. It calls a section as the client does where it can: its `mid`s have sixteen letters and digits.
+/// str0m has the sections that have ever been taken, in the order in which they first were; the others are
+/// answered without it. A section has the client's `mid` in str0m too, if that is at most sixteen letters and
+/// digits.
 #[derive(Clone, Default)]
 pub(crate) struct Places {
     places: Vec<Place>,
@@ -24,13 +25,14 @@ pub(crate) struct Places {
 
 #[derive(Clone)]
 struct Place {
-    /// The section's place among the client's; `None` for one that has given its place to one of another kind.
+    /// The index among the client's sections; `None` once a section of another kind has taken that index.
     line: Option<usize>,
     kind: Kind,
     mid: Mid,
-    /// What the client calls it.
+    /// The client's `mid`.
     name: Option<String>,
-    /// It was not taken the last time: str0m's section is stopped, and what comes in its place has another `mid`.
+    /// It was not taken the last time: str0m's section is stopped, and a section that reuses it has another
+    /// `mid`.
     closed: bool,
 }
 
@@ -47,7 +49,8 @@ impl Places {
         Self { places: sections.enumerate().map(place).collect(), version: 0 }
     }
 
-    /// The client's offer in str0m's terms, on this transport. The sections that it takes for the first time get a place.
+    /// The client's offer as str0m takes it, on this transport. Sections that are taken for the first time
+    /// get a place.
     pub(crate) fn offer(&mut self, offer: &Description, transport: &Transport) -> String {
         for (line, section) in offer.sections.iter().enumerate().filter(|(_, section)| section.taken) {
             self.settle(line, section);
@@ -58,7 +61,7 @@ impl Places {
         self.write(offer, transport, Role::Offer)
     }
 
-    /// The client's answer to an offer of the SFU's, in str0m's terms; nothing if it takes no section.
+    /// The client's answer as str0m takes it; nothing if all sections are rejected.
     pub(crate) fn answer(&self, answer: &Description) -> Result<Option<String>, Refused> {
         if answer.sections.len() != self.places.len() {
             return Err(Refused::Inconsistent);
@@ -66,12 +69,12 @@ impl Places {
         Ok(answer.transport.as_ref().map(|transport| self.write(answer, transport, Role::Answer)))
     }
 
-    /// What str0m calls those of its sections that are closed.
+    /// The `mid`s in str0m of closed sections.
     pub(crate) fn closed(&self) -> Vec<Mid> {
         self.places.iter().filter(|place| place.closed).map(|place| place.mid).collect()
     }
 
-    /// What str0m calls the client's section at `line`, if it knows it.
+    /// The `mid` in str0m of the client's section at index `line`.
     pub(crate) fn mid(&self, line: usize) -> Option<Mid> {
         self.places.iter().find(|place| place.line == Some(line)).map(|place| place.mid)
     }
@@ -82,8 +85,8 @@ impl Places {
         let name = section.mid().map(str::to_owned);
         let known = self.places.iter().position(|place| place.line == Some(line));
         let of_kind = |place: &Place| place.kind == section.kind;
-        // What str0m has at this line; else what is left of an earlier section of the kind. Of data channels str0m has
-        // one section, wherever the client has it.
+        // str0m's section for this index; else one of the same kind that is no longer in use. str0m has one
+        // section for data channels, whatever its index at the client.
         let known_of_kind = known.filter(|known| self.places.get(*known).is_some_and(of_kind));
         let is_left = |place: &Place| of_kind(place) && (place.line.is_none() || place.kind == Kind::Data);
         let found = known_of_kind.or_else(|| self.places.iter().position(is_left));
@@ -139,8 +142,8 @@ impl Places {
         sdp
     }
 
-    /// str0m's answer in the words of the client's offer, with what has been `agreed` of payload types. A first answer
-    /// takes something.
+    /// The answer for the client: str0m's, with the client's own `mid`s, payload types and `rid`s. A first
+    /// answer that would reject every section is refused instead.
     pub(crate) fn restore(
         &mut self,
         offer: &Description,
@@ -153,7 +156,7 @@ impl Places {
             let answered = lines.sections.get(place)?;
             let section = offer.sections.get(line).filter(|section| section.taken)?;
             let payloads = agreed.of(&section.payloads);
-            // Without a codec that both sides know nothing is left of a section.
+            // A section without a common codec is rejected.
             let left = section.kind == Kind::Data || !payloads.is_empty();
             left.then_some(Accepted { section, answered, payloads })
         };
@@ -178,7 +181,7 @@ impl Places {
         if lines.session.has("ice-lite") {
             head.push_str("a=ice-lite\r\n");
         }
-        // str0m has the candidates in its first section.
+        // str0m writes candidates in its first section only.
         let candidates: String =
             lines.sections.iter().flat_map(|section| candidates(&section.attributes)).collect();
         let write = |repeated: &Repeated| {
@@ -201,7 +204,7 @@ impl Places {
         let ways = [Repeated::Candidates, Repeated::Transport, Repeated::Nothing];
         let mut answers = ways.iter().filter(|way| **way <= most).map(write);
         let answer = answers.find(|answer| answer.len() <= MAX_SDP_BYTES).ok_or(Refused::TooLong)?;
-        // What is rejected here may be used anew, too.
+        // Sections that are rejected here may be reused too.
         for place in &mut self.places {
             place.closed |= place.line.is_some_and(|line| closed.get(line) == Some(&true));
         }
@@ -209,8 +212,8 @@ impl Places {
     }
 }
 
-/// What of the transport each section says, and not only the one that stands for all. It would do there (RFC 9143 §7.1.3), but
-/// not every client looks there alone.
+/// What each section repeats of the transport. The tagged section (RFC 9143 §7.1.3) alone would do, but not
+/// every client looks only there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Repeated {
     Nothing,
@@ -222,13 +225,13 @@ enum Repeated {
 /// A section that is taken.
 struct Accepted<'a> {
     section: &'a Section,
-    /// What str0m says of it.
+    /// str0m's answer to it.
     answered: &'a MediaLines<'a>,
     payloads: Vec<(&'a Payload, &'a PayloadParams)>,
 }
 
-/// Whether candidates are to be said in each section: aiortc has one transport for all sections of a kind, and looks for
-/// candidates in the last of them.
+/// Whether candidates are to be repeated in each section: aiortc has one transport for all sections of a
+/// kind, and reads the candidates of the last of them.
 pub(super) fn several_of_a_kind<K: PartialEq>(kinds: impl Iterator<Item = K>) -> bool {
     let kinds: Vec<K> = kinds.collect();
     kinds.iter().enumerate().any(|(place, kind)| kinds.iter().skip(place + 1).any(|other| other == kind))
@@ -268,7 +271,7 @@ fn write_media(sdp: &mut String, place: &Place, section: &Section, role: Role) {
         push(sdp, format_args!(" {}", payload.pt));
     }
     let direction = match role {
-        // What the client could receive here is of no interest: nothing is sent on its own connection.
+        // Nothing is sent to the client on its producer connection, whatever it could receive.
         Role::Offer if section.sends => "sendonly",
         Role::Answer if section.receives => "recvonly",
         Role::Offer | Role::Answer => "inactive",
@@ -309,7 +312,7 @@ fn write_payload(sdp: &mut String, payload: &Payload) {
     }
 }
 
-/// A section that the client hears is not taken (RFC 3264 §6).
+/// Writes the rejection of a section (RFC 3264 §6).
 fn reject(sdp: &mut String, section: &Section) {
     let formats = section.formats.iter().map(String::as_str);
     let words: Vec<&str> =
@@ -321,7 +324,7 @@ fn reject(sdp: &mut String, section: &Section) {
     sdp.push_str("a=inactive\r\n");
 }
 
-/// A section that is taken: what str0m says of it, under the names that the client has for its parts.
+/// Writes an accepted section: str0m's attributes, with the client's own identifiers.
 fn accept(sdp: &mut String, Accepted { section, answered, payloads }: &Accepted<'_>, with_transport: bool) {
     push(sdp, format_args!("m={} 9 {}", section.media, section.proto));
     if section.kind == Kind::Data {
@@ -337,7 +340,8 @@ fn accept(sdp: &mut String, Accepted { section, answered, payloads }: &Accepted<
     for line in answered.attributes.iter() {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         match name {
-            // Said above, below, or of the section that stands for all; nothing is sent on this connection.
+            // Written above, below, or in the tagged section; `msid` and `ssrc` are not, as nothing is sent
+            // here.
             "mid" | "rtpmap" | "fmtp" | "rtcp-fb" | "rid" | "simulcast" | "candidate"
             | "end-of-candidates" | "msid" | "ssrc" | "ssrc-group" => {}
             "ice-ufrag" | "ice-pwd" | "ice-options" | "fingerprint" | "setup" if !with_transport => {}
@@ -380,7 +384,8 @@ fn accept_payload(sdp: &mut String, payload: &Payload, params: &PayloadParams) {
     }
     match (payload.codec, &payload.parameters) {
         (Codec::Opus, _) => push(sdp, format_args!("a=fmtp:{pt} minptime=10;useinbandfec=1\r\n")),
-        // A profile is not to be negotiated, and the level may be as the client can send it (RFC 6184 §8.2.2).
+        // A profile is not to be negotiated, and the level may be as the client can send it (RFC 6184
+        // §8.2.2).
         (Codec::H264(_) | Codec::Rtx(_), Some(parameters)) => {
             push(sdp, format_args!("a=fmtp:{pt} {parameters}\r\n"));
         }
