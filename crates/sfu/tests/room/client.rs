@@ -96,7 +96,7 @@ pub(crate) struct Client {
     /// The room that it is in, as it knows it.
     pub(crate) room: String,
     pub(crate) connection_id: Option<String>,
-    /// A client of the original work: no numbers, no connection id.
+    /// An original client: no numbers, no connection id.
     pub(crate) original: bool,
     pub(crate) producer: Connection,
     pub(crate) sources: Vec<Source>,
@@ -110,9 +110,9 @@ pub(crate) struct Client {
     pub(crate) answers: usize,
     /// Why its offers were not taken.
     pub(crate) refusals: Vec<Value>,
-    /// What becomes of its offers before they are sent.
+    /// Edits its offers before they are sent.
     pub(crate) edit: Option<fn(&str) -> String>,
-    /// What becomes of its answers.
+    /// Edits its answers.
     pub(crate) edit_answers: Option<fn(&str) -> String>,
     /// Each of its producer connections has this certificate.
     pub(crate) certificate: Option<DtlsCert>,
@@ -269,7 +269,7 @@ impl Client {
         self.restart = true;
     }
 
-    /// Loaded anew: everything is another, but for who it is.
+    /// Reloads the page: everything but the id is new.
     pub(crate) fn refresh(&mut self, now: Instant, connection: &str) {
         let mut new = Self::new(&self.id, now);
         new.room.clone_from(&self.room);
@@ -420,7 +420,7 @@ impl Client {
         self.signals.push(data);
     }
 
-    /// Gives a consumer connection back: the present one, or the one on which an offer was made.
+    /// Rolls a consumer connection back: the present one, or the one on which an offer was made.
     pub(crate) fn roll_back(&mut self, remote: &str, number: Option<u64>) {
         let mut data = json!({
             "type": "consumer", "sender": self.id, "roomId": self.room, "remotePeerId": remote,
@@ -639,7 +639,7 @@ impl Receiver {
         self.track(MediaKind::Audio).map(|track| track.got.as_slice()).unwrap_or_default()
     }
 
-    /// Asks for a key frame, as a decoder that lost its way does.
+    /// Requests a key frame, as a decoder does after losses.
     pub(crate) fn ask_key_frame(&mut self, now: Instant) {
         let mid = self.track(MediaKind::Video).unwrap().mid;
         let mut api = self.connection.rtc.direct_api();

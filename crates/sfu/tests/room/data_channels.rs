@@ -8,7 +8,7 @@ use super::client::Client;
 use super::joining::{all_meet, call, receives};
 use super::world::World;
 
-/// What somebody last heard of another.
+/// The last features of another peer that a client received.
 fn last(world: &mut World, who: &str, of: &str) -> Value {
     let heard = world.client(who).features.iter().rfind(|said| said["id"] == of);
     heard.cloned().unwrap_or_default()
@@ -54,7 +54,7 @@ fn features_are_stamped_passed_on_and_kept_for_newcomers() {
 }
 
 #[test]
-fn who_speaks_is_told_and_does_not_flicker() {
+fn who_speaks_is_broadcast_and_does_not_flicker() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     world.client("anna").send_features(&json!({ "id": "anna", "features": { "audio": true } }));
@@ -78,7 +78,7 @@ fn who_speaks_is_told_and_does_not_flicker() {
 }
 
 #[test]
-fn who_speaks_hears_so_itself_if_it_has_named_its_connection() {
+fn who_speaks_is_sent_its_own_features_if_it_has_named_its_connection() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     world
@@ -90,7 +90,7 @@ fn who_speaks_hears_so_itself_if_it_has_named_its_connection() {
 }
 
 #[test]
-fn the_sound_of_a_shared_screen_is_nobodys_voice() {
+fn the_sound_of_a_shared_screen_does_not_count_as_speech() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     let stream = world.client("anna").sources[0].stream.clone();
@@ -104,7 +104,7 @@ fn the_sound_of_a_shared_screen_is_nobodys_voice() {
 }
 
 #[test]
-fn lost_here_and_gone_are_told() {
+fn lost_here_and_gone_are_broadcast() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     world.client("anna").send_features(&json!({ "id": "anna", "features": { "audio": true } }));
@@ -126,7 +126,7 @@ fn lost_here_and_gone_are_told() {
 }
 
 #[test]
-fn a_newcomer_hears_who_went_after_it_was_offered_its_media() {
+fn a_newcomer_is_told_who_left_after_it_was_offered_their_media() {
     let mut world = call(&["anna", "ben"]);
     let cleo = Client::new("cleo", world.now);
     world.enter(cleo);
@@ -149,7 +149,7 @@ fn a_lost_peer_is_kept_for_the_grace_and_no_longer() {
 }
 
 #[test]
-fn a_peer_whose_ice_is_dead_goes_whatever_its_signaling_says() {
+fn a_peer_whose_ice_is_dead_is_removed_whatever_its_signaling_says() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     let gone: Vec<_> = world.client("anna").addresses();
@@ -194,7 +194,7 @@ fn a_client_without_channels_gets_media_all_the_same() {
     all_meet(&mut world, &["anna", "ben"]);
 }
 
-/// A client of the original, which takes whatever is said of somebody for a sign that they are there.
+/// An original client, which takes any message about a peer for a sign that it is there.
 fn original(world: &mut World, id: &str) {
     let mut client = Client::new(id, world.now);
     client.original = true;
@@ -203,7 +203,7 @@ fn original(world: &mut World, id: &str) {
     world.enter(client);
 }
 
-/// What somebody has heard of another on the features channel, and how many connections it was offered.
+/// How many features of another peer a client received, and how many offers of its media.
 fn heard(world: &mut World, who: &str, of: &str) -> (usize, usize) {
     let features = world.client(who).features.iter().filter(|said| said["id"] == of).count();
     (
@@ -217,7 +217,7 @@ fn heard(world: &mut World, who: &str, of: &str) -> (usize, usize) {
 }
 
 #[test]
-fn a_client_that_knows_no_presence_is_told_nothing_of_who_is_lost_or_gone() {
+fn a_client_that_knows_no_presence_is_sent_nothing_about_lost_or_gone_peers() {
     let mut world = call(&["anna", "ben"]);
     original(&mut world, "old");
     all_meet(&mut world, &["anna", "ben", "old"]);
@@ -267,7 +267,7 @@ fn a_client_that_knows_no_presence_is_told_nothing_of_who_is_lost_or_gone() {
 }
 
 #[test]
-fn a_newcomer_that_knows_no_presence_hears_nothing_of_who_went_while_it_came() {
+fn a_newcomer_that_knows_no_presence_is_sent_nothing_about_who_left_while_it_joined() {
     let mut world = call(&["anna", "ben"]);
     open(&mut world, &["anna", "ben"]);
     world
@@ -282,7 +282,7 @@ fn a_newcomer_that_knows_no_presence_hears_nothing_of_who_went_while_it_came() {
 }
 
 #[test]
-fn of_whoever_says_nothing_the_others_are_told_what_is_sent() {
+fn features_of_a_peer_that_sends_none_are_derived_from_its_media() {
     let mut world = World::new();
     let mut anna = Client::new("anna", world.now);
     (anna.original, anna.connection_id) = (true, None);
@@ -309,4 +309,15 @@ fn of_whoever_says_nothing_the_others_are_told_what_is_sent() {
     world.seconds(5);
     assert_eq!(features(&mut world), (json!(false), json!(null)));
     assert!(last(&mut world, "anna", "ben").is_null(), "ben names his connection, and speaks for himself");
+}
+
+#[test]
+fn derived_features_are_broadcast_once() {
+    let mut world = World::new();
+    original(&mut world, "anna");
+    world.join("ben");
+    world.until("ben receives them", 5, |world| !last(world, "ben", "anna").is_null());
+    let before = heard(&mut world, "ben", "anna").0;
+    world.seconds(5);
+    assert_eq!(heard(&mut world, "ben", "anna").0, before);
 }

@@ -1,4 +1,4 @@
-//! What strangers, broken clients and enemies send.
+//! What unknown senders, broken clients and attackers send.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn good_offer(world: &World) -> String {
 }
 
 #[test]
-fn a_bad_description_ends_nobody_s_call_and_leaves_no_trace() {
+fn a_bad_description_ends_no_call_and_leaves_no_peer() {
     let mut world = call(&["anna", "ben"]);
     for sdp in [
         "",
@@ -64,7 +64,7 @@ fn an_offer_with_any_line_missing_repeated_or_spoiled_ends_nothing() {
 }
 
 #[test]
-fn an_answer_that_answers_something_else_begins_the_connection_anew() {
+fn an_answer_to_something_else_has_the_connection_replaced() {
     let mut world = World::new();
     world.join("anna");
     let mut ben = Client::new("ben", world.now);
@@ -83,7 +83,7 @@ fn an_answer_that_answers_something_else_begins_the_connection_anew() {
 }
 
 #[test]
-fn a_stranger_s_candidates_and_answers_are_nobody_s() {
+fn candidates_and_answers_of_unknown_peers_are_ignored() {
     let mut world = call(&["anna", "ben"]);
     for message in [
         json!({ "type": "producer", "sender": "stranger", "roomId": "room", "candidate": { "candidate": "x" } }),
@@ -108,7 +108,7 @@ fn a_stranger_s_candidates_and_answers_are_nobody_s() {
 }
 
 #[test]
-fn packets_of_strangers_are_nobody_s() {
+fn packets_of_unknown_senders_are_counted_as_strays() {
     let mut world = call(&["anna", "ben"]);
     let strangers: SocketAddr = "192.0.2.66:6".parse().unwrap();
     let before = world.room.counters().strays;
@@ -151,7 +151,7 @@ fn a_giant_packet_of_one_client_hurts_no_other() {
 }
 
 #[test]
-fn a_client_that_offers_without_end_is_not_listened_to() {
+fn a_client_that_offers_without_end_is_rate_limited() {
     let mut world = call(&["anna", "ben"]);
     for n in 0..200_u32 {
         let sdp = good_offer(&world).replace("sha-256 ", &format!("sha-256 {:02X}:", n % 256));
@@ -164,7 +164,7 @@ fn a_client_that_offers_without_end_is_not_listened_to() {
 }
 
 #[test]
-fn a_stranger_whose_offers_are_bad_is_heard_now_and_then_and_keeps_nobody_out() {
+fn bad_first_offers_are_rate_limited_and_keep_nobody_out() {
     let mut world = call(&["anna", "ben"]);
     // Not even readable, and readable but nothing that a connection can be made of.
     for (id, sdp) in [("mallory", "v=0\r\n"), ("mallet", "v=0\r\na=fingerprint:sha-256 00\r\n")] {
@@ -184,7 +184,7 @@ fn a_stranger_whose_offers_are_bad_is_heard_now_and_then_and_keeps_nobody_out() 
 }
 
 #[test]
-fn a_client_that_sends_very_many_tracks_is_seen_with_eight_and_its_offers_are_not_begun_anew() {
+fn a_client_that_sends_very_many_tracks_is_seen_with_eight_and_its_offers_are_not_replaced() {
     let mut world = World::new();
     world.join("anna");
     let mut mallory = Client::new("mallory", world.now);

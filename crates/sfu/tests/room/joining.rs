@@ -1,4 +1,4 @@
-//! Who comes, and what they get of the others.
+//! Joining, and what newcomers get of the others.
 
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ fn an_offer_keeps_the_streams_of_its_producer_and_is_small() {
 }
 
 #[test]
-fn a_full_room_takes_nobody_more() {
+fn a_full_room_admits_nobody() {
     let mut world = World::new();
     for n in 0..70 {
         let client = Client::new(&format!("peer{n}"), world.now);

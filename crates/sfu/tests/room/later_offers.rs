@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::offers::{AUDIO, DATA, SESSION, TRANSPORT, VIDEO, bundled, outline};
 use super::world::World;
 
-/// What the room says to each of these offers, one after the other on one connection.
+/// The replies to each of these offers, one after the other on one connection.
 fn replies(offers: &[String]) -> Vec<Value> {
     let mut world = World::new();
     let offered = offers.iter().zip(1..).map(|(sdp, number)| {

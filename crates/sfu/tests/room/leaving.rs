@@ -1,4 +1,4 @@
-//! When the room is given up.
+//! When the room is left, and how the process ends.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn a_claimed_room_that_nobody_comes_to_is_left_after_the_shorter_time() {
 }
 
 #[test]
-fn the_end_is_announced_and_does_not_wait_for_long() {
+fn leave_is_sent_before_the_end_and_not_waited_for_long() {
     let mut world = call(&["anna", "ben"]);
     world.delivers = false;
     let now = world.now;
@@ -61,7 +61,7 @@ fn the_end_is_announced_and_does_not_wait_for_long() {
 }
 
 #[test]
-fn without_a_gateway_there_is_an_end() {
+fn a_room_without_a_gateway_ends() {
     let mut world = World::new();
     let now = world.now;
     world.room.gateway_closed(now);
@@ -72,7 +72,7 @@ fn without_a_gateway_there_is_an_end() {
 }
 
 #[test]
-fn a_gateway_that_never_takes_the_room_is_the_end_sooner() {
+fn a_room_that_never_identified_ends_sooner() {
     let mut world = World::unidentified(|_| {});
     world.seconds(58);
     assert_eq!(world.exit, None);
@@ -81,7 +81,7 @@ fn a_gateway_that_never_takes_the_room_is_the_end_sooner() {
 }
 
 #[test]
-fn without_a_gateway_there_is_nobody_to_announce_the_end_to() {
+fn without_a_gateway_the_room_is_left_at_once() {
     let mut world = call(&["anna", "ben"]);
     let now = world.now;
     world.room.gateway_closed(now);

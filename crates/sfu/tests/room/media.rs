@@ -1,4 +1,4 @@
-//! Packets on their way through good networks and bad.
+//! Forwarding over good networks and bad.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn losses_are_repaired() {
 }
 
 #[test]
-fn packets_that_come_together_are_all_passed_on() {
+fn packets_that_come_together_are_all_forwarded() {
     let mut world = call(&["anna", "ben", "cleo"]);
     world.together = true;
     // Frames of several packets each, in both directions, and what receivers report of them.
@@ -44,7 +44,7 @@ fn packets_that_come_together_are_all_passed_on() {
 }
 
 #[test]
-fn a_frame_of_several_packets_is_passed_on_at_once() {
+fn a_frame_of_several_packets_is_forwarded_at_once() {
     let mut world = call(&["anna", "ben"]);
     world.client("anna").sources[1].encodings[0].size = 3_000;
     world.seconds(2);

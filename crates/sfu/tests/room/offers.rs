@@ -10,7 +10,7 @@ use super::client::Client;
 use super::joining::{all_meet, receives};
 use super::world::World;
 
-/// What the room says to an offer.
+/// The reply to an offer.
 fn reply(sdp: &str) -> Value {
     let mut world = World::new();
     let description = json!({ "type": "offer", "sdp": sdp });

@@ -15,7 +15,7 @@ fn recorded() -> Vec<Value> {
     recorded
 }
 
-/// What Chromium said, as the gateway relays it.
+/// Chromium's messages, as the gateway relays them.
 fn of_clients() -> Vec<Value> {
     let from = recorded().into_iter().filter(|line| line["dir"] == "client->gateway");
     from.map(|line| line["message"]["data"].clone()).filter(|data| data["sender"].is_string()).collect()

@@ -122,7 +122,7 @@ fn ice_is_restarted_after_a_change_of_network() {
 }
 
 #[test]
-fn a_page_loaded_anew_with_the_same_id_is_the_same_person() {
+fn a_reloaded_page_with_the_same_id_is_the_same_peer() {
     let mut world = call(&["anna", "ben"]);
     let now = world.now;
     world.client("anna").refresh(now, "anna-2");
@@ -154,7 +154,7 @@ fn a_new_producer_connection_takes_the_place_of_a_failed_one() {
 }
 
 #[test]
-fn an_offer_of_a_connection_that_is_over_comes_too_late() {
+fn an_offer_of_an_earlier_connection_is_ignored() {
     let mut world = call(&["anna", "ben"]);
     let now = world.now;
     let mut old = Client::new("anna", now);
@@ -170,7 +170,7 @@ fn an_offer_of_a_connection_that_is_over_comes_too_late() {
 }
 
 #[test]
-fn a_dead_consumer_is_begun_anew_while_its_receiver_lives() {
+fn a_dead_consumer_is_replaced_while_its_receiver_is_alive() {
     let mut world = call(&["anna", "ben"]);
     let receiver = &world.client("ben").receivers["anna"];
     let (address, fingerprint) = (receiver.connection.address, receiver.fingerprint.clone());
@@ -182,7 +182,7 @@ fn a_dead_consumer_is_begun_anew_while_its_receiver_lives() {
 }
 
 #[test]
-fn a_connection_that_is_given_back_is_begun_anew_at_most_once_a_second() {
+fn a_connection_that_is_rolled_back_is_replaced_at_most_once_a_second() {
     let mut world = call(&["anna", "ben"]);
     world.seconds(2);
     let start = world.now;
@@ -198,7 +198,7 @@ fn a_connection_that_is_given_back_is_begun_anew_at_most_once_a_second() {
 }
 
 #[test]
-fn an_offer_that_nobody_answers_is_repeated_with_growing_pauses_and_given_up() {
+fn an_unanswered_offer_is_repeated_with_growing_pauses_and_given_up() {
     let mut world = World::new();
     world.join("anna");
     let mut ben = Client::new("ben", world.now);
@@ -228,7 +228,7 @@ fn an_offer_that_nobody_answers_is_repeated_with_growing_pauses_and_given_up() {
 }
 
 #[test]
-fn a_connection_that_was_replaced_already_is_not_given_back() {
+fn a_rollback_of_a_replaced_connection_is_ignored() {
     let mut world = call(&["anna", "ben"]);
     world.seconds(2);
     world.client("ben").roll_back("anna", Some(1));
@@ -253,7 +253,7 @@ fn the_numbers_of_offers_grow_over_all_connections_of_their_receiver() {
 }
 
 #[test]
-fn a_key_frame_that_came_before_the_answer_is_asked_for_again() {
+fn a_key_frame_that_came_before_the_answer_is_requested_again() {
     let mut world = call(&["anna", "ben"]);
     let now = world.now;
     world.client("ben").deaf = true;
@@ -396,7 +396,7 @@ fn a_later_track_of_another_codec_is_received_too() {
 }
 
 #[test]
-fn a_connection_that_is_begun_anew_may_have_the_certificate_of_the_last_one() {
+fn a_new_connection_may_have_the_certificate_of_the_last_one() {
     let mut world = call(&["anna", "ben"]);
     let provider = str0m::crypto::from_feature_flags();
     world.client("anna").certificate = provider.dtls_provider.generate_certificate();

@@ -39,7 +39,7 @@ fn handshakes(world: &World) -> impl Iterator<Item = &Value> {
 }
 
 #[test]
-fn everything_that_people_of_a_session_are_told_is_of_their_room_and_from_the_sfu() {
+fn all_messages_to_peers_of_a_session_have_their_room_and_come_from_the_sfu() {
     let mut world = session();
     let now = world.now;
     world.client("anna").video("screen", &[None]);
@@ -76,7 +76,7 @@ fn people_of_any_other_room_are_never_served() {
 }
 
 #[test]
-fn a_word_of_another_room_about_a_connection_changes_nothing() {
+fn a_handshake_of_another_room_changes_nothing() {
     let mut world = session();
     let offers = world.offers_to("anna");
     let rollback = json!({

@@ -69,7 +69,7 @@ fn a_peer_without_signaling_is_offered_what_it_missed() {
 }
 
 #[test]
-fn what_was_said_while_there_was_no_socket_is_said_when_there_is_one() {
+fn messages_without_a_socket_are_sent_when_there_is_one() {
     let mut world = World::new();
     let now = world.now;
     world.room.gateway_closed(now);
@@ -83,7 +83,7 @@ fn what_was_said_while_there_was_no_socket_is_said_when_there_is_one() {
 }
 
 #[test]
-fn messages_lost_with_a_socket_are_said_again_on_the_next() {
+fn messages_lost_with_a_socket_are_sent_again_on_the_next() {
     let mut world = World::new();
     world.delivers = false;
     world.join("anna");
@@ -108,7 +108,7 @@ fn handshakes_say_their_room_and_candidates_are_never_trickled() {
 }
 
 #[test]
-fn an_offer_that_was_overtaken_by_a_newer_one_changes_nothing() {
+fn an_offer_that_arrives_after_a_newer_one_changes_nothing() {
     let mut world = call(&["anna", "ben"]);
     let now = world.now;
     world.client("anna").video("screen", &[None]);
@@ -152,7 +152,7 @@ fn an_offer_that_comes_after_its_sender_left_brings_nobody_back() {
 }
 
 #[test]
-fn a_repeated_offer_over_a_new_socket_says_that_its_sender_is_back() {
+fn a_repeated_offer_over_a_new_socket_shows_that_its_sender_is_back() {
     let mut world = call(&["anna", "ben"]);
     let mut offer = world.client("anna").first_offer.clone();
     world.disconnect("anna", "anna-1", "lost");

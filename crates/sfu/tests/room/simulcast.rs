@@ -120,7 +120,7 @@ fn an_encoding_that_its_sender_switches_off_is_left() {
 }
 
 #[test]
-fn a_switch_that_was_taken_back_does_not_happen() {
+fn a_cancelled_switch_does_not_happen() {
     let mut world = call(Some(500_000));
     world.seconds(10);
     world.until("the middle one", 10, |world| layer(world) == 1);

@@ -31,19 +31,18 @@ enum Delivery {
     SignalToClient(String, Value),
 }
 
-/// Everything.
 pub(crate) struct World {
     pub(crate) room: Room,
     pub(crate) now: Instant,
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) exit: Option<Exit>,
-    /// Everything that the room has said to the gateway.
+    /// All messages of the room to the gateway.
     pub(crate) said: Vec<Value>,
     /// Of a thousand packets to and from clients, so many are lost.
     pub(crate) loss: u64,
     /// Packets from and to these addresses are lost.
     pub(crate) dead: Vec<SocketAddr>,
-    /// Signaling takes up to so much longer, so that messages overtake each other.
+    /// Signaling takes up to so much longer, so that messages arrive out of order.
     pub(crate) jitter: Duration,
     /// Signaling messages arrive twice.
     pub(crate) repeats: bool,
@@ -52,7 +51,7 @@ pub(crate) struct World {
     /// Whether the room's messages get through at all.
     pub(crate) delivers: bool,
     pub(crate) latency: Duration,
-    /// Packets that come at the same time are handed in before the room is asked what it has to say.
+    /// Packets that come at the same time are handed in before the room is polled.
     pub(crate) together: bool,
     /// The bits a second that each address takes; the rest queues, and is lost beyond 200 ms.
     pub(crate) bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
@@ -68,7 +67,7 @@ impl World {
         world
     }
 
-    /// The gateway has not taken the room yet.
+    /// The room has not identified yet.
     pub(crate) fn unidentified(change: impl FnOnce(&mut Settings)) -> Self {
         let now = Instant::now();
         let mut settings = Settings::new(room_id(), vec![SFU.parse().unwrap()]);
@@ -121,7 +120,7 @@ impl World {
         self.collect();
     }
 
-    /// What the gateway says.
+    /// A message of the gateway.
     pub(crate) fn gateway(&mut self, message: &Value) {
         self.room.handle_signal(self.now, &message.to_string());
         self.collect();

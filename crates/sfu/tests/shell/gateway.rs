@@ -1,4 +1,4 @@
-//! A gateway that says what the test tells it to, and the SFU's process.
+//! A gateway that is scripted by the test, and the SFU's process.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -101,7 +101,7 @@ impl Sfu {
         self.signal(Signal::TERM);
     }
 
-    /// Gives it no turn until [`resume`](Self::resume).
+    /// Stops the process until [`resume`](Self::resume).
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
     }

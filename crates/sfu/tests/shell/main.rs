@@ -89,7 +89,7 @@ async fn another_socket_is_there_before_the_first_one_s_time_is_up() {
 }
 
 #[tokio::test]
-async fn what_comes_before_the_gateway_has_answered_is_heard_after_that() {
+async fn messages_before_identified_are_handled_after_it() {
     let mut gateway = Gateway::start().await;
     let _sfu = Sfu::start(&gateway, &[]);
     let mut socket = gateway.accept().await;
@@ -147,7 +147,7 @@ async fn bad_descriptions_do_not_fill_the_log() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_will_never_take_ends_with_a_sentence() {
+async fn a_permanent_refusal_of_the_gateway_ends_the_process_with_a_sentence() {
     for (status, code) in [(401, "unauthorized"), (410, "room_closed")] {
         let mut gateway = Gateway::start().await;
         let mut sfu = Sfu::start(&gateway, &[]);
@@ -162,7 +162,7 @@ async fn what_the_gateway_will_never_take_ends_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_not_there_is_waited_for_and_then_the_end() {
+async fn a_gateway_that_cannot_be_reached_ends_the_process_in_time() {
     let mut gateway = Gateway::start().await;
     let mut sfu = Sfu::start(&gateway, &[("IDENTIFY_SECONDS", "1.5")]);
     gateway.close();
@@ -242,7 +242,7 @@ async fn a_machine_that_calls_itself_has_its_own_address_beside_loopback_and_no_
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn what_comes_while_the_process_has_no_turn_waits_at_its_socket() {
+async fn packets_wait_in_the_receive_buffer_while_the_process_is_not_scheduled() {
     const WANTED: usize = 4 << 20;
     let mut gateway = Gateway::start().await;
     let mut sfu = Sfu::start(&gateway, &[]);
@@ -302,7 +302,7 @@ async fn a_wrong_environment_is_one_sentence() {
 }
 
 #[tokio::test]
-async fn it_says_how_it_is() {
+async fn it_answers_health_checks_and_metrics() {
     let mut gateway = Gateway::start().await;
     let port = gateway::free_port();
     let metrics = [("METRICS_PORT", port.as_str())];
