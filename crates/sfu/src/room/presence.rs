@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::Room;
 use super::features::Features;
 use super::ids::{Pair, PeerKey};
-use super::peer::Peer;
 use super::producer::Channel;
 
 /// What the others are told of a peer's presence.
@@ -104,8 +103,8 @@ impl Room {
     /// Whether the receiver is told of the source, and offered its media. To clients that know no presence a
     /// lost peer has gone: the gateway has told them so.
     pub(super) fn sees(&self, pair: Pair) -> bool {
-        let is_lost = |peer: &Peer| peer.lost.is_some();
-        self.knows_presence(pair.receiver) || !self.peers.get(pair.source).is_none_or(is_lost)
+        let reachable = self.peers.get(pair.source).is_some_and(|source| source.lost.is_none());
+        reachable || self.knows_presence(pair.receiver)
     }
 
     /// Everybody who is told of a peer, and offered its media.
