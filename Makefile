@@ -86,7 +86,7 @@ fuzz: ## Feed every message parser with nonsense. [TARGET=… SECONDS_EACH=60]
 
 ##@ Checks
 
-check: fmt clippy docs documents lint-web templates policies emulated ## Everything below but audit
+check: fmt clippy docs documents circles lint-web templates policies emulated ## Everything below but audit
 
 fmt: ## Formatting
 	@echo "Formatting."
@@ -103,6 +103,10 @@ docs: ## Documentation of the code, with warnings as errors
 documents: ## No line of a document that is longer than 120 characters
 	@echo "Documents."
 	@scripts/documents.py
+
+circles: ## No two files of a crate or package that import each other
+	@echo "Imports."
+	@scripts/circles.py
 
 lint-web: web ## Formatting, lints and types of web/
 	@echo "Formatting, lints and types of web/."
@@ -200,5 +204,5 @@ known:
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check clean clippy deploy destroy docs documents emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run \
+.PHONY: audit bench build check circles clean clippy deploy destroy docs documents emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run \
 	smoke templates test test-rust test-web token watch web

@@ -3,10 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use model::session::ApiKey;
-
-use crate::place::Place;
 
 /// Why there are no keys to print.
 #[derive(Debug, thiserror::Error)]
@@ -56,37 +53,4 @@ pub(crate) enum Failure {
     /// Something of this machine.
     #[error(transparent)]
     Here(#[from] io::Error),
-}
-
-impl Failure {
-    /// A call that failed, on the secret of `api_key`.
-    pub(crate) fn of_sdk<E>(
-        place: &Place,
-        api_key: &ApiKey,
-        operation: &'static str,
-        error: &SdkError<E>,
-    ) -> Self
-    where
-        E: std::error::Error + ProvideErrorMetadata + 'static,
-    {
-        let secret = place.name(api_key);
-        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
-        match (code, place.folder()) {
-            ("ResourceNotFoundException", folder) => Self::NoProject {
-                stack: place.stack().to_owned(),
-                api_key: api_key.clone(),
-                on_aws: folder.is_none(),
-            },
-            (
-                "AccessDeniedException"
-                | "UnrecognizedClientException"
-                | "ExpiredTokenException"
-                | "InvalidClientTokenId"
-                | "InvalidSignatureException",
-                _,
-            ) => Self::Denied { operation, secret, code: code.to_owned() },
-            ("", Some(folder)) => Self::GatewayAway { folder: folder.to_owned() },
-            _ => Self::Service { operation, secret, why: DisplayErrorContext(error).to_string() },
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::{Credentials, ProvideCredentials as _};
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use model::session::ApiKey;
 use serde::Deserialize;
 
@@ -78,5 +79,31 @@ impl Place {
     /// The folder of the local gateway; `None` on AWS.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
+    }
+
+    /// A call that failed, on the secret of `api_key`.
+    pub(crate) fn failure<E>(&self, api_key: &ApiKey, operation: &'static str, error: &SdkError<E>) -> Failure
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        let secret = self.name(api_key);
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+        match (code, self.folder()) {
+            ("ResourceNotFoundException", folder) => Failure::NoProject {
+                stack: self.stack().to_owned(),
+                api_key: api_key.clone(),
+                on_aws: folder.is_none(),
+            },
+            (
+                "AccessDeniedException"
+                | "UnrecognizedClientException"
+                | "ExpiredTokenException"
+                | "InvalidClientTokenId"
+                | "InvalidSignatureException",
+                _,
+            ) => Failure::Denied { operation, secret, code: code.to_owned() },
+            ("", Some(folder)) => Failure::GatewayAway { folder: folder.to_owned() },
+            _ => Failure::Service { operation, secret, why: DisplayErrorContext(error).to_string() },
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn create(place: &Place, public_key: Option<String>) -> Result<
             Ok(_) => return Ok(project),
             Err(error)
                 if error.as_service_error().is_some_and(CreateSecretError::is_resource_exists_exception) => {}
-            Err(error) => return Err(Failure::of_sdk(place, api_key, CREATE, &error)),
+            Err(error) => return Err(place.failure(api_key, CREATE, &error)),
         }
     }
     Err(Failure::NoFreeKey)
@@ -65,7 +65,7 @@ pub(crate) async fn set_public_key(
 async fn read(place: &Place, api_key: ApiKey) -> Result<Project, Failure> {
     let secret = place.name(&api_key);
     let value = place.client.get_secret_value().secret_id(&secret).send().await;
-    let value = value.map_err(|error| Failure::of_sdk(place, &api_key, READ, &error))?;
+    let value = value.map_err(|error| place.failure(&api_key, READ, &error))?;
     let text = value.secret_string.unwrap_or_default();
     let project: Project = serde_json::from_str(&text).map_err(|error| Failure::NotAProject {
         secret: secret.clone(),
@@ -81,7 +81,7 @@ async fn read(place: &Place, api_key: ApiKey) -> Result<Project, Failure> {
 async fn put(place: &Place, project: Project) -> Result<Project, Failure> {
     let (api_key, name) = (&project.api_key, place.name(&project.api_key));
     let call = place.client.put_secret_value().secret_id(name).secret_string(json(&project)?);
-    call.send().await.map_err(|error| Failure::of_sdk(place, api_key, PUT, &error))?;
+    call.send().await.map_err(|error| place.failure(api_key, PUT, &error))?;
     Ok(project)
 }
 

@@ -20,4 +20,4 @@ pub use project::{ApiKey, Project};
 pub use rate::Rate;
 pub use record::{MediaMode, Session};
 pub use role::{Capabilities, Permission, Role};
-pub use token::Grant;
+pub use token::claims::Grant;

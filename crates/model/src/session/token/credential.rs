@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::claims::Signed;
 use super::lifetime::{Lifetime, numeric_date};
-use super::{Refused, Signed};
+use super::refused::Refused;
 use crate::session::project::ApiKey;
 use crate::time::{EpochMillis, EpochSeconds};
 

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
+use super::claims::{Claims, Signed};
 use super::lifetime::{Lifetime, numeric_date};
-use super::{Claims, Signed};
 use crate::time::EpochSeconds;
 
 /// The claims as they stand in the JWT. One that is given twice is an error. `create_time` and `expire_time`, which npm

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::Refused;
+use super::refused::Refused;
 use crate::time::{EpochMillis, EpochSeconds};
 
 /// How far the clocks of a team's servers and ours may be apart.

@@ -12,8 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
+use super::claims::{Claims, SCOPE};
 use super::lifetime::{Lifetime, after};
-use super::{Claims, SCOPE};
 use crate::session::project::ApiKey;
 use crate::time::EpochSeconds;
 

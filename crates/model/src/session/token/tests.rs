@@ -8,7 +8,10 @@ use sha1::Sha1;
 
 use super::t1::{T1, is_t1};
 use super::*;
-use crate::time::EpochSeconds;
+use crate::id::RoomId;
+use crate::session::project::ApiKey;
+use crate::session::role::Role;
+use crate::time::{EpochMillis, EpochSeconds};
 
 const KEY: &str = "47000001";
 const SECRET: &str = "s3cr3ts3cr3ts3cr3ts3cr3ts3cr3ts3cr3ts3cr";
