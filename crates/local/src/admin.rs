@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +10,21 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use dynoxide::Database;
 use serde_json::{Value as Json, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::aws::dynamodb;
-use crate::events::Numbered;
-use crate::gateway::Gateway;
+use crate::aws::ecs::Tasks;
+use crate::events::Event;
 use crate::http::query;
 use crate::http::reply::{self, Answer, message, with_type};
+use crate::lambda::Lambda;
+use crate::queues::Queues;
+use crate::state::State;
+use crate::template::stack::Table;
 
 const PAGE: &str = include_str!("page.html");
 /// The page is one file and talks to nobody else.
@@ -26,13 +32,27 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script
                            connect-src 'self'; img-src data:; frame-ancestors 'none'";
 /// A request body here is one small JSON object.
 const BODY: usize = 64 * 1024;
-/// A comment so often keeps a quiet stream open.
+/// The interval at which a comment keeps a quiet stream open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// What the page shows.
+pub(crate) struct Admin {
+    pub(crate) state: Arc<State>,
+    pub(crate) lambda: Arc<Lambda>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) queues: Arc<Queues>,
+    pub(crate) database: Database,
+    pub(crate) tables: Vec<Table>,
+    /// The keys of the WebSocket API's routes.
+    pub(crate) routes: Option<Vec<String>>,
+    /// `host:port` of the server that it is part of.
+    pub(crate) host: String,
+}
+
 /// Answers a request to `/_local…`.
-pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request) -> Answer {
+pub(crate) async fn answer(admin: &Admin, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    if let Some(refusal) = foreign(gateway, &parts) {
+    if let Some(refusal) = foreign(&admin.host, &parts) {
         return refusal;
     }
     let Ok(body) = axum::body::to_bytes(body, BODY).await else {
@@ -46,36 +66,36 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request) -> Answer {
     let (first, rest) = path.split_once('/').unwrap_or((&path, ""));
     match (&parts.method, first, rest) {
         (&Method::GET, "", "") => page(),
-        (&Method::GET, "state", "") => json_answer(&state(gateway)),
-        (&Method::GET, "tables", name) => table(gateway, name, query("limit")),
+        (&Method::GET, "state", "") => json_answer(&state(admin)),
+        (&Method::GET, "tables", name) => table(admin, name, query("limit")).await,
         (&Method::GET, "events", "") => {
             let last = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
             let since = last.or_else(|| query("since")).and_then(|since| since.parse().ok());
-            stream(gateway, since)
+            stream(&admin.state, since)
         }
-        (&Method::GET, "invocations", "") => {
-            json_answer(&gateway.lambda.records.list(query("function").as_deref()))
-        }
+        (&Method::GET, "invocations", "") => json_answer(&admin.lambda.records(query("function").as_deref())),
         (&Method::DELETE, "invocations", "") => {
-            gateway.lambda.records.clear();
+            admin.lambda.clear_records();
             json_answer(&json!({}))
         }
-        (&Method::GET, "faults", "") => json_answer(&gateway.faults.list()),
+        (&Method::GET, "faults", "") => json_answer(&admin.state.faults.list()),
         (&Method::POST, "faults", "") => {
             let fault: Json = serde_json::from_slice(&body).unwrap_or_default();
-            match gateway.add_fault(&fault) {
+            match admin.state.add_fault(&fault) {
                 Ok(id) => json_answer(&json!({ "id": id })),
                 Err(why) => message(StatusCode::BAD_REQUEST, &why),
             }
         }
         (&Method::DELETE, "faults", id) => match (id, id.parse()) {
-            ("", _) => json_answer(&json!({ "deleted": gateway.faults.delete(None) })),
-            (_, Ok(id)) if gateway.faults.delete(Some(id)) > 0 => json_answer(&json!({ "deleted": 1 })),
+            ("", _) => json_answer(&json!({ "deleted": admin.state.faults.delete(None) })),
+            (_, Ok(id)) if admin.state.faults.delete(Some(id)) > 0 => json_answer(&json!({ "deleted": 1 })),
             _ => message(StatusCode::NOT_FOUND, "there is no such fault"),
         },
         (&Method::POST, "cut", "") => {
             let request: Json = serde_json::from_slice(&body).unwrap_or_default();
-            json_answer(&json!({ "cut": gateway.cut(request.get("connectionId").and_then(Json::as_str)) }))
+            json_answer(
+                &json!({ "cut": admin.state.cut(request.get("connectionId").and_then(Json::as_str)) }),
+            )
         }
         _ => message(
             StatusCode::NOT_FOUND,
@@ -93,8 +113,8 @@ fn page() -> Answer {
 
 /// Refuses what another web page may have sent: an origin that is not our own, or a host that only a
 /// manipulated DNS answer leads here.
-fn foreign(gateway: &Gateway, parts: &Parts) -> Option<Answer> {
-    let port = gateway.urls.http_host.rsplit(':').next().unwrap_or_default();
+fn foreign(own: &str, parts: &Parts) -> Option<Answer> {
+    let port = own.rsplit(':').next().unwrap_or_default();
     let ours = |host: &str| host == format!("127.0.0.1:{port}") || host == format!("localhost:{port}");
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).is_some_and(ours);
@@ -110,9 +130,9 @@ fn json_answer(value: &Json) -> Answer {
     answer
 }
 
-fn state(gateway: &Gateway) -> Json {
-    let functions: Vec<_> = gateway
-        .lambda
+fn state(admin: &Admin) -> Json {
+    let Admin { state, lambda, .. } = admin;
+    let functions: Vec<_> = lambda
         .pools()
         .map(|pool| {
             let (processes, invocations, errors) = pool.counts();
@@ -125,37 +145,36 @@ fn state(gateway: &Gateway) -> Json {
             })
         })
         .collect();
-    let tables: Vec<_> = gateway.tables.iter().map(|table| table.logical.as_str()).collect();
+    let tables: Vec<_> = admin.tables.iter().map(|table| table.logical.as_str()).collect();
     json!({
-        "startedAt": gateway.started_at,
-        "connections": gateway.connections.list(),
-        "underWay": gateway.under_way.count() + gateway.connections.passing(),
-        "tasks": gateway.tasks.list(),
-        "queues": gateway.queues.list(),
+        "startedAt": state.started_at,
+        "connections": state.connections.list(),
+        "underWay": state.under_way.count() + state.connections.passing(),
+        "tasks": admin.tasks.list(),
+        "queues": admin.queues.list(),
         "functions": functions,
-        "faults": gateway.faults.list(),
+        "faults": state.faults.list(),
         "tables": tables,
-        "routes": gateway.websocket.as_ref().map(|api| api.routes.keys().collect::<Vec<_>>()),
+        "routes": admin.routes,
     })
 }
 
-fn table(gateway: &Gateway, name: &str, limit: Option<String>) -> Answer {
-    let Some(table) = gateway.tables.iter().find(|table| table.logical == name || table.name == name) else {
-        let names: Vec<_> = gateway.tables.iter().map(|table| table.logical.as_str()).collect();
+async fn table(admin: &Admin, name: &str, limit: Option<String>) -> Answer {
+    let Some(table) = admin.tables.iter().find(|table| table.logical == name || table.name == name) else {
+        let names: Vec<_> = admin.tables.iter().map(|table| table.logical.as_str()).collect();
         return message(
             StatusCode::NOT_FOUND,
             &format!("there is no such table; there are {}", names.join(", ")),
         );
     };
     let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
-    json_answer(
-        &json!({ "name": table.name, "items": dynamodb::items(&gateway.database, &table.name, limit) }),
-    )
+    let items = dynamodb::items(&admin.database, &table.name, limit).await;
+    json_answer(&json!({ "name": table.name, "items": items }))
 }
 
 /// Server-sent events: the past after `since` when that is given, then what happens.
-fn stream(gateway: &Gateway, since: Option<u64>) -> Answer {
-    let (past, live) = gateway.events.subscribe(since.unwrap_or(u64::MAX));
+fn stream(state: &State, since: Option<u64>) -> Answer {
+    let (past, live) = state.events.subscribe(since.unwrap_or(u64::MAX));
     let stream = futures::stream::unfold((VecDeque::from(past), live), |(mut past, mut live)| async move {
         let chunk = next_chunk(&mut past, &mut live).await?;
         Some((Ok::<_, Infallible>(chunk), (past, live)))
@@ -167,14 +186,14 @@ fn stream(gateway: &Gateway, since: Option<u64>) -> Answer {
 
 /// Everything that is there, in one piece; waits for the first.
 async fn next_chunk(
-    past: &mut VecDeque<Numbered>,
-    live: &mut broadcast::Receiver<Numbered>,
+    past: &mut VecDeque<Arc<Event>>,
+    live: &mut broadcast::Receiver<Arc<Event>>,
 ) -> Option<Bytes> {
-    let mut chunk = BytesMut::new();
-    let mut add = |(seq, event): Numbered| {
-        chunk.extend_from_slice(format!("id: {seq}\ndata: ").as_bytes());
-        chunk.extend_from_slice(&event);
-        chunk.extend_from_slice(b"\n\n");
+    let mut chunk = String::new();
+    let mut add = |event: Arc<Event>| {
+        let json = serde_json::to_string(&*event).unwrap_or_default();
+        // A String takes every write.
+        let _ = write!(chunk, "id: {}\ndata: {json}\n\n", event.seq);
     };
     if past.is_empty() {
         match tokio::time::timeout(KEEP_ALIVE, live.recv()).await {
@@ -189,5 +208,5 @@ async fn next_chunk(
     } else {
         past.drain(..).for_each(add);
     }
-    Some(chunk.freeze())
+    Some(chunk.into())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value as Json;
 
-use crate::gateway::{AnyError, Limits, Options};
+use crate::options::{AnyError, Limits, Options};
 use crate::token::Claims;
 use crate::{environment_file, invoke, run, token};
 
@@ -62,7 +62,7 @@ struct FunctionArgs {
     /// Processes of one function at most
     #[arg(long, default_value_t = 32)]
     max_processes: u32,
-    /// A process unused for so long is ended
+    /// A process that is unused for longer is ended
     #[arg(long, default_value = "5m", value_parser = duration)]
     keep_warm: Duration,
 }

@@ -1,4 +1,17 @@
-//! Dates as AWS writes them, in UTC.
+//! The time, and dates as AWS writes them, in UTC.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Epoch milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since `start`.
+pub(crate) fn elapsed_ms(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1_000.0
+}
 
 /// `11:22:48.123`.
 pub(crate) fn time_of_day(epoch_ms: u64) -> String {

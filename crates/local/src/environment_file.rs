@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::gateway::{AnyError, read_template};
 use crate::lambda::environment::{ENDPOINTS, credentials};
+use crate::options::AnyError;
+use crate::start::read_template;
 use crate::urls::Urls;
 
 /// Dotenv lines with the variables of all functions, or of one.

@@ -1,14 +1,13 @@
 //! What happens, as it happens: one event a line in the terminal, and the same as JSON for the page.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::mpsc::SyncSender;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use crate::clock::now_ms;
 use crate::sync::lock;
 
 /// Events that a late reader can still have.
@@ -50,7 +49,7 @@ pub(crate) enum Kind {
 }
 
 /// One event. Never a payload, a token or a query.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
     /// Counted from 1.
@@ -145,65 +144,52 @@ impl Event {
     }
 }
 
-/// The number of an event, and the event as JSON.
-pub(crate) type Numbered = (u64, Bytes);
-
-/// Takes events and hands them to the terminal and to everybody who listens.
+/// Takes events and hands them to the terminal and to everybody who has subscribed.
 pub(crate) struct Events {
     kept: Mutex<Kept>,
-    live: broadcast::Sender<Numbered>,
-    terminal: Option<SyncSender<Event>>,
+    live: broadcast::Sender<Arc<Event>>,
+    terminal: Option<SyncSender<Arc<Event>>>,
 }
 
 struct Kept {
     seq: u64,
-    ring: VecDeque<Numbered>,
+    ring: VecDeque<Arc<Event>>,
 }
 
 impl Events {
     /// `terminal` is given every event; one that it cannot take at once is dropped, so that a terminal
     /// that nobody reads stops nothing.
-    pub(crate) fn new(terminal: Option<SyncSender<Event>>) -> Self {
+    pub(crate) fn new(terminal: Option<SyncSender<Arc<Event>>>) -> Self {
         let kept = Kept { seq: 0, ring: VecDeque::with_capacity(KEPT) };
         Self { kept: Mutex::new(kept), live: broadcast::channel(BEHIND).0, terminal }
     }
 
     pub(crate) fn emit(&self, mut event: Event) {
-        {
+        let event = {
             let mut kept = lock(&self.kept);
             kept.seq += 1;
             event.seq = kept.seq;
-            let json = Bytes::from(serde_json::to_vec(&event).unwrap_or_default());
+            let event = Arc::new(event);
             if kept.ring.len() == KEPT {
                 kept.ring.pop_front();
             }
-            kept.ring.push_back((event.seq, json.clone()));
+            kept.ring.push_back(Arc::clone(&event));
             // Sent under the lock, so that events arrive in the order of their numbers. It never blocks,
-            // and fails only when nobody listens.
-            let _ = self.live.send((event.seq, json));
-        }
+            // and fails only when nobody has subscribed.
+            let _ = self.live.send(Arc::clone(&event));
+            event
+        };
         if let Some(terminal) = &self.terminal {
             let _ = terminal.try_send(event);
         }
     }
 
     /// The kept events after number `since`, and what follows them.
-    pub(crate) fn subscribe(&self, since: u64) -> (Vec<Numbered>, broadcast::Receiver<Numbered>) {
+    pub(crate) fn subscribe(&self, since: u64) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
         let kept = lock(&self.kept);
-        let past = kept.ring.iter().filter(|(seq, _)| *seq > since).cloned().collect();
+        let past = kept.ring.iter().filter(|event| event.seq > since).cloned().collect();
         (past, self.live.subscribe())
     }
-}
-
-/// Epoch milliseconds.
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Milliseconds since `start`.
-pub(crate) fn elapsed_ms(start: std::time::Instant) -> f64 {
-    start.elapsed().as_secs_f64() * 1_000.0
 }
 
 /// `text` without the query of any URL in it, because a token may be there.
@@ -239,9 +225,9 @@ mod tests {
             events.emit(Event::new(Kind::Post).bytes_out(n));
         }
         let (past, mut live) = events.subscribe(1);
-        assert_eq!(past.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(past.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 3]);
         events.emit(Event::new(Kind::Fault));
-        assert_eq!(live.try_recv().unwrap().0, 4);
+        assert_eq!(live.try_recv().unwrap().seq, 4);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::events::{Event, Kind};
-use crate::gateway::{self, AnyError, Options, Running};
+use crate::options::{AnyError, Options};
+use crate::start::{self, Running};
 use crate::urls;
 
 /// Runs the template until Ctrl-C or SIGTERM.
@@ -19,10 +20,10 @@ pub(crate) async fn run(options: &Options) -> Result<(), AnyError> {
     let _lock = own_folder(&options.folder)?;
     // A file of a run that was killed says what is no longer so.
     urls::remove(&options.folder);
-    let running = gateway::start(options).await?;
+    let running = start::start(options).await?;
     println!("{}", greeting(&running, options));
     for note in &running.notes {
-        running.gateway.events.emit(Event::new(Kind::Gateway).failed(true).text(note));
+        running.state.events.emit(Event::new(Kind::Gateway).failed(true).text(note));
         if !options.terminal {
             eprintln!("note: {note}");
         }

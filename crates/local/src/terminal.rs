@@ -1,6 +1,7 @@
 //! One readable line an event.
 
 use std::io::{BufWriter, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::clock;
@@ -10,13 +11,13 @@ use crate::events::{DEBUG, Event, Kind};
 const WAITING: usize = 10_000;
 
 /// Starts the thread that writes events to standard output.
-pub(crate) fn start() -> SyncSender<Event> {
+pub(crate) fn start() -> SyncSender<Arc<Event>> {
     let (sender, receiver) = sync_channel(WAITING);
     std::thread::spawn(move || write_all(&receiver));
     sender
 }
 
-fn write_all(events: &Receiver<Event>) {
+fn write_all(events: &Receiver<Arc<Event>>) {
     let stdout = std::io::stdout();
     let colour = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut out = BufWriter::new(stdout);

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::events::now_ms;
+use crate::clock::now_ms;
 use crate::secrets::file;
 
 /// What a token says.

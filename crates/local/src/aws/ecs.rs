@@ -13,9 +13,11 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 use tokio::sync::{Notify, watch};
 
-use super::{Called, Reply, struck};
-use crate::events::{Event, Events, Kind, now_ms, redact};
-use crate::faults::{EcsError, FaultKind, Probe};
+use super::call::Called;
+use super::reply::Reply;
+use crate::clock::now_ms;
+use crate::events::{Event, Events, Kind, redact};
+use crate::faults::Ecs;
 use crate::ids;
 use crate::launcher::{self, Launcher, Program};
 use crate::sync::lock;
@@ -93,34 +95,19 @@ struct Variable {
 }
 
 /// Answers `RunTask`.
-pub(crate) async fn answer(called: &Called<'_>) -> Reply {
+pub(crate) async fn answer(tasks: &Tasks, called: &Called<'_>) -> Reply {
     if called.operation != "RunTask" {
         return Reply::failure(StatusCode::BAD_REQUEST, "UnknownOperationException", "only RunTask is here");
     }
-    match called.gateway.faults.take(Probe::Ecs { function: called.function }) {
-        Some(FaultKind::Ecs { error: EcsError::Failure }) => {
-            struck(called, "ecs", "failure");
-            return failures(
-                "Capacity is unavailable at this time. Please try again later or in a different availability zone",
-            );
-        }
-        Some(_) => {
-            struck(called, "ecs", "internal");
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Reply::failure(status, "ServerException", "Service Unavailable. Please try again later.");
-        }
-        None => {}
+    if let Some(struck) = called.struck(&(), Ecs::text) {
+        return struck.fault.failure();
     }
     match serde_json::from_slice::<RunTask>(called.body) {
-        Ok(request) => called.gateway.tasks.run(request).await,
+        Ok(request) => tasks.run(request).await,
         Err(error) => {
             Reply::failure(StatusCode::BAD_REQUEST, "InvalidParameterException", &error.to_string())
         }
     }
-}
-
-fn failures(reason: &str) -> Reply {
-    Reply::ok(json!({ "tasks": [], "failures": [{ "reason": reason }] }).to_string())
 }
 
 impl Tasks {
@@ -152,7 +139,7 @@ impl Tasks {
             );
         }
         let Some(container) = definition.containers.first() else {
-            return failures("the task definition has no container");
+            return Reply::task_failures("the task definition has no container");
         };
         // Held while the task starts, so that two requests with one token start one task.
         let mut tokens = self.tokens.lock().await;
@@ -164,7 +151,7 @@ impl Tasks {
                 Err(why) => {
                     let event = Event::new(Kind::Task).function(&container.name).failed(true);
                     self.events.emit(event.text(format!("not started: {why}")));
-                    return failures(&why);
+                    return Reply::task_failures(&why);
                 }
             },
         };

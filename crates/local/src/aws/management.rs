@@ -1,17 +1,17 @@
 //! The API Gateway management API: `POST`, `GET` and `DELETE /@connections/<id>`.
 
-use std::time::Duration;
-
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Called, Reply, struck};
+use super::call::Called;
+use super::reply::Reply;
 use crate::clock;
+use crate::connections::{Connections, MESSAGE, PostError};
 use crate::events::{Event, Kind};
-use crate::faults::{FaultKind, Faults, Probe};
-use crate::websocket::connection::{MESSAGE, PostError};
+use crate::faults::Management;
+use crate::http::query::percent_decoded;
 
 /// The operation behind a method.
 pub(crate) fn operation(method: &Method) -> &'static str {
@@ -24,58 +24,38 @@ pub(crate) fn operation(method: &Method) -> &'static str {
 }
 
 /// Answers a call of `<rest>`: `@connections/<id>`.
-pub(crate) async fn answer(called: &Called<'_>, rest: &str) -> Reply {
+pub(crate) async fn answer(connections: &Connections, called: &Called<'_>, rest: &str) -> Reply {
     let Some(id) = rest.strip_prefix("@connections/").map(percent_decoded) else {
-        return refused(StatusCode::NOT_FOUND, "NotFoundException", "Not Found");
+        return Reply::rest_failure(StatusCode::NOT_FOUND, "NotFoundException", "Not Found");
     };
-    let gateway = called.gateway;
-    let deletions = gateway.faults.deletions();
-    let probe = Probe::Management { function: called.function, connection: &id };
-    if let Some(FaultKind::Management { error, untyped, delay_ms, .. }) = gateway.faults.take(probe) {
-        struck(
-            called,
-            "management",
-            &error.map_or_else(|| format!("{delay_ms} ms late"), |error| error.to_string()),
-        );
-        Faults::held(deletions, Duration::from_millis(delay_ms)).await;
-        let failure = error.map(|error| match error {
-            410 => gone(),
-            429 => busy("Too many requests"),
-            _ => {
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
-                refused(status, "InternalServerErrorException", "Internal server error")
-            }
-        });
-        match failure {
-            Some(failure) if untyped => return Reply { error: None, body: Bytes::new(), ..failure },
-            Some(failure) => return failure,
-            None => {}
+    if let Some(mut struck) = called.struck(id.as_str(), Management::text) {
+        struck.hold(struck.fault.delay()).await;
+        if let Some(failure) = struck.fault.failure() {
+            return failure;
         }
     }
-    let Some(connection) = gateway.connections.get(&id) else { return gone() };
+    let Some(connection) = connections.get(&id) else { return Reply::gone() };
     match called.operation {
         "PostToConnection" => {
             let event = Event::new(Kind::Post).connection(&id).bytes_out(called.body.len());
-            let event = match called.function {
-                Some(function) => event.function(function),
-                None => event,
-            };
             let posted = connection.post(called.body);
             let summary = summary(called.body);
             let reply = match posted {
                 Ok(()) => Reply::ok(Bytes::new()),
-                Err(PostError::Gone) => gone(),
-                Err(PostError::Full) => busy("The WebSocket client side buffer is full"),
-                Err(PostError::TooLarge) => refused(
+                Err(PostError::Gone) => Reply::gone(),
+                Err(PostError::Full) => Reply::limit_exceeded("The WebSocket client side buffer is full"),
+                Err(PostError::TooLarge) => Reply::rest_failure(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "PayloadTooLargeException",
                     &format!("The data has exceeded the maximum size of {MESSAGE} bytes"),
                 ),
-                Err(PostError::NotText) => {
-                    refused(StatusCode::BAD_REQUEST, "BadRequestException", "The data is not UTF-8 text")
-                }
+                Err(PostError::NotText) => Reply::rest_failure(
+                    StatusCode::BAD_REQUEST,
+                    "BadRequestException",
+                    "The data is not UTF-8 text",
+                ),
             };
-            gateway.events.emit(
+            called.emit(
                 event.status(reply.status.as_u16()).failed(reply.status != StatusCode::OK).text(summary),
             );
             reply
@@ -94,8 +74,8 @@ pub(crate) async fn answer(called: &Called<'_>, rest: &str) -> Reply {
             reply.status = StatusCode::NO_CONTENT;
             reply
         }
-        "GetConnection" | "DeleteConnection" => gone(),
-        _ => refused(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden"),
+        "GetConnection" | "DeleteConnection" => Reply::gone(),
+        _ => Reply::rest_failure(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden"),
     }
 }
 
@@ -118,40 +98,12 @@ fn summary(body: &[u8]) -> String {
     words.join(" ")
 }
 
-fn gone() -> Reply {
-    refused(StatusCode::GONE, "GoneException", "Gone")
-}
-
-fn busy(message: &str) -> Reply {
-    refused(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", message)
-}
-
-fn refused(status: StatusCode, kind: &'static str, message: &str) -> Reply {
-    let body = json!({ "message": message }).to_string();
-    Reply { status, body: body.into(), items: None, error: Some(kind) }
-}
-
-/// `a%3D` as `a=`; what is no escape stays.
-pub(crate) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = after.get(..2).filter(|_| *first == b'%');
-        let decoded = escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_decoded_and_messages_summed_up_without_their_payload() {
-        assert_eq!(percent_decoded("L0SM9cOFvHcCIhw%3D"), "L0SM9cOFvHcCIhw=");
-        assert_eq!(percent_decoded("a%zz%4"), "a%zz%4");
+    fn messages_are_summed_up_without_their_payload() {
         assert_eq!(summary(br#"{"type":"error","code":"bad_json","message":"x"}"#), "error bad_json");
         assert_eq!(summary(br#"{"type":"<script>","sdp":"v=0"}"#), "");
         assert_eq!(summary(b"v=0"), "");

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-use super::{Called, Reply};
+use super::call::Called;
+use super::reply::Reply;
 use crate::ids;
 use crate::secrets::file::Version;
 use crate::secrets::{CURRENT, Refusal, Secrets, Value};
@@ -38,9 +39,9 @@ struct Put {
 }
 
 /// Answers a call.
-pub(crate) fn answer(called: &Called<'_>) -> Reply {
+pub(crate) fn answer(secrets: &Secrets, called: &Called<'_>) -> Reply {
     let refused = |kind, message: &str| Reply::failure(StatusCode::BAD_REQUEST, kind, message);
-    match execute(&called.gateway.secrets, called.operation, called.body) {
+    match execute(secrets, called.operation, called.body) {
         Ok(answer) => Reply::ok(answer.to_string()),
         Err(Error::Refused(Refusal::Unknown)) => {
             refused("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
@@ -82,7 +83,7 @@ fn execute(secrets: &Secrets, operation: &str, body: &[u8]) -> Result<Json, Erro
             let request: Get = read(body)?;
             let value =
                 secrets.get(&request.secret_id, request.version_stage.as_deref().unwrap_or(CURRENT))?;
-            let mut answer = told(&value);
+            let mut answer = described(&value);
             if let Some(members) = answer.as_object_mut() {
                 members.insert("SecretString".to_owned(), value.version.text.into());
             }
@@ -95,7 +96,7 @@ fn execute(secrets: &Secrets, operation: &str, body: &[u8]) -> Result<Json, Erro
                 return Err(Error::Request("ValidationException", why));
             }
             let version = version(request.client_request_token, request.secret_string);
-            Ok(told(&secrets.create(&request.name, version)?))
+            Ok(described(&secrets.create(&request.name, version)?))
         }
         "PutSecretValue" => {
             let request: Put = read(body)?;
@@ -104,7 +105,7 @@ fn execute(secrets: &Secrets, operation: &str, body: &[u8]) -> Result<Json, Erro
                 return Err(Error::Request("InvalidParameterException", why));
             }
             let version = version(request.client_request_token, request.secret_string);
-            Ok(told(&secrets.put(&request.secret_id, version)?))
+            Ok(described(&secrets.put(&request.secret_id, version)?))
         }
         _ => Err(Error::Request(
             "UnknownOperationException",
@@ -127,7 +128,7 @@ fn version(token: Option<String>, text: String) -> Version {
     Version { id: token.unwrap_or_else(ids::uuid), text }
 }
 
-fn told(value: &Value) -> Json {
+fn described(value: &Value) -> Json {
     json!({
         "ARN": value.arn,
         "Name": value.name,

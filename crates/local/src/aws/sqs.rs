@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
-use super::{Called, NO_ANSWER, Reply, struck};
-use crate::faults::{FaultKind, Faults, Probe, SqsError};
+use super::call::{Called, NO_ANSWER};
+use super::reply::Reply;
+use crate::faults::Sqs;
 use crate::queues::backlog::Message;
 use crate::queues::{Queue, Queues};
 
@@ -76,33 +77,18 @@ struct Named {
 }
 
 /// Answers a call, with whatever fault is due.
-pub(crate) async fn answer(called: &Called<'_>) -> Reply {
-    let faults = &called.gateway.faults;
-    let deletions = faults.deletions();
-    let probe = Probe::Sqs { function: called.function, operation: called.operation };
+pub(crate) async fn answer(queues: &Queues, called: &Called<'_>) -> Reply {
     let mut copies = 1;
-    if let Some(FaultKind::Sqs { error, repeat, delay_ms, .. }) = faults.take(probe) {
-        let what = match error {
-            Some(error) => format!("{error:?}"),
-            None if repeat => "delivered twice".to_owned(),
-            None => format!("{delay_ms} ms late"),
-        };
-        struck(called, "sqs", &what);
-        Faults::held(deletions, Duration::from_millis(delay_ms)).await;
-        match error {
-            Some(SqsError::Throttle) => {
-                return Reply::failure(StatusCode::BAD_REQUEST, "RequestThrottled", "Rate exceeded");
-            }
-            Some(SqsError::Timeout) => tokio::time::sleep(NO_ANSWER).await,
-            Some(SqsError::Internal) | None => {}
+    if let Some(mut struck) = called.struck(called.operation, Sqs::text) {
+        struck.hold(struck.fault.delay()).await;
+        if struck.fault.is_timeout() {
+            tokio::time::sleep(NO_ANSWER).await;
         }
-        if error.is_some() {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Reply::failure(status, "InternalFailure", "The request processing has failed");
+        if let Some(failure) = struck.fault.failure() {
+            return failure;
         }
-        copies += usize::from(repeat);
+        copies += usize::from(struck.fault.repeat);
     }
-    let queues = &called.gateway.queues;
     match execute(queues, called.operation, called.body, copies).await {
         Ok(answer) => Reply::ok(answer.to_string()),
         Err((kind, message)) => Reply::failure(StatusCode::BAD_REQUEST, kind, &message),
@@ -155,7 +141,6 @@ fn send(queues: &Queues, queue: &Queue, request: Send, copies: usize) -> Result<
     Ok(json!({ "MessageId": id, "MD5OfMessageBody": md5 }))
 }
 
-/// What the sender of a message is told.
 struct Sent {
     id: String,
     md5: String,

@@ -12,8 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::query;
 use super::routes::Taken;
-use crate::clock;
-use crate::events::now_ms;
+use crate::clock::{self, now_ms};
 use crate::ids;
 use crate::template::names;
 use crate::template::stack::HttpApi;

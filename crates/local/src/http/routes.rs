@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::aws::management::percent_decoded;
+use super::query::percent_decoded;
 use crate::template::stack::{HttpApi, HttpRoute};
 
 /// A request's route.

@@ -3,18 +3,22 @@
 mod tokens;
 
 use std::path::Path;
-use std::sync::Arc;
 
+use dynoxide::Database;
 use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc;
 
 use crate::aws::dynamodb;
-use crate::events::now_ms;
-use crate::gateway::{self, AnyError, Gateway, Options};
+use crate::clock::now_ms;
+use crate::connections::{Connection, Outgoing};
 use crate::ids;
 use crate::lambda::Invocation;
+use crate::options::{AnyError, Options};
+use crate::secrets::Secrets;
 use crate::secrets::file::Version;
-use crate::websocket::connection::{Connection, Outgoing};
+use crate::start::{self, Running};
+use crate::state::State;
+use crate::template::stack;
 
 /// The key of the fixtures under which there are no rows of a table, but secrets by their names.
 const SECRETS: &str = "Secrets";
@@ -38,8 +42,8 @@ pub(crate) async fn run(
     fixtures: &Path,
 ) -> Result<bool, AnyError> {
     let rows = if fixtures.exists() { read(fixtures)? } else { json!({}) };
-    let running = gateway::start(options).await?;
-    let result = invoke(&running.gateway, function, event, &rows).await;
+    let running = start::start(options).await?;
+    let result = invoke(&running, function, event, &rows).await;
     running.stop().await;
     result
 }
@@ -68,29 +72,23 @@ fn read_event(path: &Path, function: &str) -> Result<Json, AnyError> {
         .into())
 }
 
-async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Path, rows: &Json) -> Result<bool, AnyError> {
-    let mut pools = gateway.lambda.pools();
-    let found = pools.find(|pool| pool.function().is(function));
-    let found = found.map(|pool| (pool.function().logical.clone(), pool.function().binary.clone()));
-    let (logical, binary) = found.ok_or_else(|| {
-        let names: Vec<_> = gateway.lambda.pools().map(|pool| pool.function().binary.as_str()).collect();
-        format!("there is no function {function}; there are {}", names.join(", "))
-    })?;
-    let event = read_event(event, &binary)?;
-    let mut recorders = load(gateway, rows)?;
+async fn invoke(running: &Running, name: &str, event: &Path, rows: &Json) -> Result<bool, AnyError> {
+    let function = stack::named(&running.functions, name)?;
+    let event = read_event(event, &function.binary)?;
+    let mut recorders = load(running, rows)?;
     let context = event.get("requestContext").unwrap_or(&Json::Null);
     let own = context["connectionId"].as_str().unwrap_or_default();
     // The socket that a message came from is open, one that connects or has gone is not.
     if context["eventType"] == "MESSAGE" && recorders.iter().all(|recorder| recorder.id != own) {
-        recorders.push(record(gateway, own));
+        recorders.push(record(&running.state, own));
     }
     let invocation = Invocation {
         event: tokens::renew(&event.to_string(), &signers(rows), now_ms() / 1_000)?.into(),
-        route: context["routeKey"].as_str().unwrap_or(function).to_owned(),
+        route: context["routeKey"].as_str().unwrap_or(name).to_owned(),
         connection: context["connectionId"].as_str().map(str::to_owned),
         size: 0,
     };
-    let result = gateway.lambda.invoke(&logical, invocation).await;
+    let result = running.lambda.invoke(&function.logical, invocation).await;
     match &result {
         Ok(payload) => println!("response {}", String::from_utf8_lossy(payload)),
         Err(failure) => println!("failed {failure}"),
@@ -109,24 +107,24 @@ async fn invoke(gateway: &Arc<Gateway>, function: &str, event: &Path, rows: &Jso
 }
 
 /// Puts the rows into their tables; every connection that they name is open.
-fn load(gateway: &Gateway, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
+fn load(running: &Running, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
     let mut recorders: Vec<Recorder> = Vec::new();
     let tables =
         rows.as_object().ok_or("fixtures: an object of tables is needed, {\"<table>\": [item, …]}")?;
     for (name, items) in tables {
         if name == SECRETS {
-            make_secrets(gateway, items)?;
+            make_secrets(&running.secrets, items)?;
             continue;
         }
-        let table = gateway.tables.iter().find(|table| table.logical == *name || table.name == *name);
+        let table = running.tables.iter().find(|table| table.logical == *name || table.name == *name);
         let table = table.ok_or_else(|| format!("fixtures: the template has no table {name}"))?;
         for item in items.as_array().into_iter().flatten() {
             let item = item.as_object().ok_or_else(|| format!("fixtures: an item of {name} is no object"))?;
-            put(gateway, &table.name, item).map_err(|why| format!("fixtures: {name}: {why}"))?;
+            put(&running.database, &table.name, item).map_err(|why| format!("fixtures: {name}: {why}"))?;
             if let Some(id) = item.get("connectionId").and_then(Json::as_str)
                 && recorders.iter().all(|recorder| recorder.id != id)
             {
-                recorders.push(record(gateway, id));
+                recorders.push(record(&running.state, id));
             }
         }
     }
@@ -134,11 +132,11 @@ fn load(gateway: &Gateway, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
 }
 
 /// Makes the secrets of the fixtures, as `make project` would.
-fn make_secrets(gateway: &Gateway, secrets: &Json) -> Result<(), AnyError> {
+fn make_secrets(store: &Secrets, secrets: &Json) -> Result<(), AnyError> {
     let secrets = secrets.as_object().ok_or("fixtures: Secrets is an object of names and values")?;
     for (name, value) in secrets {
         let version = Version { id: ids::request(), text: value.to_string() };
-        let made = gateway.secrets.create(name, version);
+        let made = store.create(name, version);
         made.map_err(|_| format!("fixtures: the secret {name} cannot be made"))?;
     }
     Ok(())
@@ -150,16 +148,16 @@ fn signers(rows: &Json) -> Vec<String> {
     secrets.filter_map(|(_, value)| value["secret"].as_str().map(str::to_owned)).collect()
 }
 
-fn put(gateway: &Gateway, table: &str, item: &Map<String, Json>) -> Result<(), String> {
+fn put(database: &Database, table: &str, item: &Map<String, Json>) -> Result<(), String> {
     let request = json!({ "TableName": table, "Item": dynamodb::typed_item(item) }).to_string();
-    let reply = dynamodb::execute(&gateway.database, "PutItem", request.as_bytes());
+    let reply = dynamodb::execute(database, "PutItem", request.as_bytes());
     if reply.status.is_success() { Ok(()) } else { Err(String::from_utf8_lossy(&reply.body).into_owned()) }
 }
 
-fn record(gateway: &Gateway, id: &str) -> Recorder {
+fn record(state: &State, id: &str) -> Recorder {
     let (connection, outbox) =
-        Connection::restored(id.to_owned(), gateway.started_at, "127.0.0.1".to_owned(), String::new());
+        Connection::restored(id.to_owned(), state.started_at, "127.0.0.1".to_owned(), String::new());
     connection.open();
-    gateway.connections.add(&connection);
+    state.connections.add(&connection);
     Recorder { id: id.to_owned(), outbox }
 }

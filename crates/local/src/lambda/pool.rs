@@ -1,19 +1,19 @@
 //! The processes of one function: more of them under load, none when idle, new ones after a build.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
+use super::invocation::{Failure, Invocation};
 use super::process::{Current, Process, Reply, Work};
-use super::records::{Outcome, Record, peak_memory_kb};
-use super::{Failure, Invocation, Lambda, environment};
-use crate::events::{Event, Kind, elapsed_ms, now_ms};
+use super::processes::Processes;
+use super::records::{Outcome, Record, Records};
+use crate::clock::{elapsed_ms, now_ms};
+use crate::events::{Event, Events, Kind};
 use crate::ids;
-use crate::launcher::Program;
 use crate::sync::lock;
 use crate::template::stack::Function;
 
@@ -25,6 +25,9 @@ const TRIES: usize = 3;
 /// One function and its processes.
 pub(crate) struct Pool {
     function: Arc<Function>,
+    processes: Arc<Processes>,
+    events: Arc<Events>,
+    records: Arc<Records>,
     /// A permit for each invocation that may run.
     permits: Semaphore,
     idle: Mutex<Vec<Idle>>,
@@ -52,10 +55,19 @@ struct Finished {
 }
 
 impl Pool {
-    pub(crate) fn new(function: Arc<Function>, most_processes: u32) -> Self {
+    pub(crate) fn new(
+        function: Arc<Function>,
+        processes: Arc<Processes>,
+        events: Arc<Events>,
+        records: Arc<Records>,
+        most_processes: u32,
+    ) -> Self {
         let most = function.reserved.unwrap_or(most_processes);
         Self {
             function,
+            processes,
+            events,
+            records,
             permits: Semaphore::new(most as usize),
             idle: Mutex::default(),
             busy: AtomicUsize::new(0),
@@ -75,29 +87,25 @@ impl Pool {
     }
 
     /// Runs one invocation.
-    pub(crate) async fn invoke(
-        &self,
-        lambda: &Arc<Lambda>,
-        invocation: Invocation,
-    ) -> Result<Bytes, Failure> {
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Result<Bytes, Failure> {
         self.invocations.fetch_add(1, Ordering::Relaxed);
-        let result = self.admitted(lambda, &invocation).await;
+        let result = self.admitted(&invocation).await;
         if result.is_err() {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
         result
     }
 
-    async fn admitted(&self, lambda: &Arc<Lambda>, invocation: &Invocation) -> Result<Bytes, Failure> {
+    async fn admitted(&self, invocation: &Invocation) -> Result<Bytes, Failure> {
         let _permit = match self.permit().await {
             Ok(permit) => permit,
             Err(failure) => {
-                lambda.events.emit(self.event(invocation).failed(true).status(429).text(failure.to_string()));
+                self.events.emit(self.event(invocation).failed(true).status(429).text(failure.to_string()));
                 return Err(failure);
             }
         };
         self.busy.fetch_add(1, Ordering::Relaxed);
-        let result = self.run(lambda, invocation).await;
+        let result = self.run(invocation).await;
         self.busy.fetch_sub(1, Ordering::Relaxed);
         result
     }
@@ -110,12 +118,12 @@ impl Pool {
         self.permits.acquire().await.map_err(|_| Failure::Throttled)
     }
 
-    async fn run(&self, lambda: &Arc<Lambda>, invocation: &Invocation) -> Result<Bytes, Failure> {
+    async fn run(&self, invocation: &Invocation) -> Result<Bytes, Failure> {
         for _ in 0..TRIES {
-            let (process, cold) = match self.process(lambda).await {
+            let (process, cold) = match self.process().await {
                 Ok(found) => found,
                 Err(failure) => {
-                    lambda.events.emit(self.event(invocation).failed(true).text(failure.to_string()));
+                    self.events.emit(self.event(invocation).failed(true).text(failure.to_string()));
                     return Err(failure);
                 }
             };
@@ -123,38 +131,23 @@ impl Pool {
             match self.attempt(&process, &request_id, invocation, cold).await {
                 Attempt::NotTaken => {}
                 Attempt::Done(finished) => {
-                    return self.record(lambda, &process, request_id, invocation, cold, *finished);
+                    return self.record(&process, request_id, invocation, cold, *finished);
                 }
             }
         }
         Err(Failure::Init("its processes ended before they took the event".into()))
     }
 
-    /// An idle process of the present executable, else a new one.
-    async fn process(&self, lambda: &Arc<Lambda>) -> Result<(Arc<Process>, bool), Failure> {
-        let path = lambda.settings.bin_dir.join(&self.function.binary);
-        let built = built(&path).ok_or_else(|| Failure::Init(missing(&path, &self.function)))?;
+    /// An idle process of the present executable, else a new one; whether it is new.
+    async fn process(&self) -> Result<(Arc<Process>, bool), Failure> {
+        let executable = self.processes.executable(&self.function)?;
         while let Some(idle) = { lock(&self.idle).pop() } {
-            if idle.process.built == built && !idle.process.is_ended() {
+            if idle.process.built == executable.built && !idle.process.is_ended() {
                 return Ok((idle.process, false));
             }
             idle.process.kill();
         }
-        if lambda.is_stopping() {
-            return Err(Failure::Killed("the gateway is stopping".into()));
-        }
-        let id = lambda.next_id();
-        let started = Instant::now();
-        let program = Program {
-            path: std::path::absolute(&path).unwrap_or(path),
-            arguments: Vec::new(),
-            environment: environment::of(&self.function, &lambda.settings.endpoint, id),
-        };
-        let child = lambda.launcher.start(&program).await;
-        let child = child.map_err(|error| {
-            Failure::Init(format!("{} cannot be started: {error}", program.path.display()))
-        })?;
-        Ok((Process::watch(lambda, id, &self.function, built, child, started), true))
+        Ok((self.processes.start(&self.function, executable).await?, true))
     }
 
     async fn attempt(
@@ -230,7 +223,6 @@ impl Pool {
 
     fn record(
         &self,
-        lambda: &Arc<Lambda>,
         process: &Arc<Process>,
         request_id: String,
         invocation: &Invocation,
@@ -251,9 +243,13 @@ impl Pool {
             }
             Err(failure) => event = event.failed(true).text(failure.to_string()),
         }
-        lambda.events.emit(event);
+        self.events.emit(event);
         let init = process.init_duration().filter(|_| cold);
-        lambda.records.push(Record {
+        if cold {
+            // Once: most processes that end by themselves have done so without being looked at.
+            process.memory.update();
+        }
+        self.records.push(Record {
             seq: 0,
             function: self.function.binary.clone(),
             request_id,
@@ -263,7 +259,7 @@ impl Pool {
             duration_ms: finished.duration_ms,
             init_duration_ms: init.map(|init| init.as_secs_f64() * 1_000.0),
             outcome: finished.outcome,
-            memory_kb: peak_memory_kb(process.pid),
+            memory: Arc::clone(&process.memory),
             calls,
             init_calls: if cold { process.take_init_calls() } else { Vec::new() },
         });
@@ -306,22 +302,4 @@ fn with_tail(what: &str, process: &Process) -> String {
     let tail = process.tail();
     let what = what.trim_end();
     if tail.is_empty() { what.to_owned() } else { format!("{what}\n{tail}") }
-}
-
-/// When the executable was built; `None` when there is none.
-fn built(path: &Path) -> Option<SystemTime> {
-    path.metadata().ok()?.modified().ok()
-}
-
-/// What to say when an executable is not there.
-pub(crate) fn missing(path: &Path, function: &Function) -> String {
-    let profile =
-        if path.parent().is_some_and(|folder| folder.ends_with("release")) { " --release" } else { "" };
-    format!(
-        "{}: {} has no executable {}: build it with `cargo build{profile} --bin {}`",
-        function.at,
-        function.logical,
-        path.display(),
-        function.binary
-    )
 }

@@ -9,9 +9,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::Lambda;
+use super::memory::PeakMemory;
 use super::records::Call;
-use crate::events::{DEBUG, Event, Kind, redact};
+use crate::events::{DEBUG, Event, Events, Kind, redact};
 use crate::launcher;
 use crate::sync::lock;
 use crate::template::stack::Function;
@@ -27,7 +27,7 @@ pub(crate) struct Work {
     pub(crate) event: Bytes,
 }
 
-/// What a function says to an event.
+/// A function's answer to an event, or its error.
 pub(crate) type Reply = Result<Bytes, String>;
 
 /// The invocation that a process is busy with.
@@ -47,12 +47,10 @@ enum Life {
 
 /// A running executable, which handles one invocation at a time.
 pub(crate) struct Process {
-    /// Part of the paths of its Runtime API and AWS endpoints.
-    pub(crate) id: u64,
-    pub(crate) pid: u32,
     pub(crate) function: Arc<Function>,
     /// When its executable was built.
     pub(crate) built: SystemTime,
+    pub(crate) memory: Arc<PeakMemory>,
     inbox: mpsc::Sender<Work>,
     outbox: tokio::sync::Mutex<mpsc::Receiver<Work>>,
     current: Mutex<Option<Current>>,
@@ -66,21 +64,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Watches `child`, which has just been started.
-    pub(crate) fn watch(
-        lambda: &Arc<Lambda>,
-        id: u64,
-        function: &Arc<Function>,
-        built: SystemTime,
-        child: Child,
-        started: Instant,
-    ) -> Arc<Self> {
+    /// A process that is about to be started.
+    pub(crate) fn new(function: &Arc<Function>, built: SystemTime, started: Instant) -> Self {
         let (inbox, outbox) = mpsc::channel(1);
-        let process = Arc::new(Self {
-            id,
-            pid: child.id().unwrap_or_default(),
+        Self {
             function: Arc::clone(function),
             built,
+            memory: Arc::default(),
             inbox,
             outbox: tokio::sync::Mutex::new(outbox),
             current: Mutex::default(),
@@ -91,10 +81,33 @@ impl Process {
             kill: Notify::new(),
             started,
             init: OnceLock::new(),
-        });
-        lambda.add(&process);
-        tokio::spawn(wait(Arc::clone(lambda), Arc::clone(&process), child));
-        process
+        }
+    }
+
+    /// Waits for the end of `child`, the process, and of its output; answers how it came: `exit status: 101`.
+    pub(crate) async fn watch(self: &Arc<Self>, mut child: Child, events: &Arc<Events>) -> String {
+        let pid = child.id().unwrap_or_default();
+        self.memory.set_pid(pid);
+        let follow = |pipe: Box<dyn AsyncRead + Send + Unpin>, error| {
+            tokio::spawn(follow(Arc::clone(self), Arc::clone(events), pipe, error))
+        };
+        let out = child.stdout.take().map(|pipe| follow(Box::new(pipe), false));
+        let err = child.stderr.take().map(|pipe| follow(Box::new(pipe), true));
+        let status = tokio::select! {
+            status = child.wait() => status,
+            () = self.kill.notified() => {
+                self.memory.update();
+                launcher::kill_group(pid, false);
+                child.wait().await
+            }
+        };
+        let _ = tokio::time::timeout(DRAIN, futures::future::join_all(out.into_iter().chain(err))).await;
+        status.map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+
+    /// Nothing is to be expected of it any more; it ended in the way that `how` says.
+    pub(crate) fn end(&self, how: String) {
+        self.life.send_replace(Life::Ended(how));
     }
 
     /// Gives the process an invocation; it must not be busy.
@@ -145,7 +158,7 @@ impl Process {
     }
 
     /// Counts a call; answers how many the invocation has made. What a process does before its first `next` is
-    /// Init, also when an invocation already waits for it; what it does after its answer is nobody's.
+    /// Init, also when an invocation already waits for it; what it does after its answer counts for no invocation.
     pub(crate) fn count(&self, call: Call) -> usize {
         if self.init.get().is_none() {
             lock(&self.init_calls).push(call);
@@ -197,36 +210,10 @@ impl Process {
     }
 }
 
-async fn wait(lambda: Arc<Lambda>, process: Arc<Process>, mut child: Child) {
-    let output = (child.stdout.take(), child.stderr.take());
-    let lines = {
-        let (lambda, process) = (Arc::clone(&lambda), Arc::clone(&process));
-        let read = |pipe, error| follow(Arc::clone(&lambda), Arc::clone(&process), pipe, error);
-        let (out, err) = (
-            output.0.map(|pipe| read(Box::new(pipe) as Box<dyn AsyncRead + Send + Unpin>, false)),
-            output.1.map(|pipe| read(Box::new(pipe) as Box<dyn AsyncRead + Send + Unpin>, true)),
-        );
-        tokio::spawn(async move {
-            futures::future::join_all(out.into_iter().chain(err)).await;
-        })
-    };
-    let status = tokio::select! {
-        status = child.wait() => status,
-        () = process.kill.notified() => {
-            launcher::kill_group(process.pid, false);
-            child.wait().await
-        }
-    };
-    let _ = tokio::time::timeout(DRAIN, lines).await;
-    lambda.remove(process.id);
-    let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-    process.life.send_replace(Life::Ended(how));
-}
-
 /// Keeps the last lines of a pipe, and shows those that tell of trouble.
 async fn follow(
-    lambda: Arc<Lambda>,
     process: Arc<Process>,
+    events: Arc<Events>,
     pipe: Box<dyn AsyncRead + Send + Unpin>,
     error: bool,
 ) {
@@ -246,6 +233,6 @@ async fn follow(
             // Shown on the page only.
             event = event.route(DEBUG);
         }
-        lambda.events.emit(event);
+        events.emit(event);
     }
 }

@@ -1,11 +1,12 @@
 //! What invocations did: counted at the wire, for tests, benchmarks and the page.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::memory::PeakMemory;
 use crate::sync::lock;
 
 /// Invocations that are remembered.
@@ -58,9 +59,13 @@ pub(crate) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) init_duration_ms: Option<f64>,
     pub(crate) outcome: Outcome,
-    /// Peak resident memory of the process, where the system tells.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) memory_kb: Option<u64>,
+    /// Of its process, also after this invocation, where the system tells.
+    #[serde(
+        rename = "memoryKb",
+        serialize_with = "PeakMemory::serialize",
+        skip_serializing_if = "PeakMemory::is_unknown"
+    )]
+    pub(crate) memory: Arc<PeakMemory>,
     pub(crate) calls: Vec<Call>,
     /// Calls of the process before its first invocation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,11 +103,4 @@ impl Records {
     pub(crate) fn clear(&self) {
         lock(&self.0).ring.clear();
     }
-}
-
-/// Peak resident memory of a process in kB; `None` where the system does not tell.
-pub(crate) fn peak_memory_kb(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

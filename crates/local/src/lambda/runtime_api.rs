@@ -1,15 +1,16 @@
 //! The Lambda Runtime API, one path a process: `/runtime/<process>/2018-06-01/runtime/…`.
 
-use std::sync::Arc;
-
 use axum::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::Lambda;
-use crate::events::{Event, Kind, now_ms};
-use crate::faults::Probe;
+use super::process::Process;
+use super::processes::Processes;
+use crate::clock::now_ms;
+use crate::events::{Event, Kind};
+use crate::faults::Kill;
 use crate::http::reply::{Answer, json};
+use crate::state::State;
 use crate::template::names;
 
 /// What a function reports when it fails.
@@ -21,8 +22,14 @@ struct Report {
 }
 
 /// Answers a request to `/runtime/<process>/<rest>`.
-pub(crate) async fn answer(lambda: &Arc<Lambda>, process: u64, rest: &str, body: Bytes) -> Answer {
-    let Some(process) = lambda.process(process) else {
+pub(crate) async fn answer(
+    state: &State,
+    processes: &Processes,
+    process: u64,
+    rest: &str,
+    body: Bytes,
+) -> Answer {
+    let Some(process) = processes.get(process) else {
         return json(StatusCode::GONE, r#"{"errorMessage":"this process has been ended"}"#);
     };
     match rest.strip_prefix("2018-06-01/runtime/").unwrap_or_default() {
@@ -30,9 +37,7 @@ pub(crate) async fn answer(lambda: &Arc<Lambda>, process: u64, rest: &str, body:
             let Some(work) = process.next().await else {
                 return json(StatusCode::GONE, r#"{"errorMessage":"this process is being ended"}"#);
             };
-            if lambda.faults.take(Probe::Kill { function: &process.function.binary, calls: 0 }).is_some() {
-                struck(lambda, &process.function.binary, 0);
-                process.kill();
+            if is_killed(state, &process, 0) {
                 return std::future::pending().await;
             }
             let timeout = u64::try_from(process.function.timeout.as_millis()).unwrap_or(u64::MAX);
@@ -78,8 +83,14 @@ fn described(body: &[u8]) -> String {
     format!("{}: {}", report.error_type, report.error_message)
 }
 
-/// Tells that a function was killed on purpose.
-pub(crate) fn struck(lambda: &Lambda, function: &str, calls: usize) {
-    let text = format!("killed after {calls} calls");
-    lambda.events.emit(Event::new(Kind::Fault).route("kill").function(function).text(text));
+/// Kills the process when a fault says so; it has made this many calls in its invocation.
+pub(crate) fn is_killed(state: &State, process: &Process, calls: usize) -> bool {
+    let function = &process.function.binary;
+    let killed = state.faults.take::<Kill>(Some(function), &calls).is_some();
+    if killed {
+        let text = format!("killed after {calls} calls");
+        state.events.emit(Event::new(Kind::Fault).route("kill").function(function).text(text));
+        process.kill();
+    }
+    killed
 }

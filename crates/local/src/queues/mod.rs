@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::events::{Event, Events, Kind, now_ms};
+use crate::clock::now_ms;
+use crate::events::{Event, Events, Kind};
 use crate::sync::lock;
 use crate::template::names;
 use crate::template::stack;
@@ -66,7 +67,7 @@ impl Queues {
         }
         queue.changed.notify_waiters();
         let after = if delay.is_zero() { String::new() } else { format!(", to be seen in {delay:?}") };
-        self.tell(queue, false, format!("{} came{after}", short(&message)));
+        self.report(queue, false, format!("{} came{after}", short(&message)));
         message
     }
 
@@ -79,7 +80,7 @@ impl Queues {
         let target = redrive.and_then(|redrive| self.by_arn(&redrive.target));
         for (message, target) in dead.into_iter().zip(target.into_iter().cycle()) {
             let text = format!("{} goes to {}", short(&message), target.definition.logical);
-            self.tell(queue, true, text);
+            self.report(queue, true, text);
             lock(&target.backlog).push(message.moved(now, target.definition.retention));
             target.changed.notify_waiters();
         }
@@ -126,8 +127,8 @@ impl Queues {
         self.queues.iter().map(shown).collect()
     }
 
-    /// Says what has become of a message. Never its body.
-    fn tell(&self, queue: &Queue, failed: bool, text: String) {
+    /// Emits what has become of a message. Never its body.
+    fn report(&self, queue: &Queue, failed: bool, text: String) {
         let event = Event::new(Kind::Queue).route(&queue.definition.logical);
         self.events.emit(event.failed(failed).text(text));
     }

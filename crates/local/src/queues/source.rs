@@ -9,23 +9,23 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::backlog::Message;
-use super::{Queue, short};
+use super::{Queue, Queues, short};
 use crate::aws::sqs;
-use crate::gateway::Gateway;
-use crate::lambda::Invocation;
+use crate::lambda::{Invocation, Lambda};
 use crate::template::names;
 use crate::template::stack::EventSource;
 
 /// Takes the messages of a queue to a function, batch by batch. Runs until it is dropped.
-pub(crate) async fn poll(gateway: Arc<Gateway>, source: EventSource) {
-    let Some(queue) = gateway.queues.by_arn(&source.queue).cloned() else { return };
+pub(crate) async fn poll(queues: Arc<Queues>, lambda: Arc<Lambda>, source: EventSource) {
+    let Some(queue) = queues.by_arn(&source.queue).cloned() else { return };
     let (permits, source) = (Arc::new(Semaphore::new(source.concurrency)), Arc::new(source));
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
         let visibility = queue.definition.visibility;
-        let batch = gateway.queues.wait_and_receive(&queue, source.batch, visibility, None).await;
-        let (gateway, source, queue) = (Arc::clone(&gateway), Arc::clone(&source), Arc::clone(&queue));
+        let batch = queues.wait_and_receive(&queue, source.batch, visibility, None).await;
+        let (queues, lambda) = (Arc::clone(&queues), Arc::clone(&lambda));
+        let (source, queue) = (Arc::clone(&source), Arc::clone(&queue));
         tokio::spawn(async move {
-            deliver(&gateway, &source, &queue, batch).await;
+            deliver(&queues, &lambda, &source, &queue, batch).await;
             drop(permit);
         });
     }
@@ -33,14 +33,14 @@ pub(crate) async fn poll(gateway: Arc<Gateway>, source: EventSource) {
 
 /// Invokes the function with a batch, and deletes the messages that it has dealt with. The others come again when
 /// their visibility timeout is over.
-async fn deliver(gateway: &Arc<Gateway>, source: &EventSource, queue: &Queue, batch: Vec<Message>) {
+async fn deliver(queues: &Queues, lambda: &Lambda, source: &EventSource, queue: &Queue, batch: Vec<Message>) {
     let invocation = Invocation {
         event: event(queue, &batch),
         route: queue.definition.logical.clone(),
         connection: None,
         size: batch.iter().map(|message| message.body.len()).sum(),
     };
-    let answer = gateway.lambda.invoke(&source.function, invocation).await;
+    let answer = lambda.invoke(&source.function, invocation).await;
     let failed = match answer {
         Err(_) => Failed::All,
         Ok(payload) if source.partial => Failed::of(&payload),
@@ -50,7 +50,7 @@ async fn deliver(gateway: &Arc<Gateway>, source: &EventSource, queue: &Queue, ba
         if failed.has(&message.id) {
             let again = queue.definition.visibility;
             let text = format!("{} failed, comes again within {again:?}", short(message));
-            gateway.queues.tell(queue, true, text);
+            queues.report(queue, true, text);
         } else {
             queue.delete(&message.receipt);
         }

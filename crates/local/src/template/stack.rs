@@ -1,6 +1,7 @@
 //! What a template comes to: the parts that the gateway runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::yaml::At;
@@ -197,6 +198,18 @@ impl Stack {
     pub(crate) fn function(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.is(name))
     }
+}
+
+/// The function with this logical id, executable or physical name.
+///
+/// # Errors
+///
+/// A sentence that names those that there are.
+pub(crate) fn named<'a>(functions: &'a [Arc<Function>], name: &str) -> Result<&'a Arc<Function>, String> {
+    functions.iter().find(|function| function.is(name)).ok_or_else(|| {
+        let names: Vec<_> = functions.iter().map(|function| function.binary.as_str()).collect();
+        format!("there is no function {name}; there are {}", names.join(", "))
+    })
 }
 
 impl Function {

@@ -6,9 +6,8 @@ use axum::http::{HeaderMap, Uri};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
-use super::connection::Connection;
-use crate::clock;
-use crate::events::now_ms;
+use crate::clock::{self, now_ms};
+use crate::connections::Connection;
 use crate::http::query;
 use crate::ids;
 use crate::template::stack::WebSocketApi;

@@ -1,5 +1,5 @@
-//! Which connections were open, on disk: a gateway that starts again tells the functions that they are
-//! gone (`$disconnect`, 1006), as AWS would have, however the last run ended.
+//! Which connections were open, on disk: a gateway that starts again sends `$disconnect` (1006) for them, as AWS would
+//! have, however the last run ended.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -56,7 +56,7 @@ impl Journal {
         self.write(&format!("+ {id} {connected_at}\n"));
     }
 
-    pub(crate) fn told(&self, id: &str) {
+    pub(crate) fn disconnected(&self, id: &str) {
         self.write(&format!("- {id}\n"));
     }
 
@@ -102,7 +102,7 @@ mod tests {
         drop(journal);
         let (journal, past) = Journal::open(&folder).unwrap();
         assert_eq!(past, expect);
-        journal.told("b=");
+        journal.disconnected("b=");
         assert!(Journal::open(&folder).unwrap().1.is_empty());
         std::fs::remove_dir_all(folder).unwrap();
     }

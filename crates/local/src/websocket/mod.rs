@@ -1,8 +1,8 @@
 //! The WebSocket API.
 
-pub(crate) mod connection;
-pub(crate) mod event;
+pub(crate) mod api;
+mod event;
 pub(crate) mod journal;
-pub(crate) mod route;
+mod route;
 pub(crate) mod socket;
 pub(crate) mod upgrade;

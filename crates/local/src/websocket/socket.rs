@@ -18,14 +18,15 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::connection::{Connection, FRAME, MESSAGE, Outgoing};
-use super::event::Place;
+use super::api::Api;
+use super::journal::Left;
 use super::route;
-use crate::events::{Event, Kind, now_ms};
-use crate::faults::{DisconnectMode, FaultKind, Probe, jittered};
-use crate::gateway::Gateway;
+use crate::clock::now_ms;
+use crate::connections::{Connection, FRAME, MESSAGE, Outgoing};
+use crate::events::{Event, Kind};
+use crate::faults::{Delay, Disconnect};
+use crate::ids;
 use crate::lambda::Invocation;
-use crate::template::stack::WebSocketApi;
 
 /// How long a client may take to answer a close frame.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -34,7 +35,7 @@ const WRITE: Duration = Duration::from_secs(30);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// How a socket ended: what `$disconnect` is told.
+/// How a socket ended, as `$disconnect` says it.
 #[derive(Debug)]
 pub(crate) struct End {
     code: u16,
@@ -61,23 +62,22 @@ impl End {
 
 /// Runs the socket until it ends.
 pub(crate) async fn run(
-    gateway: &Arc<Gateway>,
-    api: &WebSocketApi,
+    api: &Arc<Api>,
     connection: &Arc<Connection>,
     mut outbox: mpsc::Receiver<Outgoing>,
     io: TokioIo<Upgraded>,
 ) -> End {
     let config = WebSocketConfig::default().max_frame_size(Some(FRAME)).max_message_size(Some(MESSAGE));
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let lifetime = Instant::now() + gateway.limits.lifetime;
-    let mut alarm = lifetime.min(Instant::now() + gateway.limits.idle);
+    let lifetime = Instant::now() + api.limits.lifetime;
+    let mut alarm = lifetime.min(Instant::now() + api.limits.idle);
     loop {
         tokio::select! {
             () = connection.cut.notified() => return End::abnormal(),
             incoming = socket.next() => match incoming {
                 Some(Ok(Message::Text(text))) => {
                     connection.received();
-                    receive(gateway, api, connection, &text);
+                    receive(api, connection, &text);
                 }
                 // Control frames are no messages: they are answered, and keep nothing alive.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
@@ -105,11 +105,11 @@ pub(crate) async fn run(
             },
             () = sleep_until(alarm) => {
                 let quiet = Duration::from_millis(now_ms().saturating_sub(connection.last_active()));
-                if Instant::now() >= lifetime || quiet >= gateway.limits.idle {
+                if Instant::now() >= lifetime || quiet >= api.limits.idle {
                     connection.end();
                     return close(socket, 1001, "Going away").await;
                 }
-                alarm = lifetime.min(Instant::now() + gateway.limits.idle.saturating_sub(quiet));
+                alarm = lifetime.min(Instant::now() + api.limits.idle.saturating_sub(quiet));
             }
         }
     }
@@ -185,38 +185,36 @@ async fn close(mut socket: Socket, code: u16, reason: &'static str) -> End {
 }
 
 /// A message from the client: its function runs beside everything else.
-fn receive(gateway: &Arc<Gateway>, api: &WebSocketApi, connection: &Arc<Connection>, text: &str) {
+fn receive(api: &Arc<Api>, connection: &Arc<Connection>, text: &str) {
+    let state = &api.state;
     let size = text.len();
     let event = Event::new(Kind::Message).connection(&connection.id).bytes_in(size);
-    let Some((route, function)) = route::select(&api.routes, &api.selector, text) else {
-        gateway.events.emit(event.failed(true).text("no route"));
-        return refuse(connection, "Forbidden", &crate::ids::request());
+    let Some((route, function)) = route::select(&api.definition.routes, &api.definition.selector, text)
+    else {
+        state.events.emit(event.failed(true).text("no route"));
+        return refuse(connection, "Forbidden", &ids::request());
     };
-    if !gateway.websocket_throttle.admits(route) {
-        gateway.events.emit(event.route(route).failed(true).status(429).text("throttled"));
-        return refuse(connection, "Too Many Requests", &crate::ids::request());
+    if !api.throttle.admits(route) {
+        state.events.emit(event.route(route).failed(true).status(429).text("throttled"));
+        return refuse(connection, "Too Many Requests", &ids::request());
     }
-    gateway.events.emit(event.route(route));
-    let place = Place { api, domain: &gateway.urls.websocket_host };
-    let (event, request_id) = place.message(connection, route, text);
-    let delay = match gateway.faults.take(Probe::Delay { route }) {
-        Some(FaultKind::Delay { delay_ms, jitter_ms, .. }) => {
-            let delay = jittered(delay_ms, jitter_ms);
-            let fault = Event::new(Kind::Fault).connection(&connection.id).route(route);
-            gateway.events.emit(fault.text(format!("delayed {delay:?}")));
-            Some(delay)
-        }
-        _ => None,
-    };
+    state.events.emit(event.route(route));
+    let (event, request_id) = api.place().message(connection, route, text);
+    let delay = state.faults.take::<Delay>(None, route).map(|struck| {
+        let delay = struck.fault.duration();
+        let fault = Event::new(Kind::Fault).connection(&connection.id).route(route);
+        state.events.emit(fault.text(format!("delayed {delay:?}")));
+        delay
+    });
     let invocation =
         Invocation { event, route: route.to_owned(), connection: Some(connection.id.clone()), size };
-    let (gateway, connection, function) = (Arc::clone(gateway), Arc::clone(connection), function.to_owned());
-    let piece = gateway.under_way.begin();
+    let (api, connection, function) = (Arc::clone(api), Arc::clone(connection), function.to_owned());
+    let piece = state.under_way.begin();
     tokio::spawn(async move {
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
-        if gateway.lambda.invoke(&function, invocation).await.is_err() {
+        if api.lambda.invoke(&function, invocation).await.is_err() {
             refuse(&connection, "Internal server error", &request_id);
         }
         drop(piece);
@@ -226,71 +224,59 @@ fn receive(gateway: &Arc<Gateway>, api: &WebSocketApi, connection: &Arc<Connecti
 /// What API Gateway itself says to a client.
 fn refuse(connection: &Connection, message: &str, request_id: &str) {
     let frame = json!({ "message": message, "connectionId": connection.id, "requestId": request_id });
-    // A client that is gone or does not read needs no telling.
+    // It fails only when the client is gone or does not read.
     let _ = connection.post(&frame.to_string().into());
 }
 
-/// Forgets a connection and tells its function, with whatever fault is due. What still runs for the connection
-/// is not waited for: API Gateway promises no order.
-pub(crate) async fn disconnected(
-    gateway: &Arc<Gateway>,
-    api: &WebSocketApi,
-    connection: &Arc<Connection>,
-    end: End,
-) {
+/// Forgets a connection and invokes the function of `$disconnect`, with whatever fault is due. What still runs for the
+/// connection is not waited for: API Gateway promises no order.
+pub(crate) async fn disconnected(api: &Api, connection: &Connection, end: End) {
+    let state = &api.state;
     connection.end();
     // Before it is forgotten: until then a socket that has ended counts by itself.
-    let _piece = gateway.under_way.begin();
-    gateway.connections.remove(&connection.id);
+    let _piece = state.under_way.begin();
+    state.connections.remove(&connection.id);
     let event = Event::new(Kind::Disconnect).connection(&connection.id).route("$disconnect");
-    gateway.events.emit(event.status(end.code).text(&end.reason));
-    if gateway.is_stopping() {
-        // The journal keeps it for the next run, which tells the functions.
+    state.events.emit(event.status(end.code).text(&end.reason));
+    if state.is_stopping() {
+        // The journal keeps it for the next run, which sends `$disconnect`.
         return;
     }
-    let mut times = 1;
-    let mut pause = Duration::ZERO;
-    if let Some(FaultKind::Disconnect { mode, delay_ms }) = gateway.faults.take(Probe::Disconnect) {
+    let mut pauses = vec![Duration::ZERO];
+    if let Some(struck) = state.faults.take::<Disconnect>(None, &()) {
         let fault = Event::new(Kind::Fault).connection(&connection.id).route("$disconnect");
-        gateway.events.emit(fault.text(format!("{mode:?} {delay_ms} ms")));
-        pause = Duration::from_millis(delay_ms);
-        match mode {
-            DisconnectMode::Delay => tokio::time::sleep(pause).await,
-            DisconnectMode::Drop => times = 0,
-            DisconnectMode::Repeat => times = 2,
-        }
+        state.events.emit(fault.text(struck.fault.text()));
+        pauses = struck.fault.pauses();
     }
-    if let Some(function) = api.routes.get("$disconnect") {
-        for time in 0..times {
-            if time > 0 {
+    if let Some(function) = api.definition.routes.get("$disconnect") {
+        for pause in pauses {
+            if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            if !gateway.websocket_throttle.admits("$disconnect") {
+            if !api.throttle.admits("$disconnect") {
                 continue;
             }
-            let place = Place { api, domain: &gateway.urls.websocket_host };
             let invocation = Invocation {
-                event: place.disconnect(connection, end.code, &end.reason),
+                event: api.place().disconnect(connection, end.code, &end.reason),
                 route: "$disconnect".into(),
                 connection: Some(connection.id.clone()),
                 size: 0,
             };
             // Best effort, as at AWS; the failure has its own line.
-            let _ = gateway.lambda.invoke(function, invocation).await;
+            let _ = api.lambda.invoke(function, invocation).await;
         }
     }
-    if !gateway.is_stopping() {
-        gateway.journal.told(&connection.id);
+    if !state.is_stopping() {
+        api.journal.disconnected(&connection.id);
     }
 }
 
-/// Tells the functions about connections that an earlier run has left behind.
-pub(crate) async fn tell_left(gateway: &Arc<Gateway>, left: Vec<super::journal::Left>) {
-    let Some(api) = &gateway.websocket else { return };
+/// Sends `$disconnect` for the connections that were open when an earlier run ended.
+pub(crate) async fn disconnect_left(api: &Api, left: Vec<Left>) {
     for one in left {
         let (connection, _outbox) =
             Connection::restored(one.id, one.connected_at, "127.0.0.1".to_owned(), String::new());
-        disconnected(gateway, api, &connection, End::abnormal()).await;
+        disconnected(api, &connection, End::abnormal()).await;
     }
 }
 

@@ -1,27 +1,26 @@
-//! The port of the WebSocket API: upgrades, and `@connections` for unsigned requests.
+//! The server of the WebSocket API: upgrades, and `@connections` for unsigned requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{self, ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::connection::Connection;
-use super::event::Place;
+use super::api::Api;
 use super::socket;
-use crate::aws;
-use crate::events::{Event, Kind, elapsed_ms};
-use crate::gateway::Gateway;
+use crate::aws::{self, Endpoints};
+use crate::clock::elapsed_ms;
+use crate::connections::Connection;
+use crate::events::{Event, Kind};
 use crate::http::reply::{Answer, message};
 use crate::http::response::ProxyResponse;
 use crate::lambda::{Failure, Invocation};
-use crate::template::stack::WebSocketApi;
 
 /// What `$connect` comes to.
 enum Verdict {
@@ -30,22 +29,28 @@ enum Verdict {
     Refused(StatusCode),
 }
 
-/// Answers every request to the port of the WebSocket API.
+/// The server of the second port.
+pub(crate) struct Server {
+    pub(crate) api: Option<Arc<Api>>,
+    pub(crate) endpoints: Arc<Endpoints>,
+}
+
+/// Answers every request to the second port.
 pub(crate) async fn answer(
-    State(gateway): State<Arc<Gateway>>,
+    extract::State(server): extract::State<Arc<Server>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
 ) -> Answer {
-    let Some(api) = &gateway.websocket else {
+    let Some(api) = &server.api else {
         return message(StatusCode::NOT_FOUND, "the template has no WebSocket API");
     };
     let path = request.uri().path().strip_prefix('/').unwrap_or_default();
-    let rest = path.strip_prefix(api.stage.as_str());
+    let rest = path.strip_prefix(api.definition.stage.as_str());
     match rest {
         Some("" | "/") => {}
         Some(rest) if rest.starts_with("/@connections/") => {
             let rest = rest.trim_start_matches('/').to_owned();
-            return aws::unsigned(&gateway, &rest, request).await;
+            return aws::unsigned(&server.endpoints, &rest, request).await;
         }
         Some(_) | None => return message(StatusCode::FORBIDDEN, "Forbidden"),
     }
@@ -57,7 +62,7 @@ pub(crate) async fn answer(
     };
     let (verdict, decided) = oneshot::channel();
     let (parts, _) = request.into_parts();
-    let task = open(Arc::clone(&gateway), api.clone(), peer, parts.headers, parts.uri, verdict, upgrade);
+    let task = open(Arc::clone(api), peer, parts.headers, parts.uri, verdict, upgrade);
     // `$connect` goes on when the client goes away, as at AWS.
     tokio::spawn(task);
     match decided.await {
@@ -92,8 +97,7 @@ fn switch(key: &str, protocol: Option<&str>) -> Answer {
 
 /// Runs `$connect`, then the socket to its end.
 async fn open(
-    gateway: Arc<Gateway>,
-    api: WebSocketApi,
+    api: Arc<Api>,
     peer: SocketAddr,
     headers: HeaderMap,
     uri: Uri,
@@ -102,50 +106,46 @@ async fn open(
 ) {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let (connection, outbox) = Connection::new(peer.ip().to_string(), agent.to_owned());
-    gateway.connections.add(&connection);
+    let state = &api.state;
+    state.connections.add(&connection);
     let start = Instant::now();
-    let (decision, why) = decide(&gateway, &api, &connection, &headers, &uri).await;
+    let (decision, why) = decide(&api, &connection, &headers, &uri).await;
     let (status, admitted) = match &decision {
         Verdict::Admitted(_) => (101, true),
         Verdict::Refused(status) => (status.as_u16(), false),
     };
     let event = Event::new(Kind::Connect).connection(&connection.id).route("$connect");
-    gateway.events.emit(event.took(elapsed_ms(start)).status(status).failed(!admitted).text(why));
+    state.events.emit(event.took(elapsed_ms(start)).status(status).failed(!admitted).text(why));
     if !admitted {
-        gateway.connections.remove(&connection.id);
+        state.connections.remove(&connection.id);
         let _ = verdict.send(decision);
         return;
     }
-    gateway.journal.opened(&connection.id, connection.connected_at);
+    api.journal.opened(&connection.id, connection.connected_at);
     connection.open();
     // A client that has gone away while `$connect` ran: the upgrade below fails, and `$disconnect` follows.
     let _ = verdict.send(decision);
     let end = match upgrade.await {
-        Ok(upgraded) => socket::run(&gateway, &api, &connection, outbox, TokioIo::new(upgraded)).await,
+        Ok(upgraded) => socket::run(&api, &connection, outbox, TokioIo::new(upgraded)).await,
         Err(_) => socket::End::abnormal(),
     };
-    socket::disconnected(&gateway, &api, &connection, end).await;
+    socket::disconnected(&api, &connection, end).await;
 }
 
-async fn decide(
-    gateway: &Arc<Gateway>,
-    api: &WebSocketApi,
-    connection: &Connection,
-    headers: &HeaderMap,
-    uri: &Uri,
-) -> (Verdict, String) {
-    if !gateway.websocket_throttle.admits("$connect") {
+async fn decide(api: &Api, connection: &Connection, headers: &HeaderMap, uri: &Uri) -> (Verdict, String) {
+    if !api.throttle.admits("$connect") {
         return (Verdict::Refused(StatusCode::TOO_MANY_REQUESTS), "throttled".into());
     }
-    let Some(function) = api.routes.get("$connect") else { return (Verdict::Admitted(None), String::new()) };
-    let place = Place { api, domain: &gateway.urls.websocket_host };
+    let Some(function) = api.definition.routes.get("$connect") else {
+        return (Verdict::Admitted(None), String::new());
+    };
     let invocation = Invocation {
-        event: place.connect(connection, headers, uri),
+        event: api.place().connect(connection, headers, uri),
         route: "$connect".into(),
         connection: Some(connection.id.clone()),
         size: 0,
     };
-    match gateway.lambda.invoke(function, invocation).await {
+    match api.lambda.invoke(function, invocation).await {
         Ok(payload) => match ProxyResponse::read(&payload) {
             Some(response) if response.status.is_success() => {
                 let protocol = response.header("sec-websocket-protocol").map(str::to_owned);

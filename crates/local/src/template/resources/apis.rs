@@ -6,7 +6,7 @@ use super::super::Template;
 use super::super::names;
 use super::super::stack::{Cors, HttpApi, HttpRoute, Limit, Stack, Throttling, WebSocketApi};
 use super::super::yaml::{Node, TemplateError};
-use super::{Properties, allow};
+use super::properties::{Properties, allow};
 
 /// What SAM calls the HTTP API of functions that name none.
 const IMPLICIT: &str = "ServerlessHttpApi";

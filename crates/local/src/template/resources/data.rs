@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::super::names;
 use super::super::stack::{Secret, SecretSource, Stack, Table};
 use super::super::yaml::{Node, TemplateError};
-use super::{Properties, allow};
+use super::properties::{Properties, allow};
 
 pub(super) fn add_table(properties: &Properties<'_>, stack: &mut Stack) -> Result<(), TemplateError> {
     properties.allow(

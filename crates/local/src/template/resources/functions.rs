@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::stack::{Function, HttpRoute, Stack};
 use super::super::yaml::{Node, TemplateError};
-use super::{Properties, allow};
+use super::properties::{Properties, allow};
 use crate::http::routes;
 
 const USED: &[&str] = &[

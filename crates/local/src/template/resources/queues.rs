@@ -6,7 +6,7 @@ use super::super::Template;
 use super::super::names;
 use super::super::stack::{EventSource, Queue, Redrive, Stack};
 use super::super::yaml::{Node, TemplateError};
-use super::{Properties, allow};
+use super::properties::{Properties, allow};
 
 /// What Lambda takes from a queue at one time, unless it is told otherwise.
 const BATCH: u32 = 10;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::names;
 use super::super::stack::{Container, Stack, TaskDefinition};
 use super::super::yaml::{Node, TemplateError};
-use super::{Properties, allow};
+use super::properties::{Properties, allow};
 
 pub(super) fn add(properties: &Properties<'_>, stack: &mut Stack) -> Result<(), TemplateError> {
     properties.allow(

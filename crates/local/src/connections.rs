@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use tokio::sync::{Notify, mpsc};
 
-use crate::events::now_ms;
+use crate::clock::now_ms;
 use crate::ids;
 use crate::sync::{read, write};
 
