@@ -27,7 +27,7 @@ use crate::state::State;
 use crate::template::stack::Table;
 
 const PAGE: &str = include_str!("page.html");
-/// The page is one file and talks to nobody else.
+/// The page is one file, and connects to this server alone.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                            connect-src 'self'; img-src data:; frame-ancestors 'none'";
 /// A request body here is one small JSON object.

@@ -144,7 +144,7 @@ impl Event {
     }
 }
 
-/// Takes events and hands them to the terminal and to everybody who has subscribed.
+/// Takes events and hands them to the terminal and to all that have subscribed.
 pub(crate) struct Events {
     kept: Mutex<Kept>,
     live: broadcast::Sender<Arc<Event>>,
@@ -158,7 +158,7 @@ struct Kept {
 
 impl Events {
     /// `terminal` is given every event; one that it cannot take at once is dropped, so that a terminal
-    /// that nobody reads stops nothing.
+    /// that is not read blocks nothing.
     pub(crate) fn new(terminal: Option<SyncSender<Arc<Event>>>) -> Self {
         let kept = Kept { seq: 0, ring: VecDeque::with_capacity(KEPT) };
         Self { kept: Mutex::new(kept), live: broadcast::channel(BEHIND).0, terminal }
@@ -175,7 +175,7 @@ impl Events {
             }
             kept.ring.push_back(Arc::clone(&event));
             // Sent under the lock, so that events arrive in the order of their numbers. It never blocks,
-            // and fails only when nobody has subscribed.
+            // and fails only when there is no subscriber.
             let _ = self.live.send(Arc::clone(&event));
             event
         };

@@ -1,4 +1,4 @@
-//! `run`: the whole template, until somebody stops it.
+//! `run`: the whole template, until it is stopped.
 
 use std::fs::File;
 use std::path::Path;

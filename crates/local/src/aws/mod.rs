@@ -1,5 +1,5 @@
 //! The AWS services that functions call: `/aws/<process>/<service>`, so that a call is known to belong to
-//! one invocation, and `/<service>` for everybody else.
+//! one invocation, and `/<service>` for all other callers.
 
 mod call;
 pub(crate) mod dynamodb;

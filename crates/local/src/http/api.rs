@@ -84,7 +84,7 @@ async fn routed(api: &Api, parts: &Parts, body: &[u8], peer: SocketAddr) -> Answ
     if let Some(id) = request_id.and_then(|id| HeaderValue::try_from(id).ok()) {
         answer.headers_mut().insert("apigw-requestid", id);
     }
-    // The path only: a query may hold what is nobody's business.
+    // Without the query, which may hold a token.
     let event = Event::new(Kind::Http).route(format!("{} {}", parts.method, parts.uri.path()));
     let event = event.took(elapsed_ms(start)).bytes_in(body.len()).status(answer.status().as_u16());
     let size = answer.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());

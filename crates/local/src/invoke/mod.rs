@@ -23,7 +23,7 @@ use crate::template::stack;
 /// The key of the fixtures under which there are no rows of a table, but secrets by their names.
 const SECRETS: &str = "Secrets";
 
-/// A connection that nobody is behind: it keeps what it is sent.
+/// A connection without a client: it keeps what is sent to it.
 struct Recorder {
     id: String,
     outbox: mpsc::Receiver<Outgoing>,

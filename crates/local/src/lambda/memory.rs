@@ -37,7 +37,7 @@ impl PeakMemory {
     }
 }
 
-/// `None` where the system does not tell.
+/// `None` where there is no `/proc`.
 fn read(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -210,7 +210,7 @@ impl Process {
     }
 }
 
-/// Keeps the last lines of a pipe, and shows those that tell of trouble.
+/// Keeps the last lines of a pipe, and emits each as an event: warnings, errors and panics as failed ones.
 async fn follow(
     process: Arc<Process>,
     events: Arc<Events>,

@@ -100,6 +100,7 @@ impl Processes {
             Ok(child) => child,
             Err(error) => {
                 write(&self.running).remove(&id);
+                process.end(error.to_string());
                 return Err(Failure::Init(format!("{} cannot be started: {error}", program.path.display())));
             }
         };

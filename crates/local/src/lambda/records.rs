@@ -59,7 +59,8 @@ pub(crate) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) init_duration_ms: Option<f64>,
     pub(crate) outcome: Outcome,
-    /// Of its process, also after this invocation, where the system tells.
+    /// Peak resident memory of its process, which may have run other invocations since; absent where there is no
+    /// `/proc`.
     #[serde(
         rename = "memoryKb",
         serialize_with = "PeakMemory::serialize",

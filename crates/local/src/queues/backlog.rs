@@ -17,7 +17,7 @@ pub(crate) struct Message {
     /// Epoch milliseconds.
     pub(crate) sent_at: u64,
     pub(crate) first_received_at: Option<u64>,
-    /// How often it has been received.
+    /// How many times it has been received.
     pub(crate) receives: u32,
     /// Names the last time that it was received; what deletes it.
     pub(crate) receipt: String,
@@ -63,7 +63,7 @@ pub(crate) struct Times {
 /// What a look at the queue has come to.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
-    /// To be worked on; nobody else sees them until their time is up.
+    /// Hidden from other receivers until their visibility timeout is over.
     pub(crate) taken: Vec<Message>,
     /// Received too often: for the dead-letter queue.
     pub(crate) dead: Vec<Message>,

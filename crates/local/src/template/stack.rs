@@ -141,9 +141,9 @@ pub(crate) struct Queue {
     pub(crate) logical: String,
     pub(crate) name: String,
     pub(crate) arn: String,
-    /// A message that names no delay of its own is not seen for so long.
+    /// How long a message is hidden after it is sent, unless it names a delay of its own.
     pub(crate) delay: Duration,
-    /// A message that has been received is not seen for so long, unless it is deleted.
+    /// How long a message is hidden after it is received.
     pub(crate) visibility: Duration,
     /// Then a message is dropped.
     pub(crate) retention: Duration,
@@ -158,7 +158,7 @@ pub(crate) struct Queue {
 pub(crate) struct Redrive {
     /// The ARN of the dead-letter queue.
     pub(crate) target: String,
-    /// A message that has been received so often goes there.
+    /// A message that has been received this many times goes there.
     pub(crate) max_receives: u32,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, Uri};
 use bytes::Bytes;
-use serde_json::{Map, Value as Json, json};
+use serde::Serialize;
 
 use crate::clock::{self, now_ms};
 use crate::connections::Connection;
@@ -19,104 +19,153 @@ pub(crate) struct Place<'a> {
     pub(crate) domain: &'a str,
 }
 
+/// All values, by name.
+type Values = BTreeMap<String, Vec<String>>;
+/// The last value, by name.
+type LastValue = BTreeMap<String, String>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: LastValue,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    multi_value_headers: Values,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    query_string_parameters: LastValue,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    multi_value_query_string_parameters: Values,
+    request_context: Context<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    route_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disconnect_status_code: Option<u16>,
+    event_type: &'static str,
+    extended_request_id: String,
+    request_time: String,
+    message_direction: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disconnect_reason: Option<&'a str>,
+    stage: &'a str,
+    connected_at: u64,
+    request_time_epoch: u64,
+    identity: Identity<'a>,
+    request_id: String,
+    domain_name: &'a str,
+    connection_id: &'a str,
+    api_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity<'a> {
+    source_ip: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    user_agent: &'a str,
+}
+
 impl Place<'_> {
     /// `$connect`, with the headers and the query of the upgrade request.
     pub(crate) fn connect(&self, connection: &Connection, headers: &HeaderMap, uri: &Uri) -> Bytes {
-        let mut context = self.context(connection, "CONNECT", "$connect");
-        context.insert("connectedAt".into(), connection.connected_at.into());
-        let (single, multi) = headers_of(headers, connection);
-        let mut event = Map::new();
-        event.insert("headers".into(), single);
-        event.insert("multiValueHeaders".into(), multi);
-        let parameters = query::parameters(uri.query().unwrap_or_default());
-        if !parameters.is_empty() {
-            let last: Map<_, _> = parameters
-                .iter()
-                .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone().into())))
-                .collect();
-            let all: Map<_, _> = parameters.into_iter().map(|(name, values)| (name, values.into())).collect();
-            event.insert("queryStringParameters".into(), last.into());
-            event.insert("multiValueQueryStringParameters".into(), all.into());
-        }
-        event.insert("requestContext".into(), context.into());
-        event.insert("isBase64Encoded".into(), false.into());
-        bytes(event)
+        let parameters = query::parameters(uri.query().unwrap_or_default()).into_iter().collect();
+        Event::new(self.context(connection, "CONNECT", "$connect"))
+            .with_headers(given(headers, connection))
+            .with_parameters(parameters)
+            .into()
     }
 
     /// A message from the client; answers with its request id too.
     pub(crate) fn message(&self, connection: &Connection, route: &str, body: &str) -> (Bytes, String) {
-        let mut context = self.context(connection, "MESSAGE", route);
-        context.insert("messageId".into(), ids::request().into());
-        let request_id = context.get("requestId").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let mut event = Map::new();
-        event.insert("requestContext".into(), context.into());
-        event.insert("body".into(), body.into());
-        event.insert("isBase64Encoded".into(), false.into());
-        (bytes(event), request_id)
+        let context = self.context(connection, "MESSAGE", route);
+        let request_id = context.request_id.clone();
+        let context = Context { message_id: Some(ids::request()), ..context };
+        (Event { body: Some(body), ..Event::new(context) }.into(), request_id)
     }
 
     /// `$disconnect`, with the code and the reason of the close frame.
     pub(crate) fn disconnect(&self, connection: &Connection, code: u16, reason: &str) -> Bytes {
-        let mut context = self.context(connection, "DISCONNECT", "$disconnect");
-        context.insert("disconnectStatusCode".into(), code.into());
-        context.insert("disconnectReason".into(), reason.into());
-        let mut event = Map::new();
-        let headers = json!({
-            "Host": self.domain,
-            "x-api-key": "",
-            "X-Forwarded-For": "",
-            "x-restapi": "",
-        });
-        let multi: Map<_, _> = headers
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.clone(), Json::Array(vec![value.clone()])))
-            .collect();
-        event.insert("headers".into(), headers);
-        event.insert("multiValueHeaders".into(), multi.into());
-        event.insert("requestContext".into(), context.into());
-        event.insert("isBase64Encoded".into(), false.into());
-        bytes(event)
+        let headers = [("Host", self.domain), ("x-api-key", ""), ("X-Forwarded-For", ""), ("x-restapi", "")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
+        let context = Context {
+            disconnect_status_code: Some(code),
+            disconnect_reason: Some(reason),
+            ..self.context(connection, "DISCONNECT", "$disconnect")
+        };
+        Event::new(context).with_headers(headers.into()).into()
     }
 
-    fn context(&self, connection: &Connection, event_type: &str, route: &str) -> Map<String, Json> {
+    fn context<'a>(
+        &'a self,
+        connection: &'a Connection,
+        event_type: &'static str,
+        route_key: &'a str,
+    ) -> Context<'a> {
         let (now, request_id) = (now_ms(), ids::request());
-        let mut identity = Map::new();
-        identity.insert("sourceIp".into(), connection.source_ip.clone().into());
-        if !connection.user_agent.is_empty() {
-            identity.insert("userAgent".into(), connection.user_agent.clone().into());
+        Context {
+            route_key,
+            message_id: None,
+            disconnect_status_code: None,
+            event_type,
+            extended_request_id: request_id.clone(),
+            request_time: clock::request_time(now),
+            message_direction: "IN",
+            disconnect_reason: None,
+            stage: &self.api.stage,
+            connected_at: connection.connected_at,
+            request_time_epoch: now,
+            identity: Identity { source_ip: &connection.source_ip, user_agent: &connection.user_agent },
+            request_id,
+            domain_name: self.domain,
+            connection_id: &connection.id,
+            api_id: &self.api.api_id,
         }
-        let mut context = Map::new();
-        let members = json!({
-            "routeKey": route,
-            "eventType": event_type,
-            "extendedRequestId": request_id,
-            "requestTime": clock::request_time(now),
-            "messageDirection": "IN",
-            "stage": self.api.stage,
-            "connectedAt": connection.connected_at,
-            "requestTimeEpoch": now,
-            "identity": identity,
-            "requestId": request_id,
-            "domainName": self.domain,
-            "connectionId": connection.id,
-            "apiId": self.api.api_id,
-        });
-        if let Json::Object(members) = members {
-            context.extend(members);
-        }
-        context
     }
 }
 
-fn bytes(event: Map<String, Json>) -> Bytes {
-    Json::Object(event).to_string().into()
+impl<'a> Event<'a> {
+    fn new(request_context: Context<'a>) -> Self {
+        Self {
+            headers: LastValue::new(),
+            multi_value_headers: Values::new(),
+            query_string_parameters: LastValue::new(),
+            multi_value_query_string_parameters: Values::new(),
+            request_context,
+            body: None,
+            is_base64_encoded: false,
+        }
+    }
+
+    fn with_headers(self, all: Values) -> Self {
+        Self { headers: last_of(&all), multi_value_headers: all, ..self }
+    }
+
+    fn with_parameters(self, all: Values) -> Self {
+        Self { query_string_parameters: last_of(&all), multi_value_query_string_parameters: all, ..self }
+    }
 }
 
-/// Headers by name, last value and all values. Names are written as API Gateway passes them on.
-fn headers_of(headers: &HeaderMap, connection: &Connection) -> (Json, Json) {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+impl From<Event<'_>> for Bytes {
+    fn from(event: Event<'_>) -> Self {
+        serde_json::to_vec(&event).unwrap_or_default().into()
+    }
+}
+
+fn last_of(all: &Values) -> LastValue {
+    all.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
+}
+
+/// The headers of a request, with names written as API Gateway passes them on.
+fn given(headers: &HeaderMap, connection: &Connection) -> Values {
+    let mut all = Values::new();
     for (name, value) in headers {
         // API Gateway keeps the two that make an upgrade to itself.
         if name == "connection" || name == "upgrade" {
@@ -128,10 +177,7 @@ fn headers_of(headers: &HeaderMap, connection: &Connection) -> (Json, Json) {
     all.insert("X-Forwarded-For".into(), vec![connection.source_ip.clone()]);
     all.insert("X-Forwarded-Port".into(), vec!["443".into()]);
     all.insert("X-Forwarded-Proto".into(), vec!["https".into()]);
-    let single: Map<_, _> =
-        all.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone().into()))).collect();
-    let multi: Map<_, _> = all.into_iter().map(|(name, values)| (name, values.into())).collect();
-    (single.into(), multi.into())
+    all
 }
 
 /// `sec-websocket-key` as `Sec-WebSocket-Key`.
@@ -148,6 +194,8 @@ fn title_case(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
     use crate::template::stack::Throttling;
 

@@ -29,7 +29,7 @@ use crate::ids;
 use crate::lambda::Invocation;
 
 /// How long a client may take to answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(2);
 /// How long one write may take before the client counts as gone.
 const WRITE: Duration = Duration::from_secs(30);
 
@@ -85,7 +85,7 @@ pub(crate) async fn run(
                 Some(Ok(Message::Close(frame))) => {
                     connection.end();
                     // Sends the answer to the close frame.
-                    let _ = timeout(GOODBYE, socket.flush()).await;
+                    let _ = timeout(CLOSING, socket.flush()).await;
                     return End::by_client(frame);
                 }
                 Some(Err(Error::Capacity(_))) => return close(socket, 1009, "Message too long").await,
@@ -168,10 +168,10 @@ fn frames(payload: &Bytes) -> Vec<Message> {
         .collect()
 }
 
-/// Says goodbye, and waits a little for the client to do so too.
+/// Sends a close frame, and waits a little for the client's.
 async fn close(mut socket: Socket, code: u16, reason: &'static str) -> End {
     let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-    let goodbye = async {
+    let closing = async {
         let _ = socket.close(Some(frame)).await;
         // Then read on, without looking: a socket that is closed with unread data is reset, and a reset
         // overtakes the close frame.
@@ -180,7 +180,7 @@ async fn close(mut socket: Socket, code: u16, reason: &'static str) -> End {
         let mut sink = vec![0; 16 * 1024];
         while matches!(io.read(&mut sink).await, Ok(read) if read > 0) {}
     };
-    let _ = timeout(GOODBYE, goodbye).await;
+    let _ = timeout(CLOSING, closing).await;
     End::new(code, reason)
 }
 

@@ -122,17 +122,17 @@ impl Drop for Gateway {
     }
 }
 
-async fn say(socket: &mut Socket, text: &str) {
+async fn send(socket: &mut Socket, text: &str) {
     socket.send(Message::text(text)).await.unwrap();
 }
 
-async fn hear(socket: &mut Socket) -> String {
-    let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("something is heard");
+async fn next_text(socket: &mut Socket) -> String {
+    let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("a message comes");
     message.unwrap().unwrap().into_text().unwrap().to_string()
 }
 
-async fn told(socket: &mut Socket) -> Value {
-    serde_json::from_str(&hear(socket).await).unwrap()
+async fn next_json(socket: &mut Socket) -> Value {
+    serde_json::from_str(&next_text(socket).await).unwrap()
 }
 
 /// The code of the close frame; 1006 when there was none.
@@ -160,10 +160,10 @@ fn is_alive(pid: u64) -> bool {
 async fn a_message_reaches_its_function_and_its_post_the_socket() {
     let gateway = Gateway::start("echo", &["--in-memory"]).await;
     let mut socket = gateway.open().await;
-    say(&mut socket, "hello").await;
-    assert_eq!(hear(&mut socket).await, "hello");
-    say(&mut socket, "large").await;
-    assert_eq!(hear(&mut socket).await.len(), 100_000);
+    send(&mut socket, "hello").await;
+    assert_eq!(next_text(&mut socket).await, "hello");
+    send(&mut socket, "large").await;
+    assert_eq!(next_text(&mut socket).await.len(), 100_000);
     let id = gateway.the_connection().await;
     assert_eq!(gateway.admin("tables/Table").await["items"], json!([{ "id": id }]));
     socket.close(None).await.unwrap();
@@ -179,15 +179,15 @@ async fn a_function_that_fails_exits_or_hangs_is_answered_for_and_replaced() {
     let gateway = Gateway::start("fail", &["--in-memory"]).await;
     let mut socket = gateway.open().await;
     for (message, outcome) in [("fail", "error"), ("exit", "killed"), ("hang", "timeout")] {
-        say(&mut socket, message).await;
-        let frame = told(&mut socket).await;
+        send(&mut socket, message).await;
+        let frame = next_json(&mut socket).await;
         assert_eq!(frame["message"], "Internal server error");
         assert!(frame["connectionId"].is_string() && frame["requestId"].is_string());
         let all = gateway.admin("invocations").await;
         assert_eq!(all.as_array().unwrap().last().unwrap()["outcome"], outcome);
     }
-    say(&mut socket, "hello").await;
-    assert_eq!(hear(&mut socket).await, "hello");
+    send(&mut socket, "hello").await;
+    assert_eq!(next_text(&mut socket).await, "hello");
 }
 
 #[tokio::test]
@@ -204,14 +204,14 @@ async fn what_api_gateway_refuses_is_refused() {
     }
     // A frame of exactly 32 KB passes.
     let mut socket = gateway.open().await;
-    say(&mut socket, &"x".repeat(32 * 1024)).await;
-    assert_eq!(hear(&mut socket).await.len(), 32 * 1024);
+    send(&mut socket, &"x".repeat(32 * 1024)).await;
+    assert_eq!(next_text(&mut socket).await.len(), 32 * 1024);
     for _ in 0..31 {
-        say(&mut socket, "hello").await;
+        send(&mut socket, "hello").await;
     }
-    let mut heard = String::new();
-    while !heard.contains("Too Many Requests") {
-        heard = hear(&mut socket).await;
+    let mut answer = String::new();
+    while !answer.contains("Too Many Requests") {
+        answer = next_text(&mut socket).await;
     }
 }
 
@@ -232,7 +232,7 @@ async fn connections_are_posted_to_looked_at_and_deleted() {
     let mut socket = gateway.open().await;
     let id = gateway.the_connection().await;
     assert_eq!(gateway.management("POST", &id, "hi".into()).await, (200, String::new()));
-    assert_eq!(hear(&mut socket).await, "hi");
+    assert_eq!(next_text(&mut socket).await, "hi");
     assert_eq!(gateway.management("GET", &id, String::new()).await.0, 200);
     let large = gateway.management("POST", &id, "x".repeat(128 * 1024 + 1)).await;
     assert_eq!(large, (413, "PayloadTooLargeException".into()));
@@ -277,22 +277,22 @@ async fn faults_strike_where_they_are_told_to() {
     gateway
         .fault(json!({ "fault": "dynamodb", "error": "throttle", "operation": "PutItem", "times": 1 }))
         .await;
-    say(&mut socket, "a").await;
-    hear(&mut socket).await;
+    send(&mut socket, "a").await;
+    next_text(&mut socket).await;
     gateway.invocations(|all| all.len() == 2).await;
     assert_eq!(last(&gateway).await["calls"][0]["status"], 400);
 
-    // The post has been executed, so it is heard; its function never knew.
+    // The post has been executed, so it arrives; its function never knew.
     gateway.fault(json!({ "fault": "kill", "function": "Echo", "afterCalls": 2, "times": 1 })).await;
-    say(&mut socket, "b").await;
-    assert_eq!(hear(&mut socket).await, "b");
-    assert_eq!(told(&mut socket).await["message"], "Internal server error");
+    send(&mut socket, "b").await;
+    assert_eq!(next_text(&mut socket).await, "b");
+    assert_eq!(next_json(&mut socket).await["message"], "Internal server error");
     assert_eq!(last(&gateway).await["outcome"], "killed");
 
     gateway.fault(json!({ "fault": "delay", "route": "$default", "delayMs": 300, "times": 1 })).await;
-    say(&mut socket, "first").await;
-    say(&mut socket, "second").await;
-    assert_eq!([hear(&mut socket).await, hear(&mut socket).await], ["second", "first"]);
+    send(&mut socket, "first").await;
+    send(&mut socket, "second").await;
+    assert_eq!([next_text(&mut socket).await, next_text(&mut socket).await], ["second", "first"]);
 
     gateway.fault(json!({ "fault": "management", "error": 410, "times": 1 })).await;
     let id = gateway.the_connection().await;
