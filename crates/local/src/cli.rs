@@ -188,10 +188,9 @@ fn dispatch(command: Command) -> Result<bool, AnyError> {
 
 /// Runs `future` to its end, and waits no longer than [`LAST`] for what it has left behind.
 fn complete<T>(future: impl Future<Output = Result<T, AnyError>>) -> Result<T, AnyError> {
-    // At least four workers: a call of the embedded database occupies one until it is done.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(cores.max(4)).enable_all().build()?;
+    // One thread: what an invocation takes is spread over many short tasks, and threads that wake each other for them
+    // cost more than they do at once. The embedded database does one call at a time as well.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(future);
     runtime.shutdown_timeout(LAST);
     result

@@ -32,6 +32,8 @@ use crate::lambda::Invocation;
 const CLOSING: Duration = Duration::from_secs(2);
 /// How long one write may take before the client counts as gone.
 const WRITE: Duration = Duration::from_secs(30);
+/// The bytes of one read. Each socket keeps a buffer of this size, and it is cleared before every read.
+const READ: usize = 8 * 1024;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -67,7 +69,10 @@ pub(crate) async fn run(
     mut outbox: mpsc::Receiver<Outgoing>,
     io: TokioIo<Upgraded>,
 ) -> End {
-    let config = WebSocketConfig::default().max_frame_size(Some(FRAME)).max_message_size(Some(MESSAGE));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .max_frame_size(Some(FRAME))
+        .max_message_size(Some(MESSAGE));
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let lifetime = Instant::now() + api.limits.lifetime;
     let mut alarm = lifetime.min(Instant::now() + api.limits.idle);
