@@ -23,7 +23,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), AnyError> {
     let running = start::start(options).await?;
     println!("{}", greeting(&running, options));
     for note in &running.notes {
-        running.state.events.emit(Event::new(Kind::Gateway).failed(true).text(note));
+        running.services.state.events.emit(Event::new(Kind::Gateway).failed(true).text(note));
         if !options.terminal {
             eprintln!("note: {note}");
         }

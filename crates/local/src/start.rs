@@ -28,7 +28,7 @@ use crate::queues::{self, Queues};
 use crate::secrets::Secrets;
 use crate::state::State;
 use crate::template::parameters;
-use crate::template::stack::{Function, Stack, Table};
+use crate::template::stack::{Function, Stack, Table, Throttling, WebSocketApi};
 use crate::template::{Template, resources};
 use crate::throttle::Throttle;
 use crate::urls::{UrlFile, Urls};
@@ -44,20 +44,27 @@ const STOP: Duration = Duration::from_secs(5);
 /// The interval between sweeps of items past their TTL. At AWS they may stay for days: nothing waits for it.
 const TTL_SWEEP: Duration = Duration::from_mins(5);
 
-/// A gateway whose servers answer.
-pub(crate) struct Running {
+/// What the servers answer from.
+pub(crate) struct Services {
     pub(crate) state: Arc<State>,
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) functions: Vec<Arc<Function>>,
     pub(crate) database: Database,
     pub(crate) tables: Vec<Table>,
     pub(crate) secrets: Arc<Secrets>,
+    processes: Arc<Processes>,
+    tasks: Arc<Tasks>,
+    queues: Arc<Queues>,
+}
+
+/// A gateway whose servers answer.
+pub(crate) struct Running {
+    pub(crate) services: Services,
     pub(crate) urls: UrlFile,
     /// Resources that are accepted and not emulated, by type.
     pub(crate) accepted: BTreeMap<String, usize>,
     /// What somebody should know before the first request.
     pub(crate) notes: Vec<String>,
-    tasks: Arc<Tasks>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -85,12 +92,9 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
     let host = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
     let urls = Urls { http_host: host(http)?, websocket_host: host(websocket)?, aws_host: host(endpoints)? };
     urls.localize(&mut stack);
-    let file = options.folder.join("dynamodb.sqlite");
-    let database = dynamodb::open((!options.in_memory).then_some(file.as_path()), &stack.tables)?;
-    let secrets = Arc::new(Secrets::open(&stack.secrets, &options.folder, options.in_memory)?);
+    let services = Services::open(&stack, &urls, options)?;
     let (journal, left) =
         if options.in_memory { (Journal::none(), Vec::new()) } else { Journal::open(&options.folder)? };
-    let notes = notes(&stack, options);
     let mut accepted = BTreeMap::new();
     for (_, kind) in &stack.accepted {
         *accepted.entry(kind.trim_start_matches("AWS::").to_owned()).or_default() += 1;
@@ -100,107 +104,128 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         Some(folder) => Some(demo(folder, options.port, &mut url_file).await?),
         None => None,
     };
-
-    let mut functions: Vec<_> = stack.functions.into_iter().map(Arc::new).collect();
-    functions.sort_by(|a, b| a.logical.cmp(&b.logical));
-    let events = Arc::new(Events::new(options.terminal.then(terminal::start)));
-    let launcher = Arc::new(Launcher::new());
-    let state = State::new(Arc::clone(&events), Faults::new(functions.clone()));
-    let tasks =
-        Tasks::new(stack.tasks, options.containers.clone(), Arc::clone(&launcher), Arc::clone(&events));
-    let tasks = Arc::new(tasks);
-    let queues = Arc::new(Queues::new(stack.queues, Arc::clone(&events)));
-    let processes = Processes::new(launcher, Arc::clone(&events), options.bin_dir.clone(), urls.aws_host);
-    let lambda = Lambda::new(&functions, Arc::clone(&processes), &events, options.most_processes);
-    let lambda = Arc::new(lambda);
-    let throttle = |settings| Throttle::new(options.throttle.then_some(settings));
-    let server = api::Server {
-        admin: Admin {
-            state: Arc::clone(&state),
-            lambda: Arc::clone(&lambda),
-            tasks: Arc::clone(&tasks),
-            queues: Arc::clone(&queues),
-            database: database.clone(),
-            tables: stack.tables.clone(),
-            routes: stack.websocket.as_ref().map(|api| api.routes.keys().cloned().collect()),
-            host: urls.http_host,
-        },
-        api: stack.http.map(|definition| api::Api {
-            throttle: throttle(definition.throttling.clone()),
-            definition,
-            lambda: Arc::clone(&lambda),
-            events,
-        }),
-    };
-    let websocket_api = stack.websocket.map(|definition| {
-        Arc::new(Api {
-            throttle: throttle(definition.throttling.clone()),
-            definition,
-            domain: urls.websocket_host,
-            limits: options.limits,
-            journal,
-            lambda: Arc::clone(&lambda),
-            state: Arc::clone(&state),
-        })
-    });
-    let aws_endpoints = Arc::new(Endpoints {
-        state: Arc::clone(&state),
-        processes,
-        database: database.clone(),
-        secrets: Arc::clone(&secrets),
-        tasks: Arc::clone(&tasks),
-        queues: Arc::clone(&queues),
-    });
-    let websocket_server =
-        upgrade::Server { api: websocket_api.clone(), endpoints: Arc::clone(&aws_endpoints) };
-
-    let [http, websocket, endpoints] = listeners;
+    let endpoints = Arc::new(services.endpoints());
+    let api =
+        stack.websocket.as_ref().map(|api| Arc::new(services.websocket_api(api, &urls, options, journal)));
+    let websocket = upgrade::Server { api: api.clone(), endpoints: Arc::clone(&endpoints) };
+    let [http_listener, websocket_listener, endpoints_listener] = listeners;
+    let Services { state, lambda, queues, .. } = &services;
     let mut background = vec![
-        serve(http, Arc::new(server), api::answer),
-        serve(websocket, Arc::new(websocket_server), upgrade::answer),
-        serve(endpoints, aws_endpoints, aws::answer),
-        tokio::spawn(Arc::clone(&lambda).sweep(options.keep_warm)),
-        tokio::spawn(sweep_ttl(database.clone())),
+        serve(http_listener, Arc::new(services.http(&stack, &urls, options)), api::answer),
+        serve(websocket_listener, Arc::new(websocket), upgrade::answer),
+        serve(endpoints_listener, endpoints, aws::answer),
+        tokio::spawn(Arc::clone(lambda).sweep(options.keep_warm)),
+        tokio::spawn(sweep_ttl(services.database.clone())),
     ];
     background.extend(demo);
-    let polls = stack.sources.into_iter();
-    let polls = polls.map(|source| queues::source::poll(Arc::clone(&queues), Arc::clone(&lambda), source));
+    let polls = stack.sources.iter().cloned();
+    let polls = polls.map(|source| queues::source::poll(Arc::clone(queues), Arc::clone(lambda), source));
     background.extend(polls.map(tokio::spawn));
     for fault in &options.faults {
         state.add_fault(fault).map_err(|error| format!("--fault: {error}"))?;
     }
-    if let Some(api) = &websocket_api {
+    if let Some(api) = &api {
         socket::disconnect_left(api, left).await;
     }
-    Ok(Running {
-        state,
-        lambda,
-        functions,
-        database,
-        tables: stack.tables,
-        secrets,
-        urls: url_file,
-        accepted,
-        notes,
-        tasks,
-        background,
-    })
+    Ok(Running { services, urls: url_file, accepted, notes: notes(&stack, options), background })
 }
 
 impl Running {
     /// Ends everything: sockets, functions, tasks, servers.
     pub(crate) async fn stop(self) {
-        self.state.stop();
-        for connection in self.state.connections.all() {
+        let Services { state, lambda, tasks, .. } = &self.services;
+        state.stop();
+        for connection in state.connections.all() {
             connection.close(1001, "Going away");
         }
-        let processes = async { tokio::join!(self.lambda.stop(), self.tasks.stop()) };
+        let processes = async { tokio::join!(lambda.stop(), tasks.stop()) };
         // What has not ended by then is killed with this process.
         let _ = timeout(STOP, processes).await;
         for task in self.background {
             task.abort();
         }
     }
+}
+
+impl Services {
+    fn open(stack: &Stack, urls: &Urls, options: &Options) -> Result<Self, AnyError> {
+        let file = options.folder.join("dynamodb.sqlite");
+        let database = dynamodb::open((!options.in_memory).then_some(file.as_path()), &stack.tables)?;
+        let secrets = Secrets::open(&stack.secrets, &options.folder, options.in_memory)?;
+        let mut functions: Vec<_> = stack.functions.iter().cloned().map(Arc::new).collect();
+        functions.sort_by(|a, b| a.logical.cmp(&b.logical));
+        let events = Arc::new(Events::new(options.terminal.then(terminal::start)));
+        let launcher = Arc::new(Launcher::new());
+        let (programs, endpoint) = (options.containers.clone(), urls.aws_host.clone());
+        let tasks = Tasks::new(stack.tasks.clone(), programs, Arc::clone(&launcher), Arc::clone(&events));
+        let processes = Processes::new(launcher, Arc::clone(&events), options.bin_dir.clone(), endpoint);
+        let lambda = Lambda::new(&functions, Arc::clone(&processes), &events, options.most_processes);
+        let queues = Queues::new(stack.queues.clone(), Arc::clone(&events));
+        Ok(Self {
+            state: State::new(events, Faults::new(functions.clone())),
+            lambda: Arc::new(lambda),
+            functions,
+            database,
+            tables: stack.tables.clone(),
+            secrets: Arc::new(secrets),
+            processes,
+            tasks: Arc::new(tasks),
+            queues: Arc::new(queues),
+        })
+    }
+
+    fn http(&self, stack: &Stack, urls: &Urls, options: &Options) -> api::Server {
+        let admin = Admin {
+            state: Arc::clone(&self.state),
+            lambda: Arc::clone(&self.lambda),
+            tasks: Arc::clone(&self.tasks),
+            queues: Arc::clone(&self.queues),
+            database: self.database.clone(),
+            tables: self.tables.clone(),
+            routes: stack.websocket.as_ref().map(|api| api.routes.keys().cloned().collect()),
+            host: urls.http_host.clone(),
+        };
+        let api = stack.http.as_ref().map(|definition| api::Api {
+            definition: definition.clone(),
+            throttle: throttle(&definition.throttling, options),
+            lambda: Arc::clone(&self.lambda),
+            events: Arc::clone(&self.state.events),
+        });
+        api::Server { admin, api }
+    }
+
+    fn websocket_api(
+        &self,
+        definition: &WebSocketApi,
+        urls: &Urls,
+        options: &Options,
+        journal: Journal,
+    ) -> Api {
+        Api {
+            definition: definition.clone(),
+            domain: urls.websocket_host.clone(),
+            limits: options.limits,
+            throttle: throttle(&definition.throttling, options),
+            journal,
+            lambda: Arc::clone(&self.lambda),
+            state: Arc::clone(&self.state),
+        }
+    }
+
+    fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            state: Arc::clone(&self.state),
+            processes: Arc::clone(&self.processes),
+            database: self.database.clone(),
+            secrets: Arc::clone(&self.secrets),
+            tasks: Arc::clone(&self.tasks),
+            queues: Arc::clone(&self.queues),
+        }
+    }
+}
+
+fn throttle(settings: &Throttling, options: &Options) -> Throttle {
+    Throttle::new(options.throttle.then(|| settings.clone()))
 }
 
 /// Listens on three ports in a row, or on any three.

@@ -11,8 +11,8 @@ use super::kind::Kind;
 pub(crate) struct Delay {
     /// `*`: any.
     route: String,
-    #[serde(default)]
-    delay_ms: u64,
+    #[serde(default, rename = "delayMs")]
+    least_ms: u64,
     /// At most this much more, at random.
     #[serde(default)]
     jitter_ms: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Delay {
 impl Delay {
     pub(crate) fn duration(&self) -> Duration {
         let jitter = if self.jitter_ms == 0 { 0 } else { rand::random_range(0..=self.jitter_ms) };
-        Duration::from_millis(self.delay_ms.saturating_add(jitter))
+        Duration::from_millis(self.least_ms.saturating_add(jitter))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::lambda::Invocation;
 use crate::options::{AnyError, Options};
 use crate::secrets::Secrets;
 use crate::secrets::file::Version;
-use crate::start::{self, Running};
+use crate::start::{self, Services};
 use crate::state::State;
 use crate::template::stack;
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(
 ) -> Result<bool, AnyError> {
     let rows = if fixtures.exists() { read(fixtures)? } else { json!({}) };
     let running = start::start(options).await?;
-    let result = invoke(&running, function, event, &rows).await;
+    let result = invoke(&running.services, function, event, &rows).await;
     running.stop().await;
     result
 }
@@ -72,15 +72,15 @@ fn read_event(path: &Path, function: &str) -> Result<Json, AnyError> {
         .into())
 }
 
-async fn invoke(running: &Running, name: &str, event: &Path, rows: &Json) -> Result<bool, AnyError> {
-    let function = stack::named(&running.functions, name)?;
+async fn invoke(services: &Services, name: &str, event: &Path, rows: &Json) -> Result<bool, AnyError> {
+    let function = stack::named(&services.functions, name)?;
     let event = read_event(event, &function.binary)?;
-    let mut recorders = load(running, rows)?;
+    let mut recorders = load(services, rows)?;
     let context = event.get("requestContext").unwrap_or(&Json::Null);
     let own = context["connectionId"].as_str().unwrap_or_default();
     // The socket that a message came from is open, one that connects or has gone is not.
     if context["eventType"] == "MESSAGE" && recorders.iter().all(|recorder| recorder.id != own) {
-        recorders.push(record(&running.state, own));
+        recorders.push(record(&services.state, own));
     }
     let invocation = Invocation {
         event: tokens::renew(&event.to_string(), &signers(rows), now_ms() / 1_000)?.into(),
@@ -88,7 +88,7 @@ async fn invoke(running: &Running, name: &str, event: &Path, rows: &Json) -> Res
         connection: context["connectionId"].as_str().map(str::to_owned),
         size: 0,
     };
-    let result = running.lambda.invoke(&function.logical, invocation).await;
+    let result = services.lambda.invoke(&function.logical, invocation).await;
     match &result {
         Ok(payload) => println!("response {}", String::from_utf8_lossy(payload)),
         Err(failure) => println!("failed {failure}"),
@@ -107,24 +107,24 @@ async fn invoke(running: &Running, name: &str, event: &Path, rows: &Json) -> Res
 }
 
 /// Puts the rows into their tables; every connection that they name is open.
-fn load(running: &Running, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
+fn load(services: &Services, rows: &Json) -> Result<Vec<Recorder>, AnyError> {
     let mut recorders: Vec<Recorder> = Vec::new();
     let tables =
         rows.as_object().ok_or("fixtures: an object of tables is needed, {\"<table>\": [item, …]}")?;
     for (name, items) in tables {
         if name == SECRETS {
-            make_secrets(&running.secrets, items)?;
+            make_secrets(&services.secrets, items)?;
             continue;
         }
-        let table = running.tables.iter().find(|table| table.logical == *name || table.name == *name);
+        let table = services.tables.iter().find(|table| table.logical == *name || table.name == *name);
         let table = table.ok_or_else(|| format!("fixtures: the template has no table {name}"))?;
         for item in items.as_array().into_iter().flatten() {
             let item = item.as_object().ok_or_else(|| format!("fixtures: an item of {name} is no object"))?;
-            put(&running.database, &table.name, item).map_err(|why| format!("fixtures: {name}: {why}"))?;
+            put(&services.database, &table.name, item).map_err(|why| format!("fixtures: {name}: {why}"))?;
             if let Some(id) = item.get("connectionId").and_then(Json::as_str)
                 && recorders.iter().all(|recorder| recorder.id != id)
             {
-                recorders.push(record(&running.state, id));
+                recorders.push(record(&services.state, id));
             }
         }
     }

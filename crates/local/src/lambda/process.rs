@@ -38,13 +38,6 @@ pub(crate) struct Current {
     pub(crate) calls: Vec<Call>,
 }
 
-#[derive(Clone, Debug)]
-enum Life {
-    Starting,
-    Ready,
-    Ended(String),
-}
-
 /// A running executable, which handles one invocation at a time.
 pub(crate) struct Process {
     pub(crate) function: Arc<Function>,
@@ -57,7 +50,8 @@ pub(crate) struct Process {
     init_calls: Mutex<Vec<Call>>,
     init_error: Mutex<Option<String>>,
     tail: Mutex<VecDeque<String>>,
-    life: watch::Sender<Life>,
+    /// How it ended, once it has.
+    end: watch::Sender<Option<String>>,
     kill: Notify,
     started: Instant,
     init: OnceLock<Duration>,
@@ -77,14 +71,14 @@ impl Process {
             init_calls: Mutex::default(),
             init_error: Mutex::default(),
             tail: Mutex::default(),
-            life: watch::Sender::new(Life::Starting),
+            end: watch::Sender::new(None),
             kill: Notify::new(),
             started,
             init: OnceLock::new(),
         }
     }
 
-    /// Waits for the end of `child`, the process, and of its output; answers how it came: `exit status: 101`.
+    /// Waits for the end of `child`, which is this process, and of its output; answers how it ended.
     pub(crate) async fn watch(self: &Arc<Self>, mut child: Child, events: &Arc<Events>) -> String {
         let pid = child.id().unwrap_or_default();
         self.memory.set_pid(pid);
@@ -105,9 +99,9 @@ impl Process {
         status.map_or_else(|error| error.to_string(), |status| status.to_string())
     }
 
-    /// Nothing is to be expected of it any more; it ended in the way that `how` says.
+    /// Notes how it ended: `exit status: 101`.
     pub(crate) fn end(&self, how: String) {
-        self.life.send_replace(Life::Ended(how));
+        self.end.send_replace(Some(how));
     }
 
     /// Gives the process an invocation; it must not be busy.
@@ -123,15 +117,8 @@ impl Process {
 
     /// The next invocation, when there is one; `None` when the process is being ended.
     pub(crate) async fn next(&self) -> Option<Work> {
-        if self.init.set(self.started.elapsed()).is_ok() {
-            self.life.send_if_modified(|life| {
-                let starting = matches!(life, Life::Starting);
-                if starting {
-                    *life = Life::Ready;
-                }
-                starting
-            });
-        }
+        // Only the first is the end of Init.
+        let _ = self.init.set(self.started.elapsed());
         let work = self.outbox.lock().await.recv().await?;
         if let Some(handed) = lock(&self.current).as_mut().and_then(|current| current.handed.take()) {
             let _ = handed.send(());
@@ -191,17 +178,14 @@ impl Process {
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        matches!(*self.life.borrow(), Life::Ended(_))
+        self.end.borrow().is_some()
     }
 
     /// Waits for the end; answers how it came: `exit status: 101`.
     pub(crate) async fn ended(&self) -> String {
-        let mut life = self.life.subscribe();
-        let end = life.wait_for(|life| matches!(life, Life::Ended(_))).await;
-        match end.as_deref() {
-            Ok(Life::Ended(how)) => how.clone(),
-            _ => "gone".to_owned(),
-        }
+        let mut end = self.end.subscribe();
+        let how = end.wait_for(Option::is_some).await;
+        how.ok().and_then(|how| how.clone()).unwrap_or_default()
     }
 
     /// The last lines that it wrote.
