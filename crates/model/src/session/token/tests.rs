@@ -6,6 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::prelude::*;
 use sha1::Sha1;
 
+use super::lifetime::Lifetime;
 use super::t1::{T1, is_t1};
 use super::*;
 use crate::id::RoomId;
