@@ -80,11 +80,10 @@ pub async fn identify(deps: &Deps, sender: &Sender<'_>, request: Identify) -> Re
 /// nobody is refused for somebody who may not be there.
 async fn freed(deps: &Deps, holder: &Holder, refusal: Error) -> Result<Option<Ended>, Error> {
     match probe(&deps.app, holder).await? {
-        Probe::Held => Err(refusal),
         Probe::Unknown => Err(Error::TooManyRequests),
         // Whose place it is may have it, on whichever socket; nobody else.
         Probe::Away if matches!(refusal, Error::Superseded) => Ok(None),
-        Probe::Away => Err(refusal),
+        Probe::Held | Probe::Away => Err(refusal),
         Probe::Ended(ended) => Ok(Some(ended)),
         Probe::Changed => Ok(None),
     }

@@ -60,11 +60,7 @@ impl HttpCall {
 
 /// A body as text; `None` if it is not UTF-8.
 pub(super) fn text(body: &Body) -> Option<&str> {
-    match body {
-        Body::Text(text) => Some(text),
-        Body::Binary(bytes) => std::str::from_utf8(bytes).ok(),
-        _ => Some(""),
-    }
+    std::str::from_utf8(body).ok()
 }
 
 /// A header as text, unless it is absent or does not read.

@@ -49,9 +49,6 @@ impl Snapshot {
 
 /// Who is in a session, once a newcomer's own place is written: of two that come at the same moment at least one then finds
 /// the other.
-///
-/// # Errors
-/// When DynamoDB fails.
 pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snapshot, Failure> {
     let mut roster = app.store.roster(id, app.clock.now()).await?;
     let others = roster.members.iter().filter(|(peer, _)| peer != newcomer);

@@ -146,9 +146,6 @@ pub async fn probe(app: &App, holder: &Holder) -> Result<Probe, Failure> {
 ///
 /// Race: it may come back at the same moment, or whoever reads it ends its stay. What is known of it counts only as long as the
 /// place is that of the same connection.
-///
-/// # Errors
-/// When DynamoDB fails.
 pub async fn grace_over(app: &App, room: &RoomId, peer: &PeerId, fence: &Stamp) -> Result<(), Failure> {
     match app.store.member(room, peer, app.clock.now()).await? {
         Some(member) if member.stamp == *fence => end_if_overdue(app, room, peer, &member).await,
@@ -158,9 +155,6 @@ pub async fn grace_over(app: &App, room: &RoomId, peer: &PeerId, fence: &Stamp) 
 
 /// Ends the stay of a member that has been away for longer than its grace, and tells the room: the timer that should have done
 /// so is late, or never came.
-///
-/// # Errors
-/// When DynamoDB fails.
 pub async fn end_if_overdue(app: &App, room: &RoomId, peer: &PeerId, member: &Member) -> Result<(), Failure> {
     if !member.is_overdue(app.clock.now()) {
         return Ok(());
@@ -224,9 +218,6 @@ pub async fn announce_all_ended(app: &App, room: &RoomId, ended: &[Ended]) {
 /// Frees places of a session whose holders are gone: API Gateway dropped their `$disconnect`, and nobody has posted to them
 /// since. Those are at most 20 whose leases or graces have ended; if there are none, those among 20 members, taken at random,
 /// whose sockets are not there when probed. Answers how many.
-///
-/// # Errors
-/// When DynamoDB fails.
 pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
     let mut roster = app.store.roster(session, app.clock.now()).await?;
     let mut gone = std::mem::take(&mut roster.overdue);

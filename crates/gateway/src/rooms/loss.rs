@@ -25,9 +25,6 @@ pub(crate) enum Lost {
 }
 
 /// The socket of somebody in a room was found closed.
-///
-/// # Errors
-/// When DynamoDB fails.
 pub(crate) async fn found_gone(app: &App, stamp: &Stamp, identity: Identity) -> Result<Lost, Failure> {
     let (grace, now) = (app.timers.reconnect_grace, app.clock.now());
     let departed = app.store.depart(stamp, identity, grace, now).await?;
@@ -35,9 +32,6 @@ pub(crate) async fn found_gone(app: &App, stamp: &Stamp, identity: Identity) -> 
 }
 
 /// The socket of a connection is closed. Who closed it on purpose is not waited for.
-///
-/// # Errors
-/// When DynamoDB fails.
 pub(crate) async fn closed(app: &App, stamp: &Stamp, reason: Departure) -> Result<Lost, Failure> {
     let now = app.clock.now();
     let grace = match reason {

@@ -131,9 +131,6 @@ impl<'a> Sender<'a> {
     }
 
     /// Whether the connection is in a session.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn is_in_session(&self, app: &App) -> Result<bool, Failure> {
         if let Some(known) = self.known_in_session() {
             return Ok(known);

@@ -79,9 +79,6 @@ impl Store {
     /// neither relay nor be announced as gone. The room may close at the same moment: then the check fails, or the close sees
     /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
     /// transaction that comes second is refused.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
         let mut seen: Option<Seen> = None;
         for _ in 0..ROUNDS {

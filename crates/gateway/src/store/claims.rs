@@ -60,9 +60,6 @@ impl Store {
     /// What is left is counted from the read of the pool. Of claims, or a claim and a spare SFU's leave, at the same moment
     /// each may count the room that the other one takes, and find that enough are left: the pool then is short until the next
     /// claim counts it.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn claim(
         &self,
         claimant: Claimant<'_>,

@@ -12,9 +12,6 @@ impl Store {
     ///
     /// Race: API Gateway may deliver `$connect` again; the second put is refused, so that it cannot wipe an
     /// identity that was written since. Both are answered alike.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn connect(&self, connection: &Connection) -> Result<(), Failure> {
         let key = connection_key(&connection.stamp.connection_id);
         let put = Write::put(&self.connections, key, connection).when("attribute_not_exists(#connectionId)");

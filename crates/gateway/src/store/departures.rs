@@ -53,9 +53,6 @@ impl Store {
     /// Race: `$disconnect` comes late, twice or while the connection identifies. The row is deleted together with
     /// the place, and only if both are still as they were read; an identify in between makes it read again. A
     /// late or repeated one finds no row, or a place that a newer connection has, and is [`Departed::Nothing`].
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn disconnect(
         &self,
         stamp: &Stamp,
@@ -90,9 +87,6 @@ impl Store {
     ///
     /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place
     /// tells the room, nobody else does: [`Departed::Nothing`].
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn depart(
         &self,
         stamp: &Stamp,
@@ -112,9 +106,6 @@ impl Store {
     ///
     /// Race: as for [`Store::disconnect`]; and a claim may come between the read of the SFU's room and its close,
     /// which then is refused and reads again, so that the path that the claim took is freed as well.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn leave(&self, stamp: &Stamp, now: EpochMillis) -> Result<Left, Failure> {
         self.leave_while_spare(stamp, None, now).await
     }
@@ -125,9 +116,6 @@ impl Store {
     /// claimed. A claim of a room that was counted, or the leave of its SFU, comes between: the close names the rooms
     /// that it counts on, so that it is refused and counts again. Of two spare SFUs that count on each other one
     /// leaves, and the other is [`Left::RoomNeeded`].
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn leave_if_spare(
         &self,
         stamp: &Stamp,
@@ -310,9 +298,6 @@ impl Store {
     ///
     /// Race: the peer may leave at the same moment, or come back on another socket. The place is freed as it was read; if
     /// that is refused it is read again, so that the newer socket is the one that loses it.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn expel(
         &self,
         session: &RoomId,

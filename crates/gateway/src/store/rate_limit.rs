@@ -51,9 +51,6 @@ impl Store {
     ///
     /// Race: signals of one connection come concurrently. Each write is conditioned on the rate as the others left it, so that
     /// no two have one number and none goes past the limit; one that finds the row changed looks again.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn rate_limit(
         &self,
         stamp: &Stamp,

@@ -58,34 +58,22 @@ pub struct Roster {
 
 impl Store {
     /// The row of a connection.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn connection(&self, id: &ConnectionId) -> Result<Option<Connection>, Failure> {
         self.get(&self.connections, connection_key(id)).await
     }
 
     /// A room, also one that is closed.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn room(&self, room: &RoomId, now: EpochMillis) -> Result<Option<Room>, Failure> {
         let found: Option<Room> = self.get(&self.rooms, room_key(Key::room(room))).await?;
         Ok(found.filter(|room| !room.expires_at.expired(now)))
     }
 
     /// A session.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn session(&self, session: &RoomId) -> Result<Option<Session>, Failure> {
         self.get(&self.rooms, room_key(Key::session(session))).await
     }
 
     /// A session, and one of its members: one batched read of two items.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn session_and_member(
         &self,
         session: &RoomId,
@@ -100,9 +88,6 @@ impl Store {
     }
 
     /// A member of a room.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn member(
         &self,
         room: &RoomId,
@@ -114,35 +99,23 @@ impl Store {
     }
 
     /// The SFU of a room, while it has a socket.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn sfu(&self, room: &RoomId) -> Result<Option<Sfu>, Failure> {
         self.get(&self.rooms, room_key(Key::sfu(room))).await
     }
 
     /// The room that a path names.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn path(&self, path: &UrlPath, now: EpochMillis) -> Result<Option<ClaimedPath>, Failure> {
         let found: Option<ClaimedPath> = self.get(&self.rooms, room_key(Key::path(path))).await?;
         Ok(found.filter(|path| !path.expires_at.expired(now)))
     }
 
     /// The sender's row and the room's SFU: one batched read of two items, whatever the tables hold.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn route_to_sfu(&self, sender: &ConnectionId, room: &RoomId) -> Result<Route, Failure> {
         let (sender, receiver) = self.pair(sender, Key::sfu(room)).await?;
         Ok(Route { sender, receiver: receiver.map(Receiver::Sfu) })
     }
 
     /// The sender's row and a member of the room: one batched read of two items.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn route_to_peer(
         &self,
         sender: &ConnectionId,
@@ -156,9 +129,6 @@ impl Store {
     }
 
     /// Everybody in a room.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn roster(&self, room: &RoomId, now: EpochMillis) -> Result<Roster, Failure> {
         let mut roster = Roster::default();
         for item in self.partition(&Key::room(room).pk).await? {

@@ -34,9 +34,6 @@ impl Store {
     /// Race: a claim, a claim over this room after its grace, another connection of this SFU, or `$disconnect`
     /// may come between the read and the transaction. Then it is refused, and looks again; a room that was closed
     /// or lost its slot meanwhile is `RoomClosed`, a newer connection of the same SFU makes this one `Superseded`.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn serve(&self, serve: &Serve, now: EpochMillis) -> Result<Served, Failure> {
         for _ in 0..ROUNDS {
             let mut found = self

@@ -38,9 +38,6 @@ impl Store {
     ///
     /// Race: two callers want the same slot. The second one's transaction is refused, and it looks for another;
     /// there are never more rooms than slots.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn reserve(
         &self,
         id: &RoomId,
@@ -61,9 +58,6 @@ impl Store {
     /// Race: two refills count the same pool, because SQS has delivered one message twice or two claims have asked.
     /// Each writes the number that follows the one it read before it counted: the second one's transaction is
     /// refused, and it counts again.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
     pub async fn refill(
         &self,
         id: &RoomId,

@@ -1,4 +1,4 @@
-//! The ids of sessions, as the model's server SDKs take them.
+//! The ids of sessions, as OpenTok's server SDKs take them.
 
 use std::net::Ipv4Addr;
 

@@ -34,7 +34,7 @@ pub(super) fn read<'a>(data: &Data<'a>) -> Result<Handshake<'a>, Error> {
     Ok(Handshake { sender, direction, kind, sends_media, batch, text: data.text })
 }
 
-/// What there is to relay.
+/// The content of a handshake.
 #[derive(Default)]
 struct Content {
     batch: bool,

@@ -2,7 +2,7 @@
 //! HMAC-SHA1 of the data's bytes under the project's secret, as 40 lower-case hexadecimal digits. Before the colon there may be
 //! more fields, in any order: older SDKs tell their `sdk_version`. Nothing signs those, and nothing comes of them.
 //!
-//! SHA-1 is the model's choice; an HMAC does not need a hash without collisions.
+//! SHA-1 is OpenTok's choice; an HMAC does not need a hash without collisions.
 
 use std::collections::HashMap;
 use std::time::Duration;
