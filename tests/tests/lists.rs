@@ -1,6 +1,6 @@
 //! Lists that must agree: who adds a function, a route or a notice is told here what else has to name it.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "this is a test")]
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 use arbiter_tests::stack::repository;
 use arbiter_tests::template::{file, functions, message_routes};
