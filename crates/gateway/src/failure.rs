@@ -1,5 +1,6 @@
 //! What goes wrong on our side of the wire.
 
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use model::error::Error;
 use model::http::HttpError;
 use model::session::rest::RestError;
@@ -21,11 +22,10 @@ impl Failure {
 
     /// A failure that an SDK reports. The SDK's own `Debug` text would hold whole responses, so only the error
     /// code, its message and the kind of failure are taken.
-    pub fn of_sdk<E, R>(operation: &'static str, error: &aws_sdk_dynamodb::error::SdkError<E, R>) -> Self
+    pub fn of_sdk<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
-        E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
+        E: ProvideErrorMetadata,
     {
-        use aws_sdk_dynamodb::error::SdkError;
         let kind = match error {
             SdkError::ConstructionFailure(_) => "the request could not be built",
             SdkError::TimeoutError(_) => "timed out",
@@ -34,11 +34,16 @@ impl Failure {
             SdkError::ServiceError(_) => "refused",
             _ => "failed",
         };
-        let service = error.as_service_error().map(|error| {
-            let meta = error.meta();
-            format!(" ({}: {})", meta.code().unwrap_or("no code"), meta.message().unwrap_or("no message"))
-        });
-        Self::new(operation, format!("{kind}{}", service.unwrap_or_default()))
+        match error.as_service_error().map(ProvideErrorMetadata::meta) {
+            Some(meta) => Self::refused(operation, meta.code(), meta.message()),
+            None => Self::new(operation, kind),
+        }
+    }
+
+    /// A failure that a service answers with.
+    pub(crate) fn refused(operation: &'static str, code: Option<&str>, message: Option<&str>) -> Self {
+        let (code, message) = (code.unwrap_or("no code"), message.unwrap_or("no message"));
+        Self::new(operation, format!("refused ({code}: {message})"))
     }
 }
 

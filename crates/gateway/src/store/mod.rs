@@ -10,6 +10,7 @@ mod departures;
 mod pool;
 mod rate_limit;
 mod read;
+mod reader;
 mod retry;
 mod sessions;
 mod sfus;

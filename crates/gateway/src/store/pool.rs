@@ -4,8 +4,10 @@ use model::id::RoomId;
 use model::key::{Key, POOL};
 use model::room::PoolEntry;
 use model::time::EpochMillis;
+use serde_dynamo::Item;
 
-use super::tables::{Item, Store};
+use super::read::text;
+use super::tables::Store;
 use super::write::{Write, read_item, room_key};
 use crate::failure::Failure;
 
@@ -21,7 +23,7 @@ impl Pool {
     fn of(items: Vec<Item>, now: EpochMillis) -> Result<Self, Failure> {
         let mut pool = Self { unclaimed: Vec::new(), pending: Vec::new() };
         for item in items {
-            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            let sk = text(&item, "sk");
             let is_pending = sk.is_some_and(|sk| sk.starts_with("PENDING#"));
             let entry: PoolEntry = read_item(item)?;
             if !entry.expires_at.expired(now) {

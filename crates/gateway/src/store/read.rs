@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use model::connection::Connection;
 use model::id::{ConnectionId, PeerId, RoomId};
 use model::key::Key;
@@ -13,10 +12,13 @@ use model::session::Session;
 use model::sfu::Sfu;
 use model::time::EpochMillis;
 use serde::de::DeserializeOwned;
+use serde_dynamo::{AttributeValue, Item};
 
+use super::reader::{Wanted, wanted};
 use super::retry::Pauses;
-use super::tables::{Item, Store};
+use super::tables::{self, Store};
 use super::write::{connection_key, read_item, room_key};
+use crate::aws::CallError;
 use crate::failure::Failure;
 
 const BATCH_GET: &str = "dynamodb:BatchGetItem";
@@ -132,7 +134,7 @@ impl Store {
     pub async fn roster(&self, room: &RoomId, now: EpochMillis) -> Result<Roster, Failure> {
         let mut roster = Roster::default();
         for item in self.partition(&Key::room(room).pk).await? {
-            let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+            let sk = text(&item, "sk").unwrap_or_default().to_owned();
             if sk == "SFU" {
                 roster.sfu = Some(read_item(item)?);
             } else if sk == "SESSION" {
@@ -156,12 +158,10 @@ impl Store {
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         table: &str,
-        key: Item,
+        key: tables::Item,
     ) -> Result<Option<T>, Failure> {
-        let got =
-            self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true).send().await;
-        let got = got.map_err(|error| Failure::of_sdk(GET, &error))?;
-        got.item.map(read_item).transpose()
+        let got = self.reader.get(table, &key.into()).await.map_err(|error| error.failure(GET))?;
+        got.map(read_item).transpose()
     }
 
     /// A connection's row and one item of the rooms table.
@@ -181,27 +181,24 @@ impl Store {
         connection: Option<&ConnectionId>,
         keys: Vec<Key>,
     ) -> Result<Found, Failure> {
-        let keys_of = |keys: Vec<Item>| {
-            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            keys.map_err(|error| Failure::new(BATCH_GET, error.to_string()))
-        };
-        let mut wanted = HashMap::new();
+        let failed = |error: CallError| error.failure(BATCH_GET);
+        let mut left = Wanted::new();
         if let Some(id) = connection {
-            wanted.insert(self.connections.clone(), keys_of(vec![connection_key(id)])?);
+            left.insert(self.connections.clone(), wanted(&[connection_key(id).into()]).map_err(failed)?);
         }
         if !keys.is_empty() {
-            wanted.insert(self.rooms.clone(), keys_of(keys.into_iter().map(room_key).collect())?);
+            let keys: Vec<Item> = keys.into_iter().map(|key| room_key(key).into()).collect();
+            left.insert(self.rooms.clone(), wanted(&keys).map_err(failed)?);
         }
         let mut found = Found(HashMap::new());
         let mut pauses = Pauses::new();
         loop {
-            let got = self.client.batch_get_item().set_request_items(Some(wanted)).send().await;
-            let got = got.map_err(|error| Failure::of_sdk(BATCH_GET, &error))?;
-            for (table, items) in got.responses.unwrap_or_default() {
+            let got = self.reader.batch(&left).await.map_err(failed)?;
+            for (table, items) in got.responses {
                 found.0.entry(table).or_default().extend(items);
             }
-            wanted = got.unprocessed_keys.unwrap_or_default();
-            if wanted.is_empty() {
+            left = got.unprocessed_keys;
+            if left.is_empty() {
                 return Ok(found);
             }
             if !pauses.pause().await {
@@ -212,17 +209,15 @@ impl Store {
 
     /// Every item of a partition of the rooms table.
     pub(super) async fn partition(&self, pk: &str) -> Result<Vec<Item>, Failure> {
-        let pages = self
-            .client
-            .query()
-            .table_name(&self.rooms)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.into()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| Failure::of_sdk(QUERY, &error))
+        self.reader.partition(&self.rooms, pk).await.map_err(|error| error.failure(QUERY))
+    }
+}
+
+/// The text that an item holds under `name`.
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    match item.inner().get(name) {
+        Some(AttributeValue::S(text)) => Some(text),
+        _ => None,
     }
 }
 
@@ -238,8 +233,7 @@ impl Found {
     /// The item of the rooms table with this sort key.
     pub(super) fn take_sk(&mut self, table: &str, sk: &str) -> Option<Item> {
         let items = self.0.get_mut(table)?;
-        let of_key = |item: &Item| item.get("sk").and_then(|v| v.as_s().ok()).is_some_and(|v| v == sk);
-        let at = items.iter().position(of_key)?;
+        let at = items.iter().position(|item| text(item, "sk") == Some(sk))?;
         Some(items.swap_remove(at))
     }
 }

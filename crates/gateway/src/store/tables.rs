@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, config as client};
 
+use super::reader::Reader;
 use crate::failure::Failure;
 use crate::{aws, config};
 
@@ -18,7 +19,10 @@ pub(super) const ROUNDS: usize = 8;
 /// The tables.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// For writes.
     pub(super) client: Client,
+    /// For reads.
+    pub(super) reader: Reader,
     pub(super) connections: String,
     pub(super) rooms: String,
 }
@@ -27,7 +31,9 @@ impl Store {
     /// Takes the names of the tables.
     #[must_use]
     pub fn new(config: &SdkConfig, connections: String, rooms: String) -> Self {
-        Self { client: Client::new(config), connections, rooms }
+        let http = aws::connector();
+        let client = client::Builder::from(config).http_client(aws::http_client(http.clone())).build();
+        Self { client: Client::from_conf(client), reader: Reader::new(config, http), connections, rooms }
     }
 
     /// Reads `CONNECTIONS_TABLE` and `ROOMS_TABLE`.
@@ -40,10 +46,8 @@ impl Store {
 
     /// Opens the connection to DynamoDB, in Init. A function that has no right to this read opens it all the same.
     pub async fn warm_up(&self) {
-        let retries = aws_sdk_dynamodb::config::Config::builder().retry_config(aws::no_retries());
-        let key = AttributeValue::S("init".into());
-        let read = self.client.get_item().table_name(&self.connections).key("connectionId", key);
-        aws::warm_up(read.customize().config_override(retries).send()).await;
+        let key = HashMap::from([("connectionId".into(), AttributeValue::S("init".into()))]);
+        aws::warm_up(self.reader.warm_up(&self.connections, &key.into())).await;
     }
 
     /// The failure of a write that lost [`ROUNDS`] races in a row.

@@ -12,7 +12,7 @@ use model::id::ConnectionId;
 use model::key::Key;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};
+use serde_dynamo::aws_sdk_dynamodb_1::{to_attribute_value, to_item};
 
 use super::retry::{Pauses, is_transient};
 use super::tables::{Item, Store};
@@ -60,9 +60,10 @@ pub(super) enum Updated<T> {
 }
 
 /// Reads a stored item. What is wrong with it is not said: the text would quote the item.
-pub(super) fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Failure> {
+pub(super) fn read_item<T: DeserializeOwned>(item: impl Into<serde_dynamo::Item>) -> Result<T, Failure> {
     let kind = std::any::type_name::<T>();
-    from_item(item).map_err(|_| Failure::new("dynamodb", format!("a stored {kind} does not read")))
+    serde_dynamo::from_item(item.into())
+        .map_err(|_| Failure::new("dynamodb", format!("a stored {kind} does not read")))
 }
 
 /// The key of a connection's row.
