@@ -48,6 +48,10 @@ def rust_imports(source):
         text = re.sub(r"pub(\([a-z]+\))? use [^;]*;", "", text)
         paths = [path for tree in re.findall(r"\buse ((?:crate|super|self)::[^;]*);", text) for path in expanded(tree)]
         paths += re.findall(r"(?<![\w:])((?:crate|super|self)(?:::\w+)+)", text)
+        # A parent names its children without a prefix.
+        for child in re.findall(r"^\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);", text, re.MULTILINE):
+            if re.search(rf"(?<![\w:]){child}::\w", text):
+                paths.append(f"self::{child}")
         found = set()
         for path in paths:
             parts, base = path.split("::"), ()

@@ -27,8 +27,8 @@ use tokio::time::{sleep, timeout};
 use super::settings::{ATTEMPT_LIMIT, ATTEMPTS, BACKOFF, CALL_LIMIT, endpoint_of};
 use crate::failure::Failure;
 
-/// What can be drawn for retries until calls succeed again, and what one costs: in an outage calls soon fail at
-/// once.
+/// What can be drawn for retries until calls succeed again, and what one costs: in an outage calls soon fail
+/// at once.
 const RETRY_QUOTA: u32 = 500;
 const RETRY_COST: u32 = 5;
 const TIMEOUT_COST: u32 = 10;

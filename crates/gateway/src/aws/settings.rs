@@ -24,7 +24,6 @@ pub(super) const CALL_LIMIT: Duration = Duration::from_secs(6);
 
 /// Reads credentials, region and endpoints from the environment, as Lambda sets it, and nothing else: neither
 /// files nor metadata services. The credentials last as long as the process.
-#[expect(clippy::unused_async, reason = "what loads settings may have to wait for them")]
 pub async fn load() -> SdkConfig {
     let credentials = config::text("AWS_ACCESS_KEY_ID").and_then(|id| {
         let (secret, token) = (config::text("AWS_SECRET_ACCESS_KEY")?, env::var("AWS_SESSION_TOKEN").ok());

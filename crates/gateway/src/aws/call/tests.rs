@@ -36,16 +36,16 @@ fn status(status: u16) -> Answer {
 async fn service(answers: Vec<Answer>) -> (Service, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}/stage", listener.local_addr().unwrap());
-    let heard = Heard::default();
-    let (answers, hears) = (Arc::new(Mutex::new(answers.into_iter())), heard.clone());
+    let requests = Heard::default();
+    let (answers, kept) = (Arc::new(Mutex::new(answers.into_iter())), requests.clone());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (answers, hears) = (answers.clone(), hears.clone());
+            let (answers, kept) = (answers.clone(), kept.clone());
             let next = move || answers.lock().unwrap().next().unwrap_or(Answer::Nothing);
-            tokio::spawn(serve(BufReader::new(stream), next, hears));
+            tokio::spawn(serve(BufReader::new(stream), next, kept));
         }
     });
-    (service_at(endpoint), heard)
+    (service_at(endpoint), requests)
 }
 
 fn service_at(endpoint: String) -> Service {
@@ -59,7 +59,7 @@ fn service_at(endpoint: String) -> Service {
     Service::new(&config, "Test", "execute-api", connector())
 }
 
-async fn serve(mut stream: BufReader<TcpStream>, next: impl Fn() -> Answer, heard: Heard) {
+async fn serve(mut stream: BufReader<TcpStream>, next: impl Fn() -> Answer, requests: Heard) {
     loop {
         let (mut head, mut length) = (Vec::new(), 0);
         loop {
@@ -78,7 +78,7 @@ async fn serve(mut stream: BufReader<TcpStream>, next: impl Fn() -> Answer, hear
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.unwrap();
-        heard.lock().unwrap().push((head, body));
+        requests.lock().unwrap().push((head, body));
         let (status, header, text, last) = match next() {
             Answer::Now(status, header, text) => (status, header, text, false),
             Answer::LastOne(text) => (200, "x-none: 1", text, true),
@@ -112,23 +112,23 @@ async fn throttled_and_failed_attempts_are_made_again() {
         Answer::Now(400, "x-none: 1", throttled.into()),
         Answer::Now(200, "x-none: 1", "yes".into()),
     ];
-    let (service, heard) = service(answers).await;
+    let (service, requests) = service(answers).await;
     assert_eq!(service.call(&get()).await.unwrap(), "yes");
-    assert_eq!(heard.lock().unwrap().len(), 4);
+    assert_eq!(requests.lock().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn the_fourth_attempt_is_the_last() {
-    let (service, heard) = service(vec![status(500); 5]).await;
+    let (service, requests) = service(vec![status(500); 5]).await;
     assert_eq!(refused(service.call(&get()).await).0, 500);
-    assert_eq!(heard.lock().unwrap().len(), 4);
+    assert_eq!(requests.lock().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn a_warm_up_is_made_once() {
-    let (service, heard) = service(vec![status(500); 2]).await;
+    let (service, requests) = service(vec![status(500); 2]).await;
     assert_eq!(refused(service.attempt(&get()).await).0, 500);
-    assert_eq!(heard.lock().unwrap().len(), 1);
+    assert_eq!(requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn a_refusal_has_its_code_and_its_message_and_is_final() {
         Answer::Now(410, of_header, String::new()),
         Answer::Now(403, "x-none: 1", "<html>".into()),
     ];
-    let (service, heard) = service(answers).await;
+    let (service, requests) = service(answers).await;
     let (status, code, text) = refused(service.call(&get()).await);
     assert_eq!((status, code.as_deref()), (400, Some("ResourceNotFoundException")));
     assert_eq!(text, "test:Call: refused (ResourceNotFoundException: no table)");
@@ -150,29 +150,30 @@ async fn a_refusal_has_its_code_and_its_message_and_is_final() {
     let (status, code, text) = refused(service.call(&get()).await);
     assert_eq!((status, code), (403, None));
     assert_eq!(text, "test:Call: refused (no code: no message)");
-    assert_eq!(heard.lock().unwrap().len(), 3);
+    assert_eq!(requests.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]
 async fn an_attempt_that_hangs_is_given_up_and_made_again() {
-    let (service, heard) = service(vec![Answer::Never, status(200)]).await;
+    let (service, requests) = service(vec![Answer::Never, status(200)]).await;
     assert_eq!(service.call(&get()).await.unwrap(), "");
-    assert_eq!(heard.lock().unwrap().len(), 2);
+    assert_eq!(requests.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_replaced() {
-    let (service, heard) = service(vec![Answer::Nothing, status(200)]).await;
+    let (service, requests) = service(vec![Answer::Nothing, status(200)]).await;
     assert_eq!(service.call(&get()).await.unwrap(), "");
-    assert_eq!(heard.lock().unwrap().len(), 2);
+    assert_eq!(requests.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_is_replaced() {
-    let (service, heard) = service(vec![Answer::LastOne("one".into()), Answer::LastOne("two".into())]).await;
+    let (service, requests) =
+        service(vec![Answer::LastOne("one".into()), Answer::LastOne("two".into())]).await;
     assert_eq!(service.call(&get()).await.unwrap(), "one");
     assert_eq!(service.call(&get()).await.unwrap(), "two");
-    assert_eq!(heard.lock().unwrap().len(), 2, "and nothing was sent twice");
+    assert_eq!(requests.lock().unwrap().len(), 2, "and nothing was sent twice");
 }
 
 #[tokio::test]
@@ -186,13 +187,13 @@ async fn where_nobody_listens_nothing_is_sent() {
 
 #[tokio::test]
 async fn an_outage_uses_the_retries_up() {
-    let (service, heard) =
+    let (service, requests) =
         service(vec![status(500), status(500), status(500), status(500), status(200)]).await;
     service.quota.store(2 * RETRY_COST, Ordering::Relaxed);
     refused(service.call(&get()).await);
-    assert_eq!(heard.lock().unwrap().len(), 3, "two of them retries");
+    assert_eq!(requests.lock().unwrap().len(), 3, "two of them retries");
     refused(service.call(&get()).await);
-    assert_eq!(heard.lock().unwrap().len(), 4);
+    assert_eq!(requests.lock().unwrap().len(), 4);
     service.call(&get()).await.unwrap();
     assert_eq!(service.quota.load(Ordering::Relaxed), 1, "a success gives one back");
 }
@@ -200,20 +201,20 @@ async fn an_outage_uses_the_retries_up() {
 #[tokio::test]
 async fn large_bodies_come_through_both_ways() {
     let answer = "b".repeat(1_048_576);
-    let (service, heard) = service(vec![Answer::Now(200, "x-none: 1", answer.clone())]).await;
+    let (service, requests) = service(vec![Answer::Now(200, "x-none: 1", answer.clone())]).await;
     let body = Bytes::from(vec![b'a'; 131_072]);
     let answered = service.call(&Call { body: body.clone(), ..Call::new("POST", "/") }).await;
     assert_eq!(answered.unwrap(), answer);
-    assert_eq!(heard.lock().unwrap()[0].1, body);
+    assert_eq!(requests.lock().unwrap()[0].1, body);
 }
 
 #[tokio::test]
 async fn what_is_signed_is_what_is_sent() {
-    let (service, heard) = service(vec![status(200)]).await;
+    let (service, requests) = service(vec![status(200)]).await;
     let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "T.Op")];
     let call = Call { headers: &headers, body: "{}".into(), ..Call::new("POST", "/@connections/a%3D") };
     service.call(&call).await.unwrap();
-    let (head, _) = heard.lock().unwrap().remove(0);
+    let (head, _) = requests.lock().unwrap().remove(0);
     assert_eq!(head[0], "POST /stage/@connections/a%3D HTTP/1.1");
     let header = |name: &str| {
         let found = head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
