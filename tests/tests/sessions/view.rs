@@ -37,6 +37,8 @@ pub(crate) struct View {
     /// The parts of a long list that come before `identified`.
     listed: BTreeSet<Stay>,
     replaced: BTreeSet<usize>,
+    /// Sockets on which the client went, or that have ended.
+    gone: BTreeSet<usize>,
     pub(crate) created: BTreeMap<Stay, usize>,
     pub(crate) destroyed: BTreeMap<Stay, usize>,
 }
@@ -64,6 +66,7 @@ impl View {
     }
 
     fn goes(&mut self, entry: &Entry, ended: bool) {
+        self.gone.insert(entry.socket);
         // A socket that was replaced ends without an end of the stay: the newer one has the place.
         if ended && self.replaced.contains(&entry.socket) {
             return;
@@ -71,6 +74,18 @@ impl View {
         if let Some(presence) = self.presences.last_mut()
             && presence.until.is_none()
             && presence.socket == entry.socket
+        {
+            presence.until = Some(entry.at);
+        }
+        self.gone_unanswered(entry);
+    }
+
+    /// A newer socket took the place over, of which the older one was told, and went before it heard that it had it.
+    fn gone_unanswered(&mut self, entry: &Entry) {
+        if let Some(presence) = self.presences.last_mut()
+            && presence.until.is_none()
+            && self.replaced.contains(&presence.socket)
+            && self.gone.last().is_some_and(|newest| *newest > presence.socket)
         {
             presence.until = Some(entry.at);
         }
@@ -103,6 +118,7 @@ impl View {
             }
             "goAway" if message["reason"] == "replaced" => {
                 self.replaced.insert(entry.socket);
+                self.gone_unanswered(entry);
             }
             _ => {}
         }
