@@ -110,9 +110,9 @@ pub enum Admission {
 }
 
 impl Member {
-    /// The rule of PROTOCOL, "identify": a place is taken only when it has expired, or by the holder of its resume token on
-    /// a newer connection (on any, while the member is away). Without a token a stranger could end anybody's call; without the order a slow older
-    /// socket could push out the newer one.
+    /// The rule of PROTOCOL, "identify": a place is taken only when it has expired, or by the holder of its resume token on a
+    /// newer connection (on any, while the member is away). Without a token a stranger could end anybody's call; without the
+    /// order a slow older socket could push out the newer one.
     pub fn admits(&self, newcomer: &Stamp, resume: Option<&SecretHash>, now: EpochMillis) -> Admission {
         if self.stamp == *newcomer {
             Admission::Own

@@ -5,7 +5,7 @@ use gateway::app::App;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::refill::Refill;
-use gateway::rooms::delivery::{Recipient, deliver};
+use gateway::rooms::delivery::{Recipient, relay};
 use gateway::rooms::departure;
 use gateway::rooms::sender::Sender;
 use gateway::store::{Receiver, Route};
@@ -66,7 +66,7 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
             }
         },
     };
-    relayed(app, deliver(app, &to, handshake.text).await?, absent).await
+    relayed(app, relay(app, &to, handshake.text).await?, absent).await
 }
 
 /// What the sender is told of a delivery; `absent`, if nobody is there to receive it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway::edge::Reply;
-use gateway::rooms::delivery::{Recipient, deliver};
+use gateway::rooms::delivery::{Recipient, relay};
 use gateway::rooms::sender::check;
 use gateway::rooms::{arrival, departure};
 use gateway::store::Claimant;
@@ -39,7 +39,7 @@ pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Re
     let mut grace = app.sfu_grace;
     for _ in 0..CLAIMS {
         let (sfu, claimed) = sfu(deps, session, handshake.sends_media, grace).await?;
-        match deliver(app, &Recipient::sfu(session, sfu), handshake.text).await {
+        match relay(app, &Recipient::sfu(session, sfu), handshake.text).await {
             Ok(Delivery::Gone(ended)) if claimed => {
                 if let Some(ended) = ended {
                     departure::announce_ended(app, &ended).await?;

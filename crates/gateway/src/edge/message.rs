@@ -153,8 +153,11 @@ async fn number(
     refusal: &Refusal,
 ) -> Option<Otc> {
     let number = Otc::of(refusal, action)?;
+    // Our side fails already, or the connection is in no session.
+    let is_looked_up = !matches!(refusal, Refusal::Internal(_) | Refusal::ConnectionNotFound);
     let in_session = match sender.known_in_session().or_else(|| action.and_then(Action::names_session)) {
         Some(in_session) => in_session,
+        None if !is_looked_up => false,
         None => to.in_session(sender).await.unwrap_or_else(|failure| {
             tracing::warn!(%failure, "Connection not looked up");
             false

@@ -51,7 +51,8 @@ impl Snapshot {
 /// the other.
 pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snapshot, Failure> {
     let mut roster = app.store.roster(id, app.clock.now()).await?;
-    let others = roster.members.iter().filter(|(peer, _)| peer != newcomer);
+    // Also those that are overdue: they may yet come back, of which nobody would be told.
+    let others = roster.members.iter().chain(&roster.overdue).filter(|(peer, _)| peer != newcomer);
     let own = roster.members.iter().find(|(peer, _)| peer == newcomer);
     Ok(Snapshot {
         newcomer: own.map(|(_, member)| member.joined_at),

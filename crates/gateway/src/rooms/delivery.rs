@@ -49,6 +49,20 @@ pub async fn deliver(app: &App, to: &Recipient, text: &str) -> Result<Delivery, 
     }
 }
 
+/// Posts to a recipient once, where it was looked up: what is relayed between a client and its SFU is for that very socket.
+///
+/// # Errors
+/// When the post, or the departure, fails.
+pub async fn relay(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
+    match app.sockets.post(&to.stamp.connection_id, text).await? {
+        Delivery::Gone(_) => Ok(match loss::found_gone(app, &to.stamp, to.identity.clone()).await? {
+            Lost::Ended(ended) => Delivery::Gone(Some(ended)),
+            Lost::Away | Lost::Nothing => Delivery::Gone(None),
+        }),
+        delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => Ok(delivery),
+    }
+}
+
 /// Posts to a socket.
 ///
 /// # Errors
@@ -82,7 +96,11 @@ pub(crate) async fn follow(app: &App, to: &Recipient, text: &str) -> Result<Deli
         }
         let Identity::Client { peer_id, room_id, .. } = &identity else { return Ok(Delivery::Gone(None)) };
         match app.store.member(room_id, peer_id, app.clock.now()).await? {
-            Some(member) if member.stamp > stamp && same_stay(&identity, &member) => {
+            Some(member)
+                if member.stamp != stamp
+                    && member.reach() != Reach::None
+                    && same_stay(&identity, &member) =>
+            {
                 identity = member.identity(peer_id, room_id);
                 stamp = member.stamp;
             }

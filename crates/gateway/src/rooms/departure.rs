@@ -175,25 +175,33 @@ async fn end(app: &App, stamp: &Stamp, identity: Identity) -> Result<Option<Ende
     }
 }
 
-/// Looks up who is in a room, and tells them. Stays that are overdue are ended on the way, and announced in turn.
+/// Looks up who is in a room, and tells them. Some stays that are overdue are ended on the way, and announced in turn; the
+/// others have timers of their own.
 ///
 /// # Errors
 /// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
 pub(super) async fn announce(
     app: &App,
     room: &RoomId,
-    mut announcements: Vec<Announcement>,
+    announcements: Vec<Announcement>,
 ) -> Result<(), Failure> {
-    loop {
-        let mut roster = app.store.roster(room, app.clock.now()).await?;
-        let overdue = std::mem::take(&mut roster.overdue);
-        broadcast(app, room, recipients(room, roster), announcements).await;
-        let ended = release(app, room, overdue).await;
-        if ended.is_empty() {
-            return Ok(());
-        }
-        announcements = ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
+    let mut roster = app.store.roster(room, app.clock.now()).await?;
+    let overdue = std::mem::take(&mut roster.overdue);
+    broadcast(app, room, recipients(room, roster), announcements).await;
+    let ended = release(app, room, overdue).await;
+    if ended.is_empty() {
+        return Ok(());
     }
+    let announcements = ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
+    match app.store.roster(room, app.clock.now()).await {
+        Ok(roster) => broadcast(app, room, recipients(room, roster), announcements).await,
+        Err(failure) => {
+            for Ended { stamp, .. } in &ended {
+                tracing::error!(room.id = %room, connection.id = %stamp.connection_id, %failure, "Room not told");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tells a room of an end.
@@ -226,17 +234,27 @@ pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
         roster.members.shuffle(&mut rand::rng());
         let present = roster.members.into_iter().filter(|(_, member)| member.reach() != Reach::None);
         let probed = present.take(SWEPT).map(|(peer, member)| async move {
-            let holder = member.holder(&peer, session);
-            match probe(app, &holder).await {
-                Ok(Probe::Ended(ended)) => Some(ended),
-                Ok(Probe::Held | Probe::Unknown | Probe::Away | Probe::Changed) => None,
+            match app.sockets.find(&member.stamp.connection_id).await {
+                Ok(Found::Gone) => Some((peer, member)),
+                Ok(Found::Open | Found::Busy) => None,
                 Err(failure) => {
-                    tracing::warn!(connection.id = %holder.stamp.connection_id, %failure, "Member not probed");
+                    tracing::warn!(connection.id = %member.stamp.connection_id, %failure, "Member not probed");
                     None
                 }
             }
         });
-        stream::iter(probed)
+        let probed = stream::iter(probed).buffer_unordered(SWEPT).filter_map(async |gone| gone);
+        let lost = probed.collect::<Vec<_>>().await.into_iter().map(|(peer, member)| async move {
+            match loss::found_gone(app, &member.stamp, member.identity(&peer, session)).await {
+                Ok(Lost::Ended(ended)) => Some(ended),
+                Ok(Lost::Away | Lost::Nothing) => None,
+                Err(failure) => {
+                    tracing::error!(connection.id = %member.stamp.connection_id, %failure, "Place not freed");
+                    None
+                }
+            }
+        });
+        stream::iter(lost)
             .buffer_unordered(CONCURRENT_RELEASES)
             .filter_map(async |ended| ended)
             .collect()

@@ -270,6 +270,14 @@ impl Join {
             return Ok(Next::Answer(if there { Joined::AlreadyIdentified } else { Joined::ConnectionGone }));
         }
         let place = refusals.refused(Part::Place);
+        let holder: Option<Member> = refusals.held(Part::Place)?;
+        // Who asks again in a session is there already, whatever it says of itself now.
+        if let (Policy::Session { .. }, Some(own)) = (&self.policy, &holder)
+            && own.stamp == self.stamp
+        {
+            let member = own.clone();
+            return Ok(Next::Answer(Joined::Member { member, previous: PreviousHolder::Itself }));
+        }
         match &self.policy {
             Policy::Page { .. } if refusals.refused(Part::Room) => {
                 return Ok(Next::Answer(refused_room(refusals.held(Part::Room)?, now)));
@@ -283,7 +291,7 @@ impl Join {
             }
             Policy::Page { .. } | Policy::Session { .. } => {}
         }
-        let Some(holder) = refusals.held::<Member>(Part::Place)? else { return Ok(Next::Try(None)) };
+        let Some(holder) = holder else { return Ok(Next::Try(None)) };
         Ok(match holder.admits(&self.stamp, self.resume_hash.as_ref(), now) {
             Admission::Own => {
                 Next::Answer(Joined::Member { member: holder, previous: PreviousHolder::Itself })
