@@ -36,6 +36,9 @@ async fn a_kept_place_is_its_members_until_the_grace_is_over_to_the_millisecond(
     assert_eq!(tables.lose(&stamp, START).await, away(until));
     assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
     assert_eq!(tables.lose(&stamp, START).await, Departed::Nothing, "it is lost once");
+    let later = START.plus(Duration::from_secs(10));
+    let found_gone = tables.store.depart(&stamp, races::client("p", "r"), KEPT, later).await.unwrap();
+    assert_eq!(found_gone, Departed::Nothing, "and its grace is no longer for being noticed again");
     let before = EpochMillis(until.0 - 1);
     let roster = async |now| tables.store.roster(&room("r"), now).await.unwrap();
     assert_eq!((roster(before).await.members.len(), roster(until).await.overdue.len()), (1, 1));
