@@ -6,6 +6,16 @@ use super::*;
 const KEPT: Duration = Duration::from_secs(30);
 
 impl Tables {
+    /// A peer `p` of the room `r` whose socket is lost: the connection that it was lost with, and until when its place is kept.
+    async fn kept(&self) -> (Stamp, EpochMillis) {
+        self.claimed("r", "page", START).await;
+        let stamp = self.connection("a", START, None).await;
+        assert_eq!(self.resume(&stamp, "p", "r").await, MEMBER);
+        let until = START.plus(KEPT);
+        assert_eq!(self.lose(&stamp, START).await, away(until));
+        (stamp, until)
+    }
+
     async fn lose(&self, stamp: &Stamp, now: EpochMillis) -> Departed {
         self.store.disconnect(stamp, KEPT, now).await.unwrap()
     }
@@ -29,11 +39,7 @@ fn away(until: EpochMillis) -> Departed {
 #[tokio::test]
 async fn a_kept_place_is_its_members_until_the_grace_is_over_to_the_millisecond() {
     let tables = Tables::new().await;
-    tables.claimed("r", "page", START).await;
-    let stamp = tables.connection("a", START, None).await;
-    assert_eq!(tables.resume(&stamp, "p", "r").await, MEMBER);
-    let until = START.plus(KEPT);
-    assert_eq!(tables.lose(&stamp, START).await, away(until));
+    let (stamp, until) = tables.kept().await;
     assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
     assert_eq!(tables.lose(&stamp, START).await, Departed::Nothing, "it is lost once");
     let later = START.plus(Duration::from_secs(10));
@@ -59,11 +65,7 @@ async fn a_place_without_a_resume_token_is_not_kept() {
 #[tokio::test]
 async fn a_timer_that_meets_a_return_does_not_end_the_stay() {
     let tables = Tables::new().await;
-    tables.claimed("r", "page", START).await;
-    let older = tables.connection("a", START, None).await;
-    assert_eq!(tables.resume(&older, "p", "r").await, MEMBER);
-    let until = START.plus(KEPT);
-    assert_eq!(tables.lose(&older, START).await, away(until));
+    let (older, until) = tables.kept().await;
     // An older socket than the one that was lost: its holder's place all the same.
     let back = tables.connection("0", START, None).await;
     let (fired, returned) =
@@ -76,11 +78,7 @@ async fn a_timer_that_meets_a_return_does_not_end_the_stay() {
 #[tokio::test]
 async fn a_return_that_meets_the_timer_begins_anew() {
     let tables = Tables::new().await;
-    tables.claimed("r", "page", START).await;
-    let older = tables.connection("a", START, None).await;
-    assert_eq!(tables.resume(&older, "p", "r").await, MEMBER);
-    let until = START.plus(KEPT);
-    assert_eq!(tables.lose(&older, START).await, away(until));
+    let (older, until) = tables.kept().await;
     let back = tables.connection("b", until, None).await;
     // Its first transaction finds the place kept, its second one would take it.
     let (returned, fired) =
