@@ -120,8 +120,6 @@ pub enum Served {
 pub enum Departed {
     /// It was still the peer's (or the SFU's) own: the room has to be told.
     Gone(Identity),
-    /// The peer is away until then: its stay ends if it has not come back.
-    Away(Identity, EpochMillis),
     /// It had not identified, or a newer connection had taken its place, or somebody else was quicker: nobody is told.
     Nothing,
 }

@@ -101,6 +101,26 @@ async fn who_means_to_go_or_left_no_token_is_not_waited_for() {
     assert_eq!(stack.invocations("timer").await.len(), 0);
 }
 
+/// A post finds a socket closed before `$disconnect` says that it was closed on purpose.
+#[tokio::test]
+async fn who_is_found_gone_and_then_says_that_it_left_is_not_waited_for() {
+    let stack = stack().await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    let (ada, _) = join(&stack, &room.id, "ada", RESUME).await;
+    let socket = stack.rooms("PEER#ada").await[0]["connectionId"].clone();
+    stack.fault(json!({ "fault": "management", "error": 410, "connectionId": socket })).await;
+    let absent = sfu.request("handshake", room.candidate_to("ada", "candidate:1")).await;
+    assert_eq!(absent["code"], "peer_not_found");
+    away(&stack, "ada").await;
+
+    ada.close(1000).await;
+    assert_eq!(bob.next_of("clientDisconnect").await["reason"], "left");
+    assert_eq!(stack.rooms("PEER#ada").await.len(), 0);
+    sleep(GRACE + Duration::from_secs(1)).await;
+    assert_eq!((ends(&bob.heard().await, "ada"), ends(&sfu.heard().await, "ada")), (0, 1), "once");
+}
+
 /// The function of the timer dies each time: whoever reads the member makes up for it.
 #[tokio::test]
 async fn a_timer_that_never_fires_is_made_up_for() {
@@ -131,6 +151,33 @@ async fn a_timer_that_never_fires_is_made_up_for() {
     let (_ada, stranger) = join(&stack, &room.id, "ada", "somebody-elses-token").await;
     assert_eq!(stranger["type"], "identified", "{stranger}");
     assert_eq!(ends(&[bob.next_of("clientDisconnect").await], "ada"), 1);
+}
+
+/// `$disconnect` dies after each of its calls in turn. Whoever is away then has a timer.
+#[tokio::test]
+async fn a_place_is_not_kept_without_a_timer_when_the_function_dies() {
+    let stack = stack().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    for calls in 1..=5 {
+        let (socket, _) = join(&stack, &room.id, &format!("ada{calls}"), RESUME).await;
+        let kill = json!({ "fault": "kill", "function": "disconnect", "afterCalls": calls });
+        let kill = stack.fault(kill).await;
+        drop(socket);
+        until("the function has died", async || {
+            (stack.admin("/faults").await[0]["fired"] == 1).then_some(())
+        })
+        .await;
+        stack.no_fault(&kill).await;
+    }
+    let kept = stack.rooms("PEER#ada").await.into_iter().filter(|member| member.get("awayUntil").is_some());
+    let kept: Vec<_> = kept.map(|member| member["sk"].as_str().unwrap().replace("PEER#", "")).collect();
+    assert_eq!(kept, ["ada4", "ada5"], "its row and its place are read, the timer is set, the place kept");
+    sleep(GRACE + Duration::from_secs(1)).await;
+    let heard = bob.heard().await;
+    for peer in kept {
+        assert_eq!(ends(&heard, &peer), 1, "{peer}: {heard:?}");
+    }
 }
 
 /// The queue delivers twice, and `$disconnect` comes twice.

@@ -36,7 +36,7 @@ impl Tables {
     }
 
     pub(super) async fn end(&self, stamp: &Stamp) -> Departed {
-        self.store.disconnect(stamp, Duration::ZERO, START).await.unwrap()
+        self.store.disconnect(stamp, START).await.unwrap()
     }
 
     pub(super) async fn sign_off(&self, stamp: &Stamp) -> Left {

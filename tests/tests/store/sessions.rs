@@ -97,7 +97,7 @@ async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
     tables.session("s").await;
     let (stamp, member) = tables.entered("a", "a", START).await;
     let identity = member.identity(&peer("a"), &room("s"));
-    let depart = || tables.store.depart(&stamp, identity.clone(), Duration::ZERO, START);
+    let depart = || tables.store.depart(&stamp, identity.clone(), START);
     let (late, first) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), depart()).await;
     assert_eq!(first.unwrap(), Departed::Gone(identity.clone()));
     assert_eq!(late, Departed::Nothing);
@@ -116,10 +116,7 @@ async fn what_is_known_of_one_stay_does_not_end_the_next_on_the_same_socket() {
     let again = tables.enter(&stamp, "p", "s", minutes(1)).await;
     assert!(matches!(again, Joined::Member { previous: PreviousHolder::Nobody, .. }));
     let known = first.identity(&peer("p"), &room("s"));
-    assert_eq!(
-        tables.store.depart(&stamp, known, Duration::ZERO, minutes(1)).await.unwrap(),
-        Departed::Nothing
-    );
+    assert_eq!(tables.store.depart(&stamp, known, minutes(1)).await.unwrap(), Departed::Nothing);
     assert_eq!(tables.count_of("s").await, 1);
 }
 

@@ -1,8 +1,6 @@
 //! A stay ends: its place is freed, and its room is told. Whoever notices it comes here: `$disconnect`, `leave`, any function
 //! whose post is answered 410, a moderator, and whoever wants a place and probes the socket that has it.
 
-use std::time::Duration;
-
 use futures::StreamExt as _;
 use futures::stream;
 use model::connection::Identity;
@@ -167,11 +165,11 @@ pub async fn end_if_overdue(app: &App, room: &RoomId, peer: &PeerId, member: &Me
 
 /// Ends a stay that is not waited for any more.
 async fn end(app: &App, stamp: &Stamp, identity: Identity) -> Result<Option<Ended>, Failure> {
-    match app.store.depart(stamp, identity, Duration::ZERO, app.clock.now()).await? {
+    match app.store.depart(stamp, identity, app.clock.now()).await? {
         Departed::Gone(identity) => {
             Ok(Some(Ended { stamp: stamp.clone(), identity, reason: Departure::Lost }))
         }
-        Departed::Nothing | Departed::Away(..) => Ok(None),
+        Departed::Nothing => Ok(None),
     }
 }
 

@@ -15,7 +15,7 @@ use model::time::EpochMillis;
 use super::retry::Pauses;
 use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Refusals, Transacted, Transaction};
-use super::write::{Write, connection_key, room_key};
+use super::write::{Write, connection_key, member_lease, room_key};
 use crate::failure::Failure;
 
 /// A client's identify, its token checked, ready to be written.
@@ -131,8 +131,8 @@ impl Store {
             room,
             (Part::Place, self.place_write(join, member, seen)),
         ]);
-        if let Some(Reach::Socket(older)) = seen.map(Member::reach) {
-            let row = connection_key(&older.connection_id);
+        if let Some(older) = seen {
+            let row = connection_key(&older.stamp.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
         }
         writes
@@ -201,11 +201,7 @@ impl Store {
 
     /// The member's place: free, or exactly as it was seen.
     fn place_write(&self, join: &Join, member: &Member, seen: Option<&Member>) -> Write {
-        let lease = match join.policy {
-            Policy::Page { .. } => "expiresAt",
-            // DynamoDB must not delete a session's member by itself: its count would not know.
-            Policy::Session { .. } => "leaseEndsAt",
-        };
+        let lease = member_lease(member.session.is_some());
         let mut set = format!(
             "SET #connectionId = :id, #connectedAt = :connectedAt, #{lease} = :lease, #joinedAt = :joinedAt"
         );

@@ -191,14 +191,16 @@ impl Store {
             Transacted::Done => return Ok(Attempt::Claimed(sfu)),
             Transacted::Refused(refusals) => refusals,
         };
-        if [Part::Path, Part::Session, Part::PreviousRoom].into_iter().any(|part| refusals.refused(part)) {
+        // A session that has an SFU's place has been claimed over.
+        let claimants = [Part::Path, Part::Session, Part::PreviousRoom, Part::NewPlace];
+        if claimants.into_iter().any(|part| refusals.refused(part)) {
             return Ok(Attempt::ClaimantChanged(refusals));
         }
         if refusals.refused(Part::PoolEntry) {
             let renewed = refusals.held(Part::PoolEntry)?;
             return Ok(renewed.map_or(Attempt::CandidateGone, Attempt::CandidateChanged));
         }
-        if [Part::Place, Part::NewPlace, Part::Connection].into_iter().any(|part| refusals.refused(part)) {
+        if [Part::Place, Part::Connection].into_iter().any(|part| refusals.refused(part)) {
             return Ok(Attempt::CandidateChanged(candidate.clone()));
         }
         Ok(Attempt::CandidateGone)

@@ -1,20 +1,18 @@
 //! A connection's place in its room ends.
 
-use std::time::Duration;
-
 use model::connection::Identity;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::Member;
 use model::outcome::{Departed, Expelled, Left};
-use model::room::{PENDING_LEASE, Room, Slot, Status};
+use model::room::{CONNECTION_LEASE, PENDING_LEASE, Room, Slot, Status};
 use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use super::retry::Pauses;
 use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Transacted, Transaction};
-use super::write::{Write, Written, connection_key, room_key};
+use super::write::{Updated, Write, Written, connection_key, member_lease, room_key};
 use crate::failure::Failure;
 
 /// What becomes of the connection's row.
@@ -37,28 +35,13 @@ enum Release {
     Changed,
 }
 
-/// What the loss of a socket came to.
-#[must_use]
-enum Loss {
-    /// The place is kept for its member until then.
-    Kept(EpochMillis),
-    /// There was nothing to keep.
-    Ended(Release),
-}
-
 impl Store {
-    /// Ends a connection, as `$disconnect` wants it. With a `grace` the place of a client that has given a resume token is kept
-    /// for so long.
+    /// Ends a connection, as `$disconnect` wants it.
     ///
     /// Race: `$disconnect` comes late, twice or while the connection identifies. The row is deleted together with
     /// the place, and only if both are still as they were read; an identify in between makes it read again. A
     /// late or repeated one finds no row, or a place that a newer connection has, and is [`Departed::Nothing`].
-    pub async fn disconnect(
-        &self,
-        stamp: &Stamp,
-        grace: Duration,
-        now: EpochMillis,
-    ) -> Result<Departed, Failure> {
+    pub async fn disconnect(&self, stamp: &Stamp, now: EpochMillis) -> Result<Departed, Failure> {
         for _ in 0..ROUNDS {
             let Some(row) = self.connection(&stamp.connection_id).await? else {
                 return Ok(Departed::Nothing);
@@ -69,21 +52,19 @@ impl Store {
                     Written::Refused => continue,
                 }
             };
-            match self.keep_or_release(stamp, &identity, grace, now).await? {
-                Loss::Kept(until) => return Ok(Departed::Away(identity, until)),
-                Loss::Ended(Release::Released) => return Ok(Departed::Gone(identity)),
-                Loss::Ended(Release::NotHeld) => {
+            match self.release_place(stamp, &identity, Row::Deleted, now).await? {
+                Release::Released => return Ok(Departed::Gone(identity)),
+                Release::NotHeld => {
                     self.delete_connection(stamp).await?;
                     return Ok(Departed::Nothing);
                 }
-                Loss::Ended(Release::Changed) => {}
+                Release::Changed => {}
             }
         }
         Err(Self::lost_every_round("$disconnect"))
     }
 
-    /// Ends a connection that was found gone (a post answered 410), with what is known from its place; of `grace` as for
-    /// [`Store::disconnect`].
+    /// Ends a connection that was found gone (a post answered 410), with what is known from its place.
     ///
     /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place
     /// tells the room, nobody else does: [`Departed::Nothing`].
@@ -91,14 +72,46 @@ impl Store {
         &self,
         stamp: &Stamp,
         identity: Identity,
-        grace: Duration,
         now: EpochMillis,
     ) -> Result<Departed, Failure> {
-        match self.keep_or_release(stamp, &identity, grace, now).await? {
-            Loss::Kept(until) => Ok(Departed::Away(identity, until)),
-            Loss::Ended(Release::Released) => Ok(Departed::Gone(identity)),
-            Loss::Ended(Release::NotHeld | Release::Changed) => Ok(Departed::Nothing),
+        match self.release_place(stamp, &identity, Row::Deleted, now).await? {
+            Release::Released => Ok(Departed::Gone(identity)),
+            Release::NotHeld | Release::Changed => Ok(Departed::Nothing),
         }
+    }
+
+    /// Keeps the place of a client whose socket is lost until then, if it is still this stay's and not kept already; `false`
+    /// if not. The row of its connection stays: a `$disconnect` may yet say that it left on purpose.
+    ///
+    /// Race: of several that notice the loss one keeps the place. The member may come back at the same moment: then the place
+    /// is another connection's.
+    pub async fn keep(
+        &self,
+        stamp: &Stamp,
+        identity: &Identity,
+        until: EpochMillis,
+        now: EpochMillis,
+    ) -> Result<bool, Failure> {
+        let Identity::Client { peer_id, room_id, session } = identity else { return Ok(false) };
+        let lease = member_lease(session.is_some());
+        let place = Write::update(
+            &self.rooms,
+            room_key(Key::member(room_id, peer_id)),
+            format!("SET #awayUntil = :until, #{lease} = :lease"),
+        );
+        // The lease of a socket that was about to be cut would hide the place before its time.
+        let place = place.bind(":until", until).bind(":lease", now.plus(CONNECTION_LEASE).seconds());
+        let place = Self::of_stay(place, stamp, session.as_ref().map(|session| session.since))
+            .and("attribute_exists(#resumeHash) AND attribute_not_exists(#awayUntil)");
+        Ok(matches!(self.update::<Member>(place).await?, Updated::Done(_)))
+    }
+
+    /// Deletes the row of a connection whose place is kept; `false` if it is somebody else's by now.
+    pub async fn forget(&self, stamp: &Stamp, identity: &Identity) -> Result<bool, Failure> {
+        let Identity::Client { peer_id, room_id, session } = identity else { return Ok(false) };
+        let since = session.as_ref().map(|session| session.since);
+        let row = self.row_write(stamp, room_id, peer_id, since, Row::Deleted);
+        Ok(self.delete(row).await? == Written::Done)
     }
 
     /// Ends a connection's place and keeps the connection, as `leave` wants it. An SFU that leaves closes its
@@ -164,47 +177,6 @@ impl Store {
             }
         }
         Err(Self::lost_every_round("leave"))
-    }
-
-    /// Keeps the place of a client that has given a resume token, for `grace`; frees any other.
-    ///
-    /// Race: whoever notices the loss as the second finds the place kept, and has nothing to tell. The member may come back at
-    /// the same moment: then the place is another connection's.
-    async fn keep_or_release(
-        &self,
-        stamp: &Stamp,
-        identity: &Identity,
-        grace: Duration,
-        now: EpochMillis,
-    ) -> Result<Loss, Failure> {
-        let release = async || self.release_place(stamp, identity, Row::Deleted, now).await.map(Loss::Ended);
-        let (peer_id, room_id, session) = match identity {
-            Identity::Client { peer_id, room_id, session } if !grace.is_zero() => (peer_id, room_id, session),
-            Identity::Client { .. } | Identity::Sfu { .. } => return release().await,
-        };
-        let until = now.plus(grace);
-        let since = session.as_ref().map(|session| session.since);
-        let place = room_key(Key::member(room_id, peer_id));
-        let place = Write::update(&self.rooms, place, "SET #awayUntil = :until").bind(":until", until);
-        let place = Self::of_stay(place, stamp, since)
-            .and("attribute_exists(#resumeHash) AND attribute_not_exists(#awayUntil)");
-        let connection = self.row_write(stamp, room_id, peer_id, since, Row::Deleted);
-        let writes = Transaction::of([(Part::Connection, connection), (Part::Place, place)]);
-        let refusals = match self.transact(writes, Pauses::new()).await? {
-            Transacted::Done => return Ok(Loss::Kept(until)),
-            Transacted::Refused(refusals) => refusals,
-        };
-        if refusals.refused(Part::Connection) {
-            return Ok(Loss::Ended(Release::Changed));
-        }
-        match refusals.held::<Member>(Part::Place)? {
-            Some(member)
-                if member.stamp == *stamp && (member.resume_hash.is_none() || member.is_overdue(now)) =>
-            {
-                release().await
-            }
-            Some(_) | None => Ok(Loss::Ended(Release::NotHeld)),
-        }
     }
 
     async fn release_place(

@@ -76,6 +76,12 @@ pub(super) fn room_key(key: Key) -> Item {
     HashMap::from([("pk".into(), AttributeValue::S(key.pk)), ("sk".into(), AttributeValue::S(key.sk))])
 }
 
+/// The attribute that holds the end of a member's lease. DynamoDB must not delete a session's member by itself: its count
+/// would not know.
+pub(super) fn member_lease(in_session: bool) -> &'static str {
+    if in_session { "leaseEndsAt" } else { "expiresAt" }
+}
+
 /// What all writes have in common. The SDK gives each kind a builder of its own, with the same methods.
 macro_rules! conditioned {
     ($builder:expr, $write:expr) => {
