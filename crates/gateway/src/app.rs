@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use model::codec::Codecs;
+use model::codec::json::Json;
 
 use crate::clock::Clock;
 use crate::config;
@@ -18,6 +20,8 @@ pub struct App {
     pub store: Store,
     /// The open sockets.
     pub sockets: Sockets,
+    /// What their clients speak.
+    pub codecs: Codecs,
     /// `SfuGraceSeconds`, which clients are told.
     pub sfu_grace: Duration,
     /// `ReconnectGraceSeconds`, and what is due later.
@@ -35,6 +39,7 @@ impl App {
         let app = Self {
             store: Store::from_env(config)?,
             sockets: Sockets::new(config),
+            codecs: Codecs::new(&[&Json]),
             sfu_grace: config::sfu_grace()?,
             timers: Timers::from_env(config)?,
             clock: Clock::System,

@@ -2,12 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Encoding;
 use crate::id::{PeerId, RoomId};
 use crate::room::Slot;
 use crate::secret::SecretHash;
 use crate::session::member::InSession;
 use crate::stamp::Stamp;
 use crate::time::EpochSeconds;
+
+/// A socket that can be posted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Which one.
+    pub stamp: Stamp,
+    /// What its client speaks.
+    pub encoding: Encoding,
+}
+
+/// A socket whose client speaks JSON, as all SFUs do.
+impl From<Stamp> for Socket {
+    fn from(stamp: Stamp) -> Self {
+        Self { stamp, encoding: Encoding::JSON }
+    }
+}
 
 /// A row of the connections table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

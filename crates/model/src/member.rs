@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Identity;
+use crate::codec::Encoding;
+use crate::connection::{Identity, Socket};
 use crate::id::{PeerId, RoomId};
 use crate::secret::SecretHash;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
@@ -16,6 +17,9 @@ pub struct Member {
     /// The connection that has the place, or had it when the member went away: the place's fence.
     #[serde(flatten)]
     pub stamp: Stamp,
+    /// What its client speaks.
+    #[serde(default, skip_serializing_if = "Encoding::is_json")]
+    pub encoding: Encoding,
     /// What lets a newer socket take the place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_hash: Option<SecretHash>,
@@ -47,8 +51,8 @@ pub struct Holder {
 /// Where messages for a member go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To this connection.
-    Socket(Stamp),
+    /// To this socket.
+    Socket(Socket),
     /// Nowhere: the member is away.
     None,
 }
@@ -59,7 +63,7 @@ impl Member {
     pub fn reach(&self) -> Reach {
         match self.away_until {
             Some(_) => Reach::None,
-            None => Reach::Socket(self.stamp.clone()),
+            None => Reach::Socket(Socket { stamp: self.stamp.clone(), encoding: self.encoding.clone() }),
         }
     }
 
@@ -141,6 +145,7 @@ mod tests {
     fn member(resume: Option<&str>) -> Member {
         Member {
             stamp: stamp(10, "m"),
+            encoding: Encoding::JSON,
             resume_hash: resume.map(SecretHash::of),
             joined_at: EpochMillis(11),
             session: None,

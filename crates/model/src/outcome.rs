@@ -1,6 +1,6 @@
 //! What a write that can race comes to. Every loser has a name here, and whoever asked matches them all.
 
-use crate::connection::Identity;
+use crate::connection::{Identity, Socket};
 use crate::departure::Departure;
 use crate::id::{PeerId, RoomId};
 use crate::member::{Holder, Member};
@@ -49,7 +49,7 @@ pub enum PreviousHolder {
     /// This very connection: it asks again.
     Itself,
     /// An older connection of the same stay, which has lost its place and has to be told. Nobody else notices.
-    Older(Stamp),
+    Older(Socket),
     /// The same stay, which was away. Nobody notices.
     Away,
     /// Another stay, since then, whose lease had ended and of whose end nobody was told.
@@ -86,7 +86,7 @@ pub enum RateLimited {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expelled {
     /// It has lost its place: it and the others have to be told.
-    Gone(Stamp, Identity),
+    Gone(Box<Member>),
     /// Nobody of this id is there.
     NotThere,
 }

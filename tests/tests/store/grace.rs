@@ -130,7 +130,7 @@ async fn a_loss_that_meets_a_take_over_keeps_nothing() {
     let newer = tables.connection("b", START, None).await;
     let (kept, taken) =
         tables.meanwhile("UpdateItem", 1, tables.lose(&older, START), tables.resume(&newer, "p", "r")).await;
-    assert_eq!((kept, taken), (false, Came::Member(PreviousHolder::Older(older))));
+    assert_eq!((kept, taken), (false, Came::Member(PreviousHolder::Older(older.into()))));
     let member = tables.member_at(START).await.unwrap();
     assert_eq!((member.stamp, member.away_until), (newer, None));
 }

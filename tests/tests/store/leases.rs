@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::races::client;
+use model::codec::Encoding;
+
 use super::*;
 
 #[tokio::test]
@@ -35,7 +37,7 @@ async fn a_token_opens_no_room_that_is_over() {
     let tables = Tables::new().await;
     let sfu = tables.claimed("r", "page", START).await;
     let join = |stamp: &Stamp| Join {
-        stamp: stamp.clone(),
+        socket: stamp.clone().into(),
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,
@@ -63,7 +65,7 @@ async fn the_resume_token_is_the_holders() {
     let join = async |id: &str, at: EpochMillis, token: Option<&str>| {
         let stamp = tables.connection(id, at, None).await;
         let resume_hash = token.map(SecretHash::of);
-        let join = Join { stamp, peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
+        let join = Join { socket: stamp.into(), peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
         came(tables.store.join(&join, at).await.unwrap())
     };
     assert_eq!(join("a", START, Some("first")).await, MEMBER);
@@ -90,7 +92,8 @@ async fn a_place_that_was_taken_without_a_token_cannot_be_taken_with_its_predece
     assert!(matches!(tables.join(&second, "p", "r", now).await, Came::Member(PreviousHolder::Expired(..))));
     let third = tables.connection("c", minutes(131), None).await;
     let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-    let join = Join { stamp: third, peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
+    let join =
+        Join { socket: third.clone().into(), peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
     assert!(matches!(
         came(tables.store.join(&join, now).await.unwrap()),
         Came::Refused(Joined::PeerInUse(_))
@@ -180,4 +183,24 @@ async fn a_single_write_that_meets_a_transaction_is_tried_again() {
     assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
     let faults = tables.stack.admin("/faults").await;
     assert_eq!((&faults[0]["fired"], &faults[1]["fired"]), (&json!(2), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_place_says_what_the_socket_speaks_that_has_it() {
+    let tables = Tables::new().await;
+    tables.claimed("r", "page", START).await;
+    let words = Encoding::new("words");
+    let older = Socket { stamp: tables.connection("a", START, None).await, encoding: words.clone() };
+    assert_eq!(tables.resume_on(older.clone(), "p", "r").await, MEMBER);
+    let encoding =
+        async || tables.store.member(&room("r"), &peer("p"), START).await.unwrap().unwrap().encoding;
+    assert_eq!(encoding().await, words);
+    let newer = tables.connection("b", START, None).await;
+    let taken = tables.resume(&newer, "p", "r").await;
+    assert_eq!(
+        taken,
+        Came::Member(PreviousHolder::Older(older)),
+        "which is told in words that it has lost it"
+    );
+    assert_eq!(encoding().await, Encoding::JSON);
 }

@@ -22,7 +22,7 @@ use arbiter_tests::Stack;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use gateway::store::{Claimant, Join, Limits, Policy, Serve, Store};
-use model::connection::{Connection, Identity};
+use model::connection::{Connection, Identity, Socket};
 use model::id::{ConnectionId, PeerId, RoomId};
 use model::outcome::{Claim, Claimed, Departed, Joined, Left, PreviousHolder, Reserved, Served};
 use model::path::UrlPath;
@@ -125,7 +125,7 @@ impl Tables {
 
     async fn join(&self, stamp: &Stamp, peer_id: &str, id: &str, now: EpochMillis) -> Came {
         let join = Join {
-            stamp: stamp.clone(),
+            socket: stamp.clone().into(),
             peer: peer(peer_id),
             room: room(id),
             resume_hash: None,
@@ -362,7 +362,7 @@ async fn a_token_for_another_path_opens_nothing() {
     tables.claimed("r", "page", START).await;
     let stamp = tables.connection("c", START, None).await;
     let join = |path: &str| Join {
-        stamp: stamp.clone(),
+        socket: stamp.clone().into(),
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,

@@ -45,9 +45,12 @@ impl Tables {
 
     /// A client's identify with a resume token, which is the same for all.
     pub(super) async fn resume(&self, stamp: &Stamp, peer_id: &str, id: &str) -> Came {
+        self.resume_on(stamp.clone().into(), peer_id, id).await
+    }
+
+    pub(super) async fn resume_on(&self, socket: Socket, peer_id: &str, id: &str) -> Came {
         let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-        let join =
-            Join { stamp: stamp.clone(), peer: peer(peer_id), room: room(id), resume_hash, policy: PAGE };
+        let join = Join { socket, peer: peer(peer_id), room: room(id), resume_hash, policy: PAGE };
         came(self.store.join(&join, START).await.unwrap())
     }
 
@@ -132,7 +135,7 @@ async fn a_place_that_is_taken_over_meanwhile_is_not_freed() {
     let (ended, joined) =
         tables.meanwhile(TRANSACT, 1, tables.end(&older), tables.resume(&newer, "p", "r")).await;
     assert_eq!(ended, Departed::Nothing);
-    assert_eq!(joined, Came::Member(PreviousHolder::Older(older.clone())));
+    assert_eq!(joined, Came::Member(PreviousHolder::Older(older.clone().into())));
     assert_eq!(tables.members("r").await, [newer]);
     assert_eq!(tables.store.connection(&older.connection_id).await.unwrap(), None);
 }
@@ -150,7 +153,7 @@ async fn of_two_that_take_over_one_place_the_newer_has_it() {
     let (slower, quicker) = tables
         .meanwhile(TRANSACT, 2, tables.resume(&stamps[1], "p", "r"), tables.resume(&stamps[2], "p", "r"))
         .await;
-    assert_eq!(quicker, Came::Member(PreviousHolder::Older(stamps[0].clone())));
+    assert_eq!(quicker, Came::Member(PreviousHolder::Older(stamps[0].clone().into())));
     assert!(
         matches!(&slower, Came::Refused(Joined::Superseded(holder)) if holder.stamp == stamps[2]),
         "{slower:?}"
@@ -180,7 +183,7 @@ async fn a_take_over_that_is_asked_for_twice_is_one() {
     assert_eq!(tables.resume(&older, "p", "r").await, MEMBER);
     let (one, two) =
         tables.meanwhile(TRANSACT, 2, tables.resume(&newer, "p", "r"), tables.resume(&newer, "p", "r")).await;
-    assert_eq!((one, two), (AGAIN, Came::Member(PreviousHolder::Older(older))));
+    assert_eq!((one, two), (AGAIN, Came::Member(PreviousHolder::Older(older.into()))));
     assert_eq!(tables.members("r").await, [newer]);
 }
 

@@ -39,7 +39,7 @@ impl Tables {
             suppressed: false,
         };
         Join {
-            stamp: stamp.clone(),
+            socket: stamp.clone().into(),
             room: room(id),
             peer: peer(peer_id),
             resume_hash: Some(SecretHash::of(RESUME)),
@@ -128,7 +128,7 @@ async fn a_stay_goes_on_on_another_socket_with_its_beginning_and_its_data() {
     let stamp = tables.connection("b", minutes(1), None).await;
     let entered = tables.enter(&stamp, "p", "s", minutes(1)).await;
     let Joined::Member { member, previous: what } = entered else { panic!("{entered:?}") };
-    assert_eq!(what, PreviousHolder::Older(older.clone()));
+    assert_eq!(what, PreviousHolder::Older(older.clone().into()));
     assert_eq!((member.joined_at, &member.session), (START, &before.session));
     assert_eq!(tables.end(&older).await, Departed::Nothing);
     let again = tables.enter(&stamp, "p", "s", minutes(2)).await;
@@ -164,9 +164,12 @@ async fn who_is_sent_away_is_whoever_is_there_by_then() {
     let (expelled, entered) =
         tables.meanwhile(TRANSACT, 1, tables.expel("p"), tables.enter(&stamp, "p", "s", minutes(1))).await;
     assert!(
-        matches!(entered, Joined::Member { previous: PreviousHolder::Older(before), .. } if before == older)
+        matches!(entered, Joined::Member { previous: PreviousHolder::Older(before), .. } if before.stamp == older)
     );
-    assert!(matches!(expelled, Expelled::Gone(gone, _) if gone == stamp), "not the socket that was replaced");
+    assert!(
+        matches!(expelled, Expelled::Gone(gone) if gone.stamp == stamp),
+        "not the socket that was replaced"
+    );
     assert_eq!(tables.count_of("s").await, 0);
     assert_eq!(tables.end(&stamp).await, Departed::Nothing);
 }

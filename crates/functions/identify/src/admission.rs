@@ -18,7 +18,7 @@ pub(crate) async fn to_page(deps: &Deps, sender: &Sender<'_>, client: ClientIden
         Ok(Bearer::Holder(_)) => return Err(Error::Forbidden("The token admits another peer")),
         Err(denied) => return Err(refused(denied, "A valid token is required")),
     };
-    Ok(Join { stamp: sender.stamp().clone(), peer, room, resume_hash, policy: Policy::Page { path } })
+    Ok(Join { socket: sender.socket(), peer, room, resume_hash, policy: Policy::Page { path } })
 }
 
 /// A client of a session, with a token of its project.
@@ -28,7 +28,6 @@ pub(crate) async fn to_session(
     client: SessionIdentify,
 ) -> Result<Join, Error> {
     let SessionIdentify { session, api_key, token, peer, resume_hash, suppressed, e2ee_ready } = client;
-    let stamp = sender.stamp().clone();
     let grant = deps.projects.admit(&api_key, &session, &token, deps.app.clock.now()).await;
     let grant = grant.map_err(|denied| refused(denied, "The API key or the token is not valid"))?;
     let member = SessionMember {
@@ -38,8 +37,8 @@ pub(crate) async fn to_session(
         suppressed,
     };
     Ok(Join {
-        peer: peer.unwrap_or_else(|| stamp.connection_id.clone().into()),
-        stamp,
+        peer: peer.unwrap_or_else(|| sender.stamp().connection_id.clone().into()),
+        socket: sender.socket(),
         room: session,
         resume_hash,
         policy: Policy::Session { api_key, member, e2ee_ready, limit: deps.session_connections },

@@ -156,8 +156,8 @@ fn answers(
     let identified = Identified {
         peer_id: join.peer.clone(),
         room_id: join.room.clone(),
-        connection_id: join.stamp.connection_id.clone(),
-        reconnect_before: join.stamp.connected_at.plus(RECONNECT_AFTER),
+        connection_id: join.socket.stamp.connection_id.clone(),
+        reconnect_before: join.socket.stamp.connected_at.plus(RECONNECT_AFTER),
         ice_servers: deps.ice_servers.for_user(join.peer.as_str(), deps.app.clock.now()),
         features: std::mem::take(&mut snapshot.features),
         session: in_session(deps, join, member, snapshot, last),

@@ -20,7 +20,7 @@ pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, sfu: SfuIdentify)
     let serve = Serve { stamp: sender.stamp().clone(), room, features };
     let (replaced, returned) = served(deps, &serve).await?;
     if let Some(older) = replaced {
-        departure::send_away(&deps.app, &older, GoAway::Replaced).await;
+        departure::send_away(&deps.app, &older.into(), GoAway::Replaced).await;
     }
     if let Some(room) = returned {
         arrival::sfu_connected(&deps.app, &room).await;

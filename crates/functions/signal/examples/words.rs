@@ -1,10 +1,12 @@
 //! The `signal` function for clients that speak another encoding than PROTOCOL's: it is only another codec at the edge. A
-//! request is `{"action": "signal", "words": "NAME TYPE TEXT…"}`, an answer is words as well.
+//! request is `{"action": "signal", "words": "NAME TYPE TEXT…"}`, an answer is words as well, and so is what members hear whose
+//! places say that they speak `words`.
 //!
 //! `tests/tests/scenarios/codec.rs` runs it.
 
 use gateway::{edge, logging};
-use model::codec::{Codec, Message};
+use model::codec::json::Json;
+use model::codec::{Codec, Codecs, Encoding, Message};
 use model::error::Error;
 use model::id::RequestId;
 use model::notice::Notice;
@@ -15,6 +17,10 @@ use signal::{Deps, signal};
 struct Words;
 
 impl Codec for Words {
+    fn encoding(&self) -> Encoding {
+        Encoding::new("words")
+    }
+
     fn decode<'a>(&self, text: &'a str) -> Message<'a> {
         let words = text.split('"').nth(7).unwrap_or_default();
         let mut words = words.splitn(3, ' ').map(str::to_owned);
@@ -32,6 +38,9 @@ impl Codec for Words {
         if let Notice::Error { request_id: Some(request_id), code, .. } = notice {
             return format!("{} refused {code}", request_id.as_str());
         }
+        if let Notice::Signal { signal } = notice {
+            return format!("{} {}", signal.kind, signal.data);
+        }
         notice.to_json()
     }
 }
@@ -39,7 +48,8 @@ impl Codec for Words {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let deps = Deps::from_env().await?;
+    let mut deps = Deps::from_env().await?;
+    deps.app.codecs = Codecs::new(&[&Json, &Words]);
     edge::serve_messages_in(&Words, &deps.app, async |sender, request| {
         let Request::Signal(request) = request else { return Err(Error::UnknownAction) };
         signal(&deps, sender, request).await

@@ -1,9 +1,12 @@
 //! One message to everybody in a room whom it concerns.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
+use model::codec::{Codecs, Encoding};
 use model::connection::Identity;
 use model::departure::Departure;
 use model::id::{PeerId, RoomId};
@@ -85,16 +88,37 @@ impl Announcement {
     }
 
     /// What `recipient` is told.
-    fn text_for<'a>(&self, recipient: &Recipient, members: &'a str, sfu: &'a str) -> Option<&'a str> {
+    fn notice_for(&self, recipient: &Recipient) -> Option<&Notice> {
         match &recipient.identity {
-            Identity::Sfu { .. } => self.sfu.as_ref().map(|_| sfu),
+            Identity::Sfu { .. } => self.sfu.as_ref(),
             Identity::Client { peer_id, .. } => {
                 let concerned =
                     self.about.as_ref() != Some(peer_id) && !(self.presence && recipient.suppressed);
-                (concerned && self.members.is_some()).then_some(members)
+                self.members.as_ref().filter(|_| concerned)
             }
         }
     }
+}
+
+/// Who is told the same, in the same encoding: SFUs, or members.
+fn audience(recipient: &Recipient) -> (bool, &Encoding) {
+    (matches!(recipient.identity, Identity::Sfu { .. }), &recipient.socket.encoding)
+}
+
+/// What each audience is told, written once.
+fn texts<'a>(
+    codecs: Codecs,
+    concerned: impl Iterator<Item = (&'a Recipient, &'a Notice)>,
+) -> HashMap<(bool, &'a Encoding), String> {
+    let mut texts = HashMap::new();
+    for (recipient, notice) in concerned {
+        let Entry::Vacant(text) = texts.entry(audience(recipient)) else { continue };
+        match delivery::encode(codecs, &recipient.socket.encoding, notice) {
+            Ok(encoded) => drop(text.insert(encoded)),
+            Err(failure) => undelivered(recipient, &failure),
+        }
+    }
+    texts
 }
 
 /// Everybody in a room who can be posted to.
@@ -119,7 +143,7 @@ pub(crate) async fn broadcast(
         let mut ended = Vec::new();
         for announcement in &announcements {
             for (found_gone, end) in post_to_each(app, &recipients, announcement).await {
-                recipients.retain(|recipient| recipient.stamp != found_gone);
+                recipients.retain(|recipient| recipient.socket.stamp != found_gone);
                 ended.push(Announcement::ended(&end, app.sfu_grace));
             }
         }
@@ -142,17 +166,19 @@ async fn post_to_each(
     recipients: &[Recipient],
     announcement: &Announcement,
 ) -> Vec<(Stamp, Ended)> {
-    let text = |notice: &Option<Notice>| notice.as_ref().map(Notice::to_json).unwrap_or_default();
-    let (members, sfu) = (text(&announcement.members), text(&announcement.sfu));
-    let (members, sfu) = (members.as_str(), sfu.as_str());
-    let posts = recipients.iter().filter_map(|recipient| {
-        let text = announcement.text_for(recipient, members, sfu)?;
+    let concerned = recipients
+        .iter()
+        .filter_map(|recipient| announcement.notice_for(recipient).map(|notice| (recipient, notice)));
+    let texts = texts(app.codecs, concerned.clone());
+    let posts = concerned.filter_map(|(recipient, notice)| {
+        let text = texts.get(&audience(recipient))?;
         Some(async move {
-            match delivery::post(app, &recipient.stamp, text).await {
+            match delivery::post(app, &recipient.socket.stamp, text).await {
                 Ok(Delivery::Delivered) => None,
-                Ok(Delivery::Gone(_)) => Some((recipient, text)),
+                Ok(Delivery::Gone(_)) => Some((recipient, notice)),
                 Ok(delivery @ (Delivery::Busy | Delivery::TooLarge)) => {
-                    tracing::warn!(connection.id = %recipient.stamp.connection_id, ?delivery, "Notice not delivered");
+                    let connection = &recipient.socket.stamp.connection_id;
+                    tracing::warn!(connection.id = %connection, ?delivery, "Notice not delivered");
                     None
                 }
                 Err(failure) => {
@@ -164,9 +190,9 @@ async fn post_to_each(
     });
     let gone: Vec<_> =
         stream::iter(posts).buffer_unordered(CONCURRENT_POSTS).filter_map(async |gone| gone).collect().await;
-    let ended = gone.into_iter().map(|(recipient, text)| async move {
-        match delivery::follow(app, recipient, text).await {
-            Ok(Delivery::Gone(Some(ended))) => Some((recipient.stamp.clone(), ended)),
+    let ended = gone.into_iter().map(|(recipient, notice)| async move {
+        match delivery::follow(app, recipient, notice).await {
+            Ok(Delivery::Gone(Some(ended))) => Some((recipient.socket.stamp.clone(), ended)),
             Ok(Delivery::Delivered | Delivery::Gone(None) | Delivery::Busy | Delivery::TooLarge) => None,
             Err(failure) => {
                 undelivered(recipient, &failure);
@@ -178,5 +204,58 @@ async fn post_to_each(
 }
 
 fn undelivered(recipient: &Recipient, failure: &Failure) {
-    tracing::error!(connection.id = %recipient.stamp.connection_id, %failure, "Notice not delivered");
+    tracing::error!(connection.id = %recipient.socket.stamp.connection_id, %failure, "Notice not delivered");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use model::codec::{Codec, Message};
+    use model::connection::Socket;
+    use model::id::ConnectionId;
+    use model::time::EpochMillis;
+
+    use super::*;
+
+    /// A codec that counts what it writes.
+    struct Counting(Encoding, AtomicUsize);
+
+    static JSON: Counting = Counting(Encoding::JSON, AtomicUsize::new(0));
+    static WORDS: Counting = Counting(Encoding::new("words"), AtomicUsize::new(0));
+    static CODECS: [&dyn Codec; 2] = [&JSON, &WORDS];
+
+    impl Codec for Counting {
+        fn encoding(&self) -> Encoding {
+            self.0.clone()
+        }
+
+        fn decode<'a>(&self, _text: &'a str) -> Message<'a> {
+            unreachable!("nobody sends anything")
+        }
+
+        fn encode(&self, _notice: &Notice) -> String {
+            format!("{:?} {}", self.0, self.1.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn a_notice_is_written_once_in_each_encoding_of_those_whom_it_concerns() {
+        let room_id = RoomId::try_from("r".to_owned()).unwrap();
+        let recipient = |name: &str, encoding: &Encoding| {
+            let stamp = Stamp { connected_at: EpochMillis(1), connection_id: ConnectionId::new(name.into()) };
+            let peer_id = PeerId::try_from(name.to_owned()).unwrap();
+            let identity = Identity::Client { peer_id, room_id: room_id.clone(), session: None };
+            Recipient { socket: Socket { stamp, encoding: encoding.clone() }, identity, suppressed: false }
+        };
+        let smoke = Encoding::new("smoke signals");
+        let all =
+            [&JSON.0, &WORDS.0, &JSON.0, &WORDS.0, &WORDS.0, &smoke].map(|encoding| recipient("p", encoding));
+        let notice = Notice::SfuConnect { room_id: room_id.clone() };
+        let texts = texts(Codecs::new(&CODECS), all.iter().map(|recipient| (recipient, &notice)));
+        assert_eq!([&JSON.1, &WORDS.1].map(|written| written.load(Ordering::Relaxed)), [1, 1]);
+        let read = all.each_ref().map(|recipient| texts.get(&audience(recipient)).map(String::as_str));
+        let (json, words) = (Some(r#"Encoding("json") 0"#), Some(r#"Encoding("words") 0"#));
+        assert_eq!(read, [json, words, json, words, words, None]);
+    }
 }

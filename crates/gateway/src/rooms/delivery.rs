@@ -1,8 +1,10 @@
 //! One message to one member, or to the SFU, of a room.
 
-use model::connection::Identity;
+use model::codec::{Codecs, Encoding};
+use model::connection::{Identity, Socket};
 use model::id::{PeerId, RoomId};
 use model::member::{Member, Reach};
+use model::notice::Notice;
 use model::outcome::Delivery;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
@@ -15,7 +17,7 @@ use crate::store::Pauses;
 /// Somebody in a room who can be posted to.
 #[derive(Debug)]
 pub struct Recipient {
-    pub(crate) stamp: Stamp,
+    pub(crate) socket: Socket,
     pub(crate) identity: Identity,
     /// It wants to hear nothing of others who come and go.
     pub(crate) suppressed: bool,
@@ -25,15 +27,15 @@ impl Recipient {
     /// The member that is `peer` in `room`; `None` while it is away.
     #[must_use]
     pub fn member(peer: &PeerId, room: &RoomId, member: &Member) -> Option<Self> {
-        let Reach::Socket(stamp) = member.reach() else { return None };
+        let Reach::Socket(socket) = member.reach() else { return None };
         let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
-        Some(Self { stamp, identity: member.identity(peer, room), suppressed })
+        Some(Self { socket, identity: member.identity(peer, room), suppressed })
     }
 
     /// The SFU that serves `room`.
     #[must_use]
     pub fn sfu(room: &RoomId, sfu: Sfu) -> Self {
-        Self { stamp: sfu.stamp.clone(), identity: sfu.identity(room), suppressed: false }
+        Self { socket: sfu.stamp.clone().into(), identity: sfu.identity(room), suppressed: false }
     }
 }
 
@@ -42,9 +44,10 @@ impl Recipient {
 ///
 /// # Errors
 /// When the post, or the departure, fails.
-pub async fn deliver(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
-    match post(app, &to.stamp, text).await? {
-        Delivery::Gone(_) => follow(app, to, text).await,
+pub async fn deliver(app: &App, to: &Recipient, notice: &Notice) -> Result<Delivery, Failure> {
+    let text = encode(app.codecs, &to.socket.encoding, notice)?;
+    match post(app, &to.socket.stamp, &text).await? {
+        Delivery::Gone(_) => follow(app, to, notice).await,
         delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => Ok(delivery),
     }
 }
@@ -54,13 +57,22 @@ pub async fn deliver(app: &App, to: &Recipient, text: &str) -> Result<Delivery, 
 /// # Errors
 /// When the post, or the departure, fails.
 pub async fn relay(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
-    match app.sockets.post(&to.stamp.connection_id, text).await? {
-        Delivery::Gone(_) => Ok(match loss::found_gone(app, &to.stamp, to.identity.clone()).await? {
+    match app.sockets.post(&to.socket.stamp.connection_id, text).await? {
+        Delivery::Gone(_) => Ok(match loss::found_gone(app, &to.socket.stamp, to.identity.clone()).await? {
             Lost::Ended(ended) => Delivery::Gone(Some(ended)),
             Lost::Away | Lost::Nothing => Delivery::Gone(None),
         }),
         delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => Ok(delivery),
     }
+}
+
+/// Writes a notice for those who speak an encoding.
+///
+/// # Errors
+/// When this function has no codec for it.
+pub(super) fn encode(codecs: Codecs, encoding: &Encoding, notice: &Notice) -> Result<String, Failure> {
+    let text = codecs.encode(encoding, notice);
+    text.ok_or_else(|| Failure::new("codec", format!("{encoding:?} is none of {codecs:?}")))
 }
 
 /// Posts to a socket.
@@ -86,8 +98,8 @@ pub(crate) async fn post(app: &App, to: &Stamp, text: &str) -> Result<Delivery, 
 ///
 /// Race: a member of a session may have gone and come again. That is another stay, whose list is newer than what is said here,
 /// and which might never hear the end of it.
-pub(crate) async fn follow(app: &App, to: &Recipient, text: &str) -> Result<Delivery, Failure> {
-    let (mut stamp, mut identity) = (to.stamp.clone(), to.identity.clone());
+pub(crate) async fn follow(app: &App, to: &Recipient, notice: &Notice) -> Result<Delivery, Failure> {
+    let (mut stamp, mut identity) = (to.socket.stamp.clone(), to.identity.clone());
     loop {
         match loss::found_gone(app, &stamp, identity.clone()).await? {
             Lost::Ended(ended) => return Ok(Delivery::Gone(Some(ended))),
@@ -95,18 +107,13 @@ pub(crate) async fn follow(app: &App, to: &Recipient, text: &str) -> Result<Deli
             Lost::Nothing => {}
         }
         let Identity::Client { peer_id, room_id, .. } = &identity else { return Ok(Delivery::Gone(None)) };
-        match app.store.member(room_id, peer_id, app.clock.now()).await? {
-            Some(member)
-                if member.stamp != stamp
-                    && member.reach() != Reach::None
-                    && same_stay(&identity, &member) =>
-            {
-                identity = member.identity(peer_id, room_id);
-                stamp = member.stamp;
-            }
-            Some(_) | None => return Ok(Delivery::Gone(None)),
-        }
-        match post(app, &stamp, text).await? {
+        let member = app.store.member(room_id, peer_id, app.clock.now()).await?;
+        let member = member.filter(|member| member.stamp != stamp && same_stay(&identity, member));
+        let Some(member) = member else { return Ok(Delivery::Gone(None)) };
+        let Reach::Socket(socket) = member.reach() else { return Ok(Delivery::Gone(None)) };
+        identity = member.identity(peer_id, room_id);
+        stamp = socket.stamp;
+        match post(app, &stamp, &encode(app.codecs, &socket.encoding, notice)?).await? {
             Delivery::Gone(_) => {}
             delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => return Ok(delivery),
         }

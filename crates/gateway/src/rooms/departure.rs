@@ -3,7 +3,7 @@
 
 use futures::StreamExt as _;
 use futures::stream;
-use model::connection::Identity;
+use model::connection::{Identity, Socket};
 use model::departure::Departure;
 use model::error::Error;
 use model::id::{PeerId, RoomId};
@@ -14,6 +14,7 @@ use model::stamp::Stamp;
 use rand::seq::SliceRandom as _;
 
 use super::broadcast::{Announcement, CONCURRENT_RELEASES, broadcast, recipients};
+use super::delivery::encode;
 use super::loss::{self, Lost};
 use crate::app::App;
 use crate::failure::Failure;
@@ -90,24 +91,35 @@ async fn announce_left(app: &App, stamp: &Stamp, left: Left) -> Result<(), Error
 /// When DynamoDB fails: before the place is freed, or when it is free and the room cannot be read to be told. Its media may
 /// then go on until the SFU hears of it in another way.
 pub async fn forced(app: &App, session: &RoomId, peer: &PeerId) -> Result<Delivery, Failure> {
-    let ended = match app.store.expel(session, peer, app.clock.now()).await? {
+    let member = match app.store.expel(session, peer, app.clock.now()).await? {
         Expelled::NotThere => return Ok(Delivery::Gone(None)),
-        Expelled::Gone(stamp, identity) => Ended { stamp, identity, reason: Departure::Forced },
+        Expelled::Gone(member) => *member,
     };
-    let ((), announced) =
-        futures::join!(send_away(app, &ended.stamp, GoAway::ForceDisconnected), announce_ended(app, &ended));
+    let identity = member.identity(peer, session);
+    let reach = member.reach();
+    let ended = Ended { stamp: member.stamp, identity, reason: Departure::Forced };
+    let told = async {
+        if let Reach::Socket(socket) = &reach {
+            send_away(app, socket, GoAway::ForceDisconnected).await;
+        }
+    };
+    let ((), announced) = futures::join!(told, announce_ended(app, &ended));
     announced?;
     Ok(Delivery::Delivered)
 }
 
 /// Tells a socket that has lost its place not to come back, and closes it. That this fails changes nothing for anybody else.
-pub async fn send_away(app: &App, stamp: &Stamp, reason: GoAway) {
-    let go_away = Notice::GoAway { reason }.to_json();
-    if let Err(failure) = app.sockets.post(&stamp.connection_id, &go_away).await {
-        tracing::warn!(connection.id = %stamp.connection_id, %failure, "Connection not told to go");
+pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) {
+    let connection = &socket.stamp.connection_id;
+    let posted = async {
+        let text = encode(app.codecs, &socket.encoding, &Notice::GoAway { reason })?;
+        app.sockets.post(connection, &text).await
+    };
+    if let Err(failure) = posted.await {
+        tracing::warn!(connection.id = %connection, %failure, "Connection not told to go");
     }
-    if let Err(failure) = app.sockets.close(&stamp.connection_id).await {
-        tracing::warn!(connection.id = %stamp.connection_id, %failure, "Connection not closed");
+    if let Err(failure) = app.sockets.close(connection).await {
+        tracing::warn!(connection.id = %connection, %failure, "Connection not closed");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use model::codec::Codec;
-use model::connection::Identity;
+use model::connection::{Identity, Socket};
 use model::error::Error;
 use model::id::{PeerId, RequestId, RoomId};
 use model::notice::Notice;
@@ -92,6 +92,12 @@ impl<'a> Sender<'a> {
     #[must_use]
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
+    }
+
+    /// Where others reach it.
+    #[must_use]
+    pub fn socket(&self) -> Socket {
+        Socket { stamp: self.stamp.clone(), encoding: self.codec.encoding() }
     }
 
     /// Looks again and again, for a second in all, while the connection has not identified (`None`). A client sends identify

@@ -37,7 +37,7 @@ pub async fn to_one(
         departure::end_if_overdue(app, session, peer, &member).await?;
         return Ok(Delivery::Gone(None));
     };
-    let delivery = deliver(app, &recipient, &Notice::Signal { signal }.to_json()).await?;
+    let delivery = deliver(app, &recipient, &Notice::Signal { signal }).await?;
     if let Delivery::Gone(Some(ended)) = &delivery {
         departure::announce_ended(app, ended).await?;
     }

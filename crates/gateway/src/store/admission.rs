@@ -1,6 +1,6 @@
 //! A client becomes a member of a room or a session.
 
-use model::connection::Connection;
+use model::connection::{Connection, Socket};
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::{Admission, Member, Reach};
@@ -9,7 +9,6 @@ use model::path::UrlPath;
 use model::room::{CONNECTION_LEASE, Room, Status};
 use model::secret::SecretHash;
 use model::session::{ApiKey, InSession, Session, SessionMember};
-use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use super::retry::Pauses;
@@ -22,7 +21,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub struct Join {
     /// The connection.
-    pub stamp: Stamp,
+    pub socket: Socket,
     /// Who it wants to be.
     pub peer: PeerId,
     /// The room or the session.
@@ -97,7 +96,7 @@ impl Store {
                             PreviousHolder::Expired(holder.stamp, holder.joined_at)
                         }
                         Some(Seen { holder, expired: false }) => match holder.reach() {
-                            Reach::Socket(stamp) => PreviousHolder::Older(stamp),
+                            Reach::Socket(socket) => PreviousHolder::Older(socket),
                             Reach::None => PreviousHolder::Away,
                         },
                     };
@@ -146,7 +145,7 @@ impl Store {
         if in_session.is_some() {
             set.push_str(", #session = :session");
         }
-        let write = Write::update(&self.connections, connection_key(&join.stamp.connection_id), set)
+        let write = Write::update(&self.connections, connection_key(&join.socket.stamp.connection_id), set)
             .when(
                 "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
                  OR (#kind = :client AND #peerId = :peer AND #roomId = :room))",
@@ -154,7 +153,7 @@ impl Store {
             .bind(":client", "client")
             .bind(":peer", &join.peer)
             .bind(":room", &join.room)
-            .bind(":connectedAt", join.stamp.connected_at);
+            .bind(":connectedAt", join.socket.stamp.connected_at);
         match in_session {
             Some(in_session) => write.bind(":session", in_session),
             None => write,
@@ -205,23 +204,33 @@ impl Store {
         let mut set = format!(
             "SET #connectionId = :id, #connectedAt = :connectedAt, #{lease} = :lease, #joinedAt = :joinedAt"
         );
+        let mut remove = " REMOVE #awayUntil".to_owned();
         if member.session.is_some() {
             set.push_str(", #session = :session");
         }
-        set.push_str(match &member.resume_hash {
-            Some(_) => ", #resumeHash = :resume REMOVE #awayUntil",
-            None => " REMOVE #awayUntil, #resumeHash",
-        });
-        let mut write = Write::update(&self.rooms, room_key(Key::member(&join.room, &join.peer)), set)
-            .bind(":id", &member.stamp.connection_id)
-            .bind(":connectedAt", member.stamp.connected_at)
-            .bind(":lease", member.expires_at)
-            .bind(":joinedAt", member.joined_at);
+        match &member.resume_hash {
+            Some(_) => set.push_str(", #resumeHash = :resume"),
+            None => remove.push_str(", #resumeHash"),
+        }
+        if member.encoding.is_json() {
+            remove.push_str(", #encoding");
+        } else {
+            set.push_str(", #encoding = :encoding");
+        }
+        let mut write =
+            Write::update(&self.rooms, room_key(Key::member(&join.room, &join.peer)), set + &remove)
+                .bind(":id", &member.stamp.connection_id)
+                .bind(":connectedAt", member.stamp.connected_at)
+                .bind(":lease", member.expires_at)
+                .bind(":joinedAt", member.joined_at);
         if let Some(session) = &member.session {
             write = write.bind(":session", session);
         }
         if let Some(resume) = &member.resume_hash {
             write = write.bind(":resume", resume);
+        }
+        if !member.encoding.is_json() {
+            write = write.bind(":encoding", &member.encoding);
         }
         match seen {
             None => write.when("attribute_not_exists(#pk)"),
@@ -242,12 +251,13 @@ impl Join {
             Policy::Session { member, .. } => Some(member.clone()),
         };
         let mut member = Member {
-            stamp: self.stamp.clone(),
+            stamp: self.socket.stamp.clone(),
+            encoding: self.socket.encoding.clone(),
             resume_hash: self.resume_hash.clone(),
             joined_at: now,
             session,
             away_until: None,
-            expires_at: self.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
+            expires_at: self.socket.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         };
         if let Some(Seen { holder, expired: false }) = seen {
             member.joined_at = holder.joined_at;
@@ -262,14 +272,14 @@ impl Join {
     fn refused(&self, refusals: &Refusals, now: EpochMillis) -> Result<Next, Failure> {
         if refusals.refused(Part::Connection) {
             let row: Option<Connection> = refusals.held(Part::Connection)?;
-            let there = row.is_some_and(|row| row.stamp == self.stamp);
+            let there = row.is_some_and(|row| row.stamp == self.socket.stamp);
             return Ok(Next::Answer(if there { Joined::AlreadyIdentified } else { Joined::ConnectionGone }));
         }
         let place = refusals.refused(Part::Place);
         let holder: Option<Member> = refusals.held(Part::Place)?;
         // Who asks again in a session is there already, whatever it says of itself now.
         if let (Policy::Session { .. }, Some(own)) = (&self.policy, &holder)
-            && own.stamp == self.stamp
+            && own.stamp == self.socket.stamp
         {
             let member = own.clone();
             return Ok(Next::Answer(Joined::Member { member, previous: PreviousHolder::Itself }));
@@ -288,7 +298,7 @@ impl Join {
             Policy::Page { .. } | Policy::Session { .. } => {}
         }
         let Some(holder) = holder else { return Ok(Next::Try(None)) };
-        Ok(match holder.admits(&self.stamp, self.resume_hash.as_ref(), now) {
+        Ok(match holder.admits(&self.socket.stamp, self.resume_hash.as_ref(), now) {
             Admission::Own => {
                 Next::Answer(Joined::Member { member: holder, previous: PreviousHolder::Itself })
             }
@@ -325,6 +335,7 @@ mod tests {
     use aws_sdk_dynamodb::types::CancellationReason;
     use model::id::ConnectionId;
     use model::session::Role;
+    use model::stamp::Stamp;
 
     use super::*;
 
@@ -338,7 +349,7 @@ mod tests {
     fn join(policy: Policy) -> Join {
         let connection_id = ConnectionId::new("c".into());
         Join {
-            stamp: Stamp { connected_at: NOW, connection_id },
+            socket: Stamp { connected_at: NOW, connection_id }.into(),
             peer: PeerId::try_from("p".to_owned()).unwrap(),
             room: RoomId::try_from("r".to_owned()).unwrap(),
             resume_hash: None,
@@ -378,7 +389,7 @@ mod tests {
             };
             let mut shifted = Transaction::of([(
                 Part::Refills,
-                Write::check("rooms", connection_key(&join.stamp.connection_id)),
+                Write::check("rooms", connection_key(&join.socket.stamp.connection_id)),
             )]);
             shifted.append(writes());
             for writes in [writes(), shifted] {

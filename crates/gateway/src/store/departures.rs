@@ -280,7 +280,7 @@ impl Store {
             let Some(member) = self.member(session, peer, now).await? else { return Ok(Expelled::NotThere) };
             let identity = member.identity(peer, session);
             match self.release_place(&member.stamp, &identity, Row::Deleted, now).await? {
-                Release::Released => return Ok(Expelled::Gone(member.stamp, identity)),
+                Release::Released => return Ok(Expelled::Gone(Box::new(member))),
                 Release::NotHeld | Release::Changed => {}
             }
         }

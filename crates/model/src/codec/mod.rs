@@ -2,13 +2,49 @@
 
 pub mod json;
 
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 use crate::id::RequestId;
 use crate::notice::Notice;
 use crate::request::{Action, Request};
 
+/// The name of an encoding. It is stored with a member, since what others send to it is written by other functions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Encoding(Cow<'static, str>);
+
+impl Encoding {
+    /// That of PROTOCOL.md, of whoever has no other one stored.
+    pub const JSON: Self = Self::new("json");
+
+    /// Names one.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// Whether it is the one that is not stored.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        *self == Self::JSON
+    }
+}
+
+impl Default for Encoding {
+    fn default() -> Self {
+        Self::JSON
+    }
+}
+
 /// An encoding of what goes over a socket.
 pub trait Codec: Sync {
+    /// Its name.
+    fn encoding(&self) -> Encoding;
+
     /// Reads a message; one that does not read says why in [`Message::request`].
     fn decode<'a>(&self, text: &'a str) -> Message<'a>;
 
@@ -25,4 +61,29 @@ pub struct Message<'a> {
     pub action: Option<Action>,
     /// The request.
     pub request: Result<Request<'a>, Error>,
+}
+
+/// The encodings that a function can write.
+#[derive(Clone, Copy)]
+pub struct Codecs(&'static [&'static dyn Codec]);
+
+impl Codecs {
+    /// Takes one codec for each encoding.
+    #[must_use]
+    pub const fn new(codecs: &'static [&'static dyn Codec]) -> Self {
+        Self(codecs)
+    }
+
+    /// Writes a notice in an encoding; `None` if it is none of these.
+    #[must_use]
+    pub fn encode(&self, encoding: &Encoding, notice: &Notice) -> Option<String> {
+        let codec = self.0.iter().find(|codec| codec.encoding() == *encoding)?;
+        Some(codec.encode(notice))
+    }
+}
+
+impl fmt::Debug for Codecs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|codec| codec.encoding())).finish()
+    }
 }

@@ -8,7 +8,7 @@ mod leave;
 mod session;
 
 use self::envelope::Envelope;
-use super::{Codec, Message};
+use super::{Codec, Encoding, Message};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::request::{Action, Request};
@@ -18,6 +18,10 @@ use crate::request::{Action, Request};
 pub struct Json;
 
 impl Codec for Json {
+    fn encoding(&self) -> Encoding {
+        Encoding::JSON
+    }
+
     fn decode<'a>(&self, text: &'a str) -> Message<'a> {
         match Envelope::parse(text) {
             Ok(envelope) => message(&envelope),
