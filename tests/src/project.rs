@@ -60,8 +60,8 @@ impl<'a> Project<'a> {
         self.session("p2p.preference=disabled").await
     }
 
-    /// Calls something of a session: `path` is what follows its id. Answers with the status and the JSON body, if there is
-    /// one.
+    /// Calls something of a session: `path` is what follows its id. Answers with the status and the JSON body, if there
+    /// is one.
     pub async fn rest(&self, method: Method, session: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let url = format!("{}/v2/project/{}/session/{session}{path}", self.stack.urls.http_url, self.api_key);
         let mut request = self.http.request(method, url).header("x-opentok-auth", self.credential());

@@ -150,8 +150,8 @@ fn fits(line: &str, span: &str, sample: &Sample, readme: &Readme) -> bool {
     }
 }
 
-/// Whether a message is an error of this status and code. The code may be followed by the number that a session's clients
-/// are told; else they are told none.
+/// Whether a message is an error of this status and code. The code may be followed by the number that a session's
+/// clients are told; else they are told none.
 fn is_error(posted: &Value, status: u16, code: &str) -> bool {
     let (code, number) = match code.split_once(' ') {
         Some((code, number)) => (code, Some(number.parse::<u16>().unwrap())),

@@ -51,8 +51,8 @@ impl Secrets {
         Self { client: Client::new(config), prefix }
     }
 
-    /// The value of a version of the secret `name`, without the prefix, by now. `None` if there is no such secret, if it
-    /// is about to be deleted, or has no such version.
+    /// The value of a version of the secret `name`, without the prefix, by now. `None` if there is no such secret, if
+    /// it is about to be deleted, or has no such version.
     pub(crate) async fn read(&self, name: &str, stage: Stage) -> Result<Option<String>, Failure> {
         let stage = match stage {
             Stage::Current => "AWSCURRENT",

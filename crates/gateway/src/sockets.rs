@@ -24,7 +24,7 @@ pub enum Found {
     Open,
     /// It does not exist any more (410).
     Gone,
-    /// Too much is asked (429), also after the retries: it may be either.
+    /// API Gateway answered 429, also after the retries: it may be either.
     Busy,
 }
 
@@ -103,8 +103,8 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// By the error's type, and by the status alone where nothing names a type: proxies and emulators of the API leave the
-    /// header out, or the body empty.
+    /// By the error's type, and by the status alone where nothing names a type: proxies and emulators of the API leave
+    /// the header out, or the body empty.
     fn of(error: &CallError) -> Option<Self> {
         let CallError::Refused(refusal) = error else { return None };
         match (refusal.code.as_deref(), refusal.status) {

@@ -1,4 +1,5 @@
-//! The signaling protocol and its rules, with no SDK, no async and no clock: everything here is a function of its arguments.
+//! The signaling protocol and its rules, with no SDK, no async and no clock: everything here is a function of its
+//! arguments.
 //!
 //! | | |
 //! |---|---|

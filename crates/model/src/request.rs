@@ -48,8 +48,8 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether its sender speaks to a session, as far as the action alone tells: what only sessions know is sent to one, also
-    /// by those who have not entered it yet, and an identify enters what it names.
+    /// Whether its sender speaks to a session, as far as the action alone tells: what only sessions know is sent to
+    /// one, also by those who have not entered it yet, and an identify enters what it names.
     #[must_use]
     pub fn names_session(self) -> Option<bool> {
         match self {

@@ -1,7 +1,7 @@
 //! What the gateway reads of an SDP: whether its author would send audio or video.
 //!
-//! The description is relayed as it came, to an SFU that reads it by itself. So wherever two readers may differ, the one that
-//! finds more media is taken to be right.
+//! The description is relayed as it came, to an SFU that reads it by itself. So wherever two readers may differ, the
+//! one that finds more media is taken to be right.
 
 /// How much of a `mid` every reader keeps, in bytes: SFUs store it in as many as go into a header extension.
 const MID_BYTES: usize = 16;
@@ -55,8 +55,8 @@ impl Directions {
     }
 }
 
-/// Whether a section is rejected in the eyes of every reader: its port is 0 (RFC 3264 §6), and it is neither bundled with
-/// another nor could be (RFC 9143 §6: both would send, by the other's port).
+/// Whether a section is rejected in the eyes of every reader: its port is 0 (RFC 3264 §6), and it is neither bundled
+/// with another nor could be (RFC 9143 §6: both would send, by the other's port).
 fn is_rejected(section: &[&str], session: &[&str], all: &[&str]) -> bool {
     let without_port = section.first().is_some_and(|line| {
         let rest = line.strip_prefix("m=audio 0 ").or_else(|| line.strip_prefix("m=video 0 "));

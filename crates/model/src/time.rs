@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_is_gone_in_the_second_that_it_expires() {
+    fn an_item_is_absent_from_the_second_that_it_expires() {
         let expires_at = EpochSeconds(100);
         assert!(!expires_at.expired(EpochMillis(99_999)));
         assert!(expires_at.expired(EpochMillis(100_000)));

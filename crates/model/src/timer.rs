@@ -1,7 +1,7 @@
 //! Something that is due later, as a message of the timer's queue.
 //!
-//! A firing acts only under the fence that it was set with: one that comes late, twice or never does no harm. Whoever reads
-//! what is past its time does what the timer would have done.
+//! A firing acts only under the fence that it was set with: one that comes late, twice or never does no harm. Whoever
+//! reads what is past its time does what the timer would have done.
 
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ pub struct Place {
 }
 
 impl Timer {
-    /// How long its next message is to be delayed, in whole seconds, so that it does not come early; `None` when it is due.
+    /// How long its next message is to be delayed, in whole seconds, so that it does not come early; `None` when it is
+    /// due.
     #[must_use]
     pub fn hop(&self, now: EpochMillis) -> Option<Duration> {
         let left = Duration::from_millis(self.due_at.0.saturating_sub(now.0));

@@ -24,7 +24,8 @@ struct Cli {
     #[arg(long, value_parser = BoolishValueParser::new(), num_args = 0..=1, default_value = "no",
           default_missing_value = "yes", requires = "api_key", conflicts_with = "public_key")]
     retire: bool,
-    /// File with an RSA public key in PEM, for tokens that its private key signs: a project that exists keeps its secret
+    /// File with an RSA public key in PEM, for tokens that its private key signs: a project that exists keeps its
+    /// secret
     #[arg(long)]
     public_key: Option<PathBuf>,
     /// On AWS, with the credentials of this shell; else for the gateway that runs on this machine

@@ -16,8 +16,8 @@ pub(crate) fn uuid() -> Result<ApiKey, InvalidApiKey> {
     uuid::Uuid::new_v4().to_string().try_into()
 }
 
-/// A secret: 160 bits as 40 lower-case hexadecimal digits, as OpenTok's own are. (No point in it: PyPI's `opentok` would take
-/// what is behind the point for the extension of a file's name.)
+/// A secret: 160 bits as 40 lower-case hexadecimal digits, as OpenTok's own are. (No point in it: PyPI's `opentok`
+/// would take what is behind the point for the extension of a file's name.)
 pub(crate) fn secret() -> String {
     let mut hex = String::with_capacity(40);
     for byte in rand::rng().random::<[u8; 20]>() {

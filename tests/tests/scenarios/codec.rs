@@ -4,7 +4,8 @@ use arbiter_tests::stack::binary;
 use arbiter_tests::{Project, Stack};
 use serde_json::json;
 
-/// The `signal` function as `crates/functions/signal/examples/words.rs` has it: the same use case, and clients that speak words.
+/// The `signal` function as `crates/functions/signal/examples/words.rs` has it: the same use case, and clients that
+/// speak words.
 #[tokio::test]
 async fn a_use_case_serves_clients_of_another_encoding() {
     let words = binary("examples/words");

@@ -73,7 +73,7 @@ async fn late_disconnect_keeps_the_newer_connection() {
     assert_eq!(second.request("identify", identify).await["type"], "identified");
     stack.invoked("disconnect", 1).await;
     assert_eq!(second.request("handshake", room.candidate("p", "c")).await["type"], "ack");
-    assert_eq!(sfu.heard().await, [room.candidate("p", "c")], "nobody was mourned");
+    assert_eq!(sfu.heard().await, [room.candidate("p", "c")], "nobody was announced as gone");
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn slow_receivers_do_not_delay_each_other() {
 
 /// TASTE 8: a fan-out never fails because one receiver does.
 #[tokio::test]
-async fn a_receiver_that_cannot_be_reached_for_now_keeps_nobody_from_being_told_and_is_not_gone() {
+async fn a_receiver_that_cannot_be_reached_for_now_keeps_nobody_from_being_told_and_is_not_lost() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let mut slow = stack.connect().await;
@@ -188,7 +188,7 @@ async fn a_receiver_that_cannot_be_reached_for_now_keeps_nobody_from_being_told_
         stack.invoked("disconnect", n + 1).await;
         stack.no_faults().await;
         assert_eq!(slow.heard().await, Vec::<Value>::new());
-        assert_eq!(stack.rooms("PEER#").await.len(), 5, "slow is not gone");
+        assert_eq!(stack.rooms("PEER#").await.len(), 5, "slow is not lost");
     }
 }
 

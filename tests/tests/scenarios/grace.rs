@@ -30,16 +30,16 @@ async fn away(stack: &Stack, peer: &str) {
     .await;
 }
 
-/// How often somebody was told that a peer is gone.
+/// How often somebody was told of a peer's end.
 fn ends(heard: &[Value], peer: &str) -> usize {
     let of_peer =
         |notice: &&Value| notice["clientId"] == peer || notice["connection"]["connectionId"] == peer;
-    let gone = ["clientDisconnect", "connectionDestroyed"];
-    heard.iter().filter(|notice| gone.contains(&notice["type"].as_str().unwrap())).filter(of_peer).count()
+    let ends = ["clientDisconnect", "connectionDestroyed"];
+    heard.iter().filter(|notice| ends.contains(&notice["type"].as_str().unwrap())).filter(of_peer).count()
 }
 
 #[tokio::test]
-async fn who_comes_back_in_time_was_never_gone() {
+async fn who_comes_back_in_time_is_not_announced_as_lost() {
     let stack = stack().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let mut bob = stack.join(&room.id, "bob").await;
@@ -64,7 +64,7 @@ async fn who_comes_back_in_time_was_never_gone() {
 }
 
 #[tokio::test]
-async fn who_does_not_come_back_is_gone_once_the_grace_is_over() {
+async fn who_does_not_come_back_is_announced_as_lost_once_the_grace_is_over() {
     let stack = stack().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;

@@ -6,7 +6,7 @@ use arbiter_tests::{Project, Room, Socket, Stack, until};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "a resume token of its own";
-/// How long a newcomer may wait for the place of somebody who is gone.
+/// How long a newcomer may wait for the place of a holder that is found gone.
 const SOON: Duration = Duration::from_secs(2);
 
 fn client(room: &str, peer: &str, resume_token: Option<&str>) -> Value {
@@ -53,7 +53,7 @@ fn operations(invocation: &Value) -> Vec<String> {
 
 /// The original's client has no `resumeToken`, and its `$disconnect` may never come.
 #[tokio::test]
-async fn a_newcomer_gets_the_place_of_somebody_who_is_gone_and_the_room_hears_of_it_once() {
+async fn a_newcomer_gets_the_place_of_a_holder_that_is_found_gone_and_the_room_hears_of_it_once() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let mut other = stack.join(&room.id, "other").await;
@@ -106,7 +106,7 @@ async fn somebody_who_is_there_is_asked_for_once_and_notices_nothing() {
     assert_eq!(sfu.heard().await, [room.candidate("ann", "c")]);
 }
 
-/// Nobody is refused for somebody who may not be there, and nobody loses a place for a question that failed.
+/// Nobody is refused for somebody who may not be there, and nobody loses a place for a probe that failed.
 #[tokio::test]
 async fn while_the_holder_cannot_be_asked_for_nothing_is_decided() {
     let stack = Stack::start().await;
@@ -164,8 +164,8 @@ async fn of_two_newcomers_one_is_in_and_the_other_hears_that_the_place_is_in_use
     }
 }
 
-/// Holds the next question of a function for a connection.
-async fn hold_question(stack: &Stack, connection: &Value) -> Value {
+/// Holds the next probe of a connection.
+async fn hold_probe(stack: &Stack, connection: &Value) -> Value {
     let hold = json!({
         "fault": "management", "function": "identify", "connectionId": connection, "delayMs": 60_000, "times": 1,
     });
@@ -177,11 +177,11 @@ async fn ask(socket: &mut Socket, data: &Value) {
 }
 
 #[tokio::test]
-async fn a_holder_that_comes_back_while_it_is_asked_for_keeps_its_place() {
+async fn a_holder_that_comes_back_while_it_is_probed_keeps_its_place() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let gone = ghost(&stack, client(&room.id, "ann", Some(TOKEN))).await;
-    let hold = hold_question(&stack, &gone).await;
+    let hold = hold_probe(&stack, &gone).await;
     let mut newcomer = stack.connect().await;
     ask(&mut newcomer, &client(&room.id, "ann", None)).await;
     stack.held(&hold).await;
@@ -190,7 +190,7 @@ async fn a_holder_that_comes_back_while_it_is_asked_for_keeps_its_place() {
     stack.no_fault(&hold).await;
     assert_eq!(code(&newcomer.next_of("error").await), (409, "peer_in_use"));
     assert_eq!(back.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
-    assert_eq!(sfu.heard().await, [room.candidate("ann", "c")], "nobody was mourned");
+    assert_eq!(sfu.heard().await, [room.candidate("ann", "c")], "nobody was announced as gone");
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_disconnect_that_comes_while_the_holder_is_asked_for_is_told_once() {
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let mut holder = stack.connect().await;
     let connection = holder.identify(&room.id, "ann").await["connectionId"].clone();
-    let hold = hold_question(&stack, &connection).await;
+    let hold = hold_probe(&stack, &connection).await;
     let mut newcomer = stack.connect().await;
     ask(&mut newcomer, &client(&room.id, "ann", None)).await;
     stack.held(&hold).await;
@@ -348,7 +348,7 @@ async fn of_two_newcomers_to_a_session_one_is_in() {
 }
 
 #[tokio::test]
-async fn a_full_session_does_not_count_those_who_are_gone() {
+async fn a_full_session_does_not_count_those_whose_sockets_are_gone() {
     let stack = Stack::with().parameter("SessionConnections", "2").start().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;
@@ -383,7 +383,7 @@ async fn a_connection_is_gone_by_the_status_alone() {
     let answer = sfu.request("handshake", room.candidate_to("ann", "c")).await;
     assert_eq!(answer["code"], "peer_not_found");
     assert_eq!(sfu.next_of("clientDisconnect").await["reason"], "lost");
-    // … to a question …
+    // … to a probe …
     let mut bob = stack.connect().await;
     let connection = bob.identify(&room.id, "bob").await["connectionId"].clone();
     stack.fault(untyped(&connection)).await;

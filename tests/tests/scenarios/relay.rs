@@ -161,9 +161,9 @@ async fn batches_of_candidates_need_the_feature() {
     assert_eq!(client.next().await, back);
 }
 
-/// ARCHITECTURE, failure 9: a client sends both back to back, and API Gateway runs them side by side.
+/// ARCHITECTURE, failure 9: a client sends both back to back, and API Gateway runs them concurrently.
 #[tokio::test]
-async fn a_handshake_that_overtakes_its_identify_waits_for_it() {
+async fn a_handshake_that_arrives_before_its_identify_waits_for_it() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     stack.fault(json!({ "fault": "delay", "route": "identify", "delayMs": 300 })).await;

@@ -94,7 +94,7 @@ async fn a_burst_is_let_through_and_then_no_more_than_the_rate() {
     let session = project.routed().await;
     let (mut ann, _) = project.join(&session, "publisher", &json!({})).await;
     let (mut bob, _) = project.join(&session, "publisher", &json!({})).await;
-    // Side by side, as API Gateway delivers them.
+    // Concurrently, as API Gateway delivers them.
     for n in 0..12 {
         let request =
             json!({ "action": "signal", "requestId": format!("n{n}"), "data": { "data": n.to_string() } });
@@ -172,7 +172,7 @@ async fn a_signal_does_not_follow_a_receiver_into_another_stay() {
 }
 
 #[tokio::test]
-async fn a_signal_waits_for_the_identify_that_it_has_overtaken() {
+async fn a_signal_that_arrives_before_its_identify_waits_for_it() {
     let stack = Stack::start().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;

@@ -13,7 +13,7 @@ const SURVIVED: u64 = 3;
 #[derive(Clone, Debug)]
 pub(crate) struct Faults {
     pub(crate) list: Vec<Value>,
-    /// A function is killed, or a socket that is open is called gone: somebody may not be told of something.
+    /// A function is killed, or an open socket is answered 410: somebody may not be told of something.
     pub(crate) lossy: bool,
     /// `$disconnect` may not come: a socket that is gone is found by the next post to it.
     pub(crate) dropping: bool,
@@ -57,7 +57,7 @@ impl Faults {
             list.push(json!({ "fault": "management", "delayMs": delay, "probability": 0.3 }));
         }
         if rng.random_bool(0.5) {
-            // A message overtakes another one of the same connection.
+            // Messages of one connection arrive out of order.
             list.push(json!({ "fault": "delay", "route": "*", "jitterMs": 40, "probability": 0.4 }));
         }
         Self { list, lossy, dropping }

@@ -1,9 +1,11 @@
-//! Random runs of sessions through the real wire, with faults: whatever happens, when it has settled every client's list of
-//! connections is the server's, no event has come twice and none is missing, and what was acknowledged was heard once.
+//! Random runs of sessions through the real wire, with faults: whatever happens, when it has settled every client's
+//! list of connections is the server's, no event has come twice and none is missing, and what was acknowledged was
+//! heard once.
 //!
-//! A run that fails prints its seed and its steps. `SEED=<seed> cargo test -p arbiter-tests --test sessions` plays it again,
-//! many times side by side: the seed decides what is done and which faults are in force, not how the machine interleaves it.
-//! `RUNS=<number>` makes so many, however long they take; without it as many are made as fit into [`USUAL_TIME`].
+//! A run that fails prints its seed and its steps. `SEED=<seed> cargo test -p arbiter-tests --test sessions` plays it
+//! again, many times concurrently: the seed decides what is done and which faults are in force, not how the machine
+//! interleaves it. `RUNS=<number>` makes so many, however long they take; without it as many are made as fit into
+//! [`USUAL_TIME`].
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "this is a test")]
 

@@ -14,14 +14,15 @@ pub(crate) struct Person {
     pub(crate) role: &'static str,
 }
 
-/// One thing that one of them does. What makes no sense at the moment (a signal of somebody who is not there) is left out.
+/// One thing that one of them does. What makes no sense at the moment (a signal of somebody who is not there) is left
+/// out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
     /// Identifies, on the socket that is open or on a new one.
     Join,
     /// Identifies and signals without waiting for the answer.
     JoinAndSignal,
-    /// Identifies, and is gone before the answer.
+    /// Identifies, and cuts the socket before the answer.
     JoinAndCut,
     /// The same identify again.
     Repeat,
@@ -35,7 +36,7 @@ pub(crate) enum Act {
     Leave,
     /// Leaves, and identifies again on the same socket.
     LeaveAndJoin,
-    /// Signals to all, side by side.
+    /// Signals to all, concurrently.
     Signal(usize),
     SignalTo(usize),
     RestSignal,

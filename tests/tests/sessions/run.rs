@@ -42,7 +42,7 @@ impl<'a> Run<'a> {
     pub(crate) async fn play(&mut self) {
         for round in self.plan.rounds.clone() {
             let peers: Vec<_> = self.clients.iter().map(peer).collect();
-            let scene = Scene {
+            let context = Context {
                 stack: self.stack,
                 project: self.project,
                 session: &self.session,
@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
             };
             let acts = self.clients.iter_mut().enumerate().filter_map(|(n, client)| {
                 let (_, act) = round.iter().find(|(who, _)| *who == n)?;
-                Some(scene.act(n, client, *act))
+                Some(context.act(n, client, *act))
             });
             join_all(acts).await;
         }
@@ -94,7 +94,7 @@ fn peer(client: &Client) -> Option<String> {
 }
 
 /// What an act needs besides its client.
-struct Scene<'a> {
+struct Context<'a> {
     stack: &'a Stack,
     project: &'a Project<'a>,
     session: &'a str,
@@ -103,7 +103,7 @@ struct Scene<'a> {
     peers: &'a [Option<String>],
 }
 
-impl Scene<'_> {
+impl Context<'_> {
     async fn act(&self, n: usize, client: &mut Client, act: Act) {
         let there = client.socket().filter(|_| View::of(&client.heard.entries()).present().is_some());
         match (act, there) {
@@ -194,7 +194,7 @@ impl Scene<'_> {
         Some((socket, request))
     }
 
-    /// Sends signals side by side and waits for the answers.
+    /// Sends signals concurrently and waits for the answers.
     async fn signals(&self, n: usize, client: &mut Client, socket: usize, count: usize, to: Option<&String>) {
         let mut sent = vec![];
         for _ in 0..count {

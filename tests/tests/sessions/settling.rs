@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::run::Run;
 use crate::view::Stay;
 
-/// Waits until the gateway has noticed every end of a socket, every function has ended, and everything that was posted has
-/// been heard.
+/// Waits until the gateway has noticed every end of a socket, every function has ended, and everything that was posted
+/// has been heard.
 pub(crate) async fn settled(stack: &Stack, runs: &[Run<'_>]) {
     until("nothing is under way", async || {
         let state = stack.admin("/state").await;

@@ -1,4 +1,5 @@
-//! The list of connections as PROTOCOL tells clients to keep it: merged by `(connectionId, creationTime)`, removal wins.
+//! The list of connections as PROTOCOL tells clients to keep it: merged by `(connectionId, creationTime)`, removal
+//! wins.
 
 use std::collections::{BTreeMap, BTreeSet};
 

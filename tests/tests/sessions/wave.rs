@@ -1,4 +1,4 @@
-//! Runs side by side on one stack, under the same faults.
+//! Runs that go on concurrently on one stack, under the same faults.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use crate::settling::{Server, settled};
 
 /// Runs at the same time on a stack.
 const SIDE_BY_SIDE: usize = 96;
-/// Waves on a stack. Its sockets stay open, and are looked at whenever a wave settles: a fresh stack is cheaper in the end.
+/// Waves on a stack. Its sockets stay open, and are looked at whenever a wave settles: a fresh stack is cheaper in the
+/// end.
 const WAVES: usize = 3;
 /// Of each function. More would take longer to start than they help.
 const PROCESSES: &str = "16";

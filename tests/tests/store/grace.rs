@@ -8,7 +8,8 @@ use super::*;
 const KEPT: Duration = Duration::from_secs(30);
 
 impl Tables {
-    /// A peer `p` of the room `r` whose socket is lost: the connection that it was lost with, and until when its place is kept.
+    /// A peer `p` of the room `r` whose socket is lost: the connection that it was lost with, and until when its place
+    /// is kept.
     async fn kept(&self) -> (Stamp, EpochMillis) {
         let stamp = self.resumable().await;
         assert!(self.lose(&stamp, START).await);

@@ -27,7 +27,7 @@ async fn an_sfu_that_identifies_again_is_not_its_own_predecessor() {
     let same = Served::Serving { replaced: None, returned: None };
     assert_eq!(tables.serve_on("r", &stamp, START).await, same);
     let (newer, _) = tables.serve("r", "newer", minutes(1)).await;
-    assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None, "it is nobody");
+    assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None, "it is absent");
     assert_eq!(tables.serve_on("r", &newer, minutes(1)).await, same);
 }
 

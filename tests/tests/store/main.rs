@@ -200,7 +200,7 @@ async fn a_connect_that_is_repeated_does_not_wipe_an_identity() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_gone_joins_nothing() {
+async fn a_connection_that_is_closed_joins_nothing() {
     let tables = Tables::new().await;
     tables.claimed("r", "page", START).await;
     let stamp = tables.connection("c", START, None).await;

@@ -19,7 +19,7 @@ impl Tables {
     }
 }
 
-fn is_gone(left: &Left) -> bool {
+fn has_left(left: &Left) -> bool {
     matches!(left, Left::Gone(Identity::Sfu { .. }))
 }
 
@@ -94,11 +94,11 @@ async fn a_spare_sfu_closes_its_room_if_enough_others_are_warm() {
     let (one, two) = (tables.unclaimed("one", START).await, tables.unclaimed("two", START).await);
     assert_eq!(tables.spare(&one, 2).await, Left::RoomNeeded);
     assert_eq!(tables.status("one").await, Status::Unclaimed);
-    assert!(is_gone(&tables.spare(&one, 1).await));
+    assert!(has_left(&tables.spare(&one, 1).await));
     assert_eq!(tables.status("one").await, Status::Closed);
     assert_eq!(tables.spare(&two, 1).await, Left::RoomNeeded);
     assert!(matches!(tables.reserve("pending", START).await, Reserved::Room(_)));
-    assert!(is_gone(&tables.spare(&two, 1).await), "a pending one will do");
+    assert!(has_left(&tables.spare(&two, 1).await), "a pending one will do");
     assert_eq!(tables.claim_and_count("page", START).await.1, Some(1));
 }
 
@@ -106,7 +106,7 @@ async fn a_spare_sfu_closes_its_room_if_enough_others_are_warm() {
 async fn the_last_sfu_is_a_spare_one_when_none_need_be_warm() {
     let tables = Tables::new().await;
     let stamp = tables.unclaimed("r", START).await;
-    assert!(is_gone(&tables.spare(&stamp, 0).await));
+    assert!(has_left(&tables.spare(&stamp, 0).await));
     assert_eq!(tables.spare(&stamp, 0).await, Left::NotIdentified);
 }
 
@@ -138,7 +138,7 @@ async fn a_claim_that_comes_after_a_spare_sfus_leave_takes_another_room() {
     let stamp = tables.unclaimed("r", START).await;
     let (claimed, left) =
         tables.meanwhile(TRANSACT, 1, tables.claim("page", START), tables.spare(&stamp, 0)).await;
-    assert!(is_gone(&left));
+    assert!(has_left(&left));
     assert_eq!(claimed, None);
 }
 
@@ -147,7 +147,7 @@ async fn of_two_spare_sfus_that_count_on_each_other_one_leaves() {
     let tables = Tables::with(MANY).await;
     let (one, two) = (tables.unclaimed("one", START).await, tables.unclaimed("two", START).await);
     let (slower, quicker) = tables.meanwhile(TRANSACT, 1, tables.spare(&one, 1), tables.spare(&two, 1)).await;
-    assert!(is_gone(&quicker));
+    assert!(has_left(&quicker));
     assert_eq!(slower, Left::RoomNeeded);
 }
 
@@ -168,7 +168,7 @@ async fn an_sfu_is_needed_when_the_room_that_it_counted_on_is_claimed() {
             return;
         }
         assert_eq!(left, Left::RoomClaimed);
-        assert!(is_gone(&tables.sign_off(&stamp).await) && is_gone(&tables.sign_off(&other).await));
+        assert!(has_left(&tables.sign_off(&stamp).await) && has_left(&tables.sign_off(&other).await));
     }
     panic!("one of two was never taken in 20 rounds");
 }

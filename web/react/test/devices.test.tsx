@@ -175,7 +175,7 @@ describe("in the lobby", () => {
     expect([live(), machine.tracks.length]).toEqual([tracks, 2]);
   });
 
-  it("of two lists that overtake each other the newer one is shown", async () => {
+  it("of two lists that arrive out of order the newer one is shown", async () => {
     open();
     await screen.findByLabelText("Your camera");
     const { mediaDevices } = navigator;
@@ -343,7 +343,7 @@ describe("in a call", () => {
     toJSON: () => ({}),
   });
 
-  it("the lists are those of now, also when two overtake each other", async () => {
+  it("the lists are those of now, also when two arrive out of order", async () => {
     HTMLMediaElement.prototype.setSinkId = async () => {};
     const room = await inCall();
     expect(options("Speaker")).toEqual(["out-1", "out-2"]);

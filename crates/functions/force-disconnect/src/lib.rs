@@ -12,8 +12,8 @@ use model::session::moderation::ForceDisconnect;
 /// Ends a connection of the sender's session: its place is freed, it is told and closed, and the others are told.
 ///
 /// # Errors
-/// `connection_not_found` before an identify, `forbidden` unless the sender is a moderator, `peer_not_found` when nobody of
-/// that id is there.
+/// `connection_not_found` before an identify, `forbidden` unless the sender is a moderator, `peer_not_found` when
+/// nobody of that id is there.
 pub async fn force_disconnect(
     app: &App,
     sender: &Sender<'_>,

@@ -1,5 +1,5 @@
-//! `handshake`: relays one SDP or some ICE candidates, byte for byte. The first of a session that sends media claims an SFU
-//! for it.
+//! `handshake`: relays one SDP or some ICE candidates, byte for byte. The first of a session that sends media claims an
+//! SFU for it.
 
 use gateway::app::App;
 use gateway::edge::Reply;
@@ -41,8 +41,8 @@ impl Deps {
 /// Relays a handshake to the other side of its room: one read of two items, one post.
 ///
 /// # Errors
-/// Those of PROTOCOL, "handshake": a connection that has not identified, somebody else's room, a role that does not allow it,
-/// a receiver that is away.
+/// Those of PROTOCOL, "handshake": a connection that has not identified, somebody else's room, a role that does not
+/// allow it, a receiver that is away.
 pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_>) -> Result<Reply, Error> {
     let app = &deps.app;
     let (identity, receiver) = look_up(app, sender, &handshake).await?;

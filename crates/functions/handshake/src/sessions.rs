@@ -31,8 +31,8 @@ pub(crate) fn check_role(role: Role, handshake: &Handshake<'_>) -> Result<(), Er
     }
 }
 
-/// Relays a handshake of a session that relays found no SFU for. An SFU of the pool whose socket is gone is given up at once, and
-/// the next one taken: it serves nobody yet, so that nobody's media would come back with it.
+/// Relays a handshake of a session that relays found no SFU for. An SFU of the pool whose socket is gone is given up at
+/// once, and the next one taken: it serves nobody yet, so that nobody's media would come back with it.
 pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Reply, Error> {
     let app = &deps.app;
     let session = handshake.direction.room();
@@ -58,8 +58,9 @@ pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Re
     Err(Error::SfuUnavailable)
 }
 
-/// The SFU of a session that relays found none for. Who sends media gets one out of the pool; who does not has nobody to
-/// receive from yet, and hears `sfuConnect` when that changes.
+/// The SFU of a session that relays found none for. Who sends media gets one out of the pool; who does not has nobody
+/// to receive from yet, and hears `sfuConnect` when that changes.
+///
 /// Answers also whether this has claimed it, of which the members are to be told.
 async fn sfu(
     deps: &Deps,

@@ -73,9 +73,9 @@ async fn placed(
     }
 }
 
-/// Writes the client's place. Holders of it that are found gone are ended on the way. A page is told of that first: an SFU
-/// that does not know connections by their ids would take the newcomer for the one that is gone. A session is told with the
-/// newcomer's arrival (`ended`), which does not wait until everybody has heard of them.
+/// Writes the client's place. Holders of it that are found gone are ended on the way. A page is told of that first: an
+/// SFU that does not know connections by their ids would take the newcomer for the one that is gone. A session is told
+/// with the newcomer's arrival (`ended`), which does not wait until everybody has heard of them.
 async fn joined(
     deps: &Deps,
     sender: &Sender<'_>,
@@ -119,9 +119,9 @@ async fn joined(
     Err(every_holder_gone())
 }
 
-/// Our side failed, maybe after the place was written, and nobody was told of it. A stay in a session that began with this
-/// request is given back, so that the next try is announced as the first should have been. One that was there before goes on:
-/// it was only asked about.
+/// Our side failed, maybe after the place was written, and nobody was told of it. A stay in a session that began with
+/// this request is given back, so that the next try is announced as the first should have been. One that was there
+/// before goes on: it was only probed.
 async fn undone(app: &App, sender: &Sender<'_>, started: EpochMillis, error: Error) -> Error {
     if error.failure().is_some()
         && let Err(failure) = give_back(app, sender, started).await

@@ -19,8 +19,8 @@ use model::member::Holder;
 use model::outcome::Ended;
 use model::session::Permission;
 
-/// How many holders of a place are found gone before a newcomer is told that our side failed: each was put there, and lost,
-/// while it was being let in.
+/// How many holders of a place are found gone before a newcomer is told that our side failed: each was put there, and
+/// lost, while it was being let in.
 const HOLDERS: usize = 8;
 
 /// What the function needs.
@@ -75,9 +75,9 @@ pub async fn identify(deps: &Deps, sender: &Sender<'_>, request: Identify) -> Re
     Box::pin(client::identify(deps, sender, join)).await
 }
 
-/// Refuses a place whose holder is there, when it is probed; if it is gone, the place can be tried for again, and whoever has
-/// ended the holder's stay tells of that. When it cannot be probed nothing is known, and the newcomer has to come again:
-/// nobody is refused for somebody who may not be there.
+/// Refuses a place whose holder is there, when it is probed; if it is gone, the place can be tried for again, and
+/// whoever has ended the holder's stay tells of that. When it cannot be probed nothing is known, and the newcomer has
+/// to come again: nobody is refused for somebody who may not be there.
 async fn freed(deps: &Deps, holder: &Holder, refusal: Error) -> Result<Option<Ended>, Error> {
     match probe(&deps.app, holder).await? {
         Probe::Unknown => Err(Error::TooManyRequests),

@@ -25,8 +25,8 @@ impl Deps {
     }
 }
 
-/// Starts rooms until `IdleRooms` are warm. It counts for itself, so that a message that comes again starts nothing more. At
-/// one of the caps it has done what it can, and the next claim asks again.
+/// Starts rooms until `IdleRooms` are warm. It counts for itself, so that a message that comes again starts nothing
+/// more. At one of the caps it has done what it can, and the next claim asks again.
 ///
 /// # Errors
 /// When DynamoDB fails or a task does not start; the message comes again.

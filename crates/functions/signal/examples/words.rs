@@ -1,6 +1,6 @@
-//! The `signal` function for clients that speak another encoding than PROTOCOL's: it is only another codec at the edge. A
-//! request is `{"action": "signal", "words": "NAME TYPE TEXT…"}`, an answer is words as well, and so is what members hear whose
-//! places say that they speak `words`.
+//! The `signal` function for clients that speak another encoding than PROTOCOL's: it is only another codec at the edge.
+//! A request is `{"action": "signal", "words": "NAME TYPE TEXT…"}`, an answer is words as well, and so is what members
+//! hear whose places say that they speak `words`.
 //!
 //! `tests/tests/scenarios/codec.rs` runs it.
 

@@ -34,8 +34,8 @@ impl Deps {
     }
 }
 
-/// Delivers a signal: one conditional write, which counts it and tells who sends it; then one read of who receives it, and
-/// the posts. The sender receives what is for all as well.
+/// Delivers a signal: one conditional write, which counts it and tells who sends it; then one read of who receives it,
+/// and the posts. The sender receives what is for all as well.
 ///
 /// # Errors
 /// `connection_not_found` before an identify, `forbidden` for a role that may not, `too_many_requests` above the rate,

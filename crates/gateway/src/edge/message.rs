@@ -144,8 +144,8 @@ async fn handle(
     }
 }
 
-/// The number that OpenTok has for an error, if it is a session's client that is told of it. Who has not got so far that its
-/// connection was looked up is looked up now.
+/// The number that OpenTok has for an error, if it is a session's client that is told of it. Who has not got so far
+/// that its connection was looked up is looked up now.
 async fn number(
     to: &impl Respond,
     sender: &Sender<'_>,

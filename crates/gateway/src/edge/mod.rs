@@ -1,5 +1,5 @@
-//! The edge: an event of API Gateway, or of a queue, becomes a typed call, an outcome becomes its answer. Here, and only here, a
-//! failure is logged, once.
+//! The edge: an event of API Gateway, or of a queue, becomes a typed call, an outcome becomes its answer. Here, and
+//! only here, a failure is logged, once.
 //!
 //! Connection facts come from `requestContext` only.
 

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::Error;
 use crate::failure::Failure;
 
-/// Runs the Lambda runtime for a queue. A message that fails is named in the answer (`ReportBatchItemFailures`), so that SQS
-/// delivers it again and the others not.
+/// Runs the Lambda runtime for a queue. A message that fails is named in the answer (`ReportBatchItemFailures`), so
+/// that SQS delivers it again and the others not.
 ///
 /// # Errors
 /// When the runtime ends.

@@ -97,9 +97,9 @@ impl KeyRing {
 
     /// What `check` finds with keys of the project `api_key`.
     ///
-    /// Known keys are tried first. If none fits, the current ones are read, and if they do not fit the previous ones. Wrong
-    /// tokens cause at most one such reading a second: within it, the rest of the second is waited, and then the keys are
-    /// read all the same, so that a key that was made a moment ago is never refused.
+    /// Known keys are tried first. If none fits, the current ones are read, and if they do not fit the previous ones.
+    /// Wrong tokens cause at most one such reading a second: within it, the rest of the second is waited, and then the
+    /// keys are read all the same, so that a key that was made a moment ago is never refused.
     ///
     /// # Errors
     /// [`Denied::Unauthorized`] if no key fits, or there is no such project.

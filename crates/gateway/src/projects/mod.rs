@@ -1,7 +1,7 @@
 //! Projects: who may use the REST API, and whom their tokens admit to sessions.
 //!
-//! Each project is a secret of its own, named `<PROJECTS><apiKey>`: [`model::session::Project`] as JSON. Its current and
-//! its previous version are both good, so that a secret is rotated by putting another one.
+//! Each project is a secret of its own, named `<PROJECTS><apiKey>`: [`model::session::Project`] as JSON. Its current
+//! and its previous version are both good, so that a secret is rotated by putting another one.
 
 mod jwt;
 mod keys;
@@ -44,8 +44,8 @@ impl Projects {
         Self(KeyRing::new(Secrets::new(config, prefix)))
     }
 
-    /// What a client's token, in whichever form, grants it in `session` of the project `api_key`. Whether there is such a
-    /// session is not asked.
+    /// What a client's token, in whichever form, grants it in `session` of the project `api_key`. Whether there is such
+    /// a session is not asked.
     ///
     /// # Errors
     /// [`Denied::Unauthorized`] for a token that is not this project's, not this session's, not good now, or breaks

@@ -29,7 +29,7 @@ const SWEPT: usize = 20;
 pub enum Probe {
     /// The holder is there.
     Held,
-    /// API Gateway did not say whether the holder is there: it is asked too much.
+    /// API Gateway did not say whether the holder is there: it answered 429.
     Unknown,
     /// The holder is away, and may come back.
     Away,
@@ -123,14 +123,14 @@ pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) {
     }
 }
 
-/// Asks for the socket of somebody whose place somebody else wants. If it is gone, its stay ends as `$disconnect` would have
-/// ended it, but for the room, which the caller tells.
+/// Probes the holder of a place that somebody else wants. If its socket is gone, its stay ends as `$disconnect` would
+/// have ended it, but for the room, which the caller tells.
 ///
 /// Race: the holder may come back on another socket, leave, or be ended by `$disconnect` or by another newcomer. The place is
 /// freed only as it was seen, and only whoever frees it tells the room: [`Probe::Changed`] to all others.
 ///
 /// # Errors
-/// When the question fails, so that nothing is known of the holder, or the departure does.
+/// When the probe fails, so that nothing is known of the holder, or the departure does.
 pub async fn probe(app: &App, holder: &Holder) -> Result<Probe, Failure> {
     let Holder { stamp, identity, away_until } = holder;
     match away_until {

@@ -46,11 +46,11 @@ pub enum Sequence {
 }
 
 impl Store {
-    /// Lets something through that a connection sends, if its role may send it and the rate allows it: one conditional write,
-    /// which also tells who the connection is. While the connection is in a burst it takes two.
+    /// Lets something through that a connection sends, if its role may send it and the rate allows it: one conditional
+    /// write, which also tells who the connection is. While the connection is in a burst it takes two.
     ///
-    /// Race: signals of one connection come concurrently. Each write is conditioned on the rate as the others left it, so that
-    /// no two have one number and none goes past the limit; one that finds the row changed looks again.
+    /// Race: signals of one connection come concurrently. Each write is conditioned on the rate as the others left it,
+    /// so that no two have one number and none goes past the limit; one that finds the row changed looks again.
     pub async fn rate_limit(
         &self,
         stamp: &Stamp,
@@ -91,8 +91,8 @@ impl Store {
         Err(Self::lost_every_round("signal"))
     }
 
-    /// Two forms, because DynamoDB knows no maximum of two numbers: a connection that owes something adds to that, one that
-    /// owes nothing begins now.
+    /// Two forms, because DynamoDB knows no maximum of two numbers: a connection that owes something adds to that, one
+    /// that owes nothing begins now.
     fn rate_write(&self, stamp: &Stamp, limited: Limited<'_>, owes: bool, now: EpochMillis) -> Write {
         let Limited { sequence, roles, rate } = limited;
         let (debt, in_time) = if owes {

@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long a write is tried again when it meets another one.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The same for those that all members of a session contend for, at its count: a thousand may go at the same moment, and nobody
-/// tries again for a `$disconnect` that gave up. A function has 29 s.
+/// The same for those that all members of a session contend for, at its count: a thousand may go at the same moment,
+/// and nobody tries again for a `$disconnect` that gave up. A function has 29 s.
 const CONTENDED_PATIENCE: Duration = Duration::from_secs(20);
 /// The first pause at the most; each further one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);

@@ -1,5 +1,5 @@
-//! Several conditional writes at once: all of them or none. Each is named, so that a refusal is looked up by what it is about
-//! and not by where it stands.
+//! Several conditional writes at once: all of them or none. Each is named, so that a refusal is looked up by what it is
+//! about and not by where it stands.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;

@@ -1,4 +1,4 @@
-//! A message waits before its function is invoked, so that a later one overtakes it.
+//! A message waits before its function is invoked, so that messages arrive out of order.
 
 use std::time::Duration;
 

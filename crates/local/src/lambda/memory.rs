@@ -20,7 +20,8 @@ impl PeakMemory {
         let _ = self.pid.set(pid);
     }
 
-    /// Asks the system, which costs a read of `/proc`. The process must not have been waited for: its id may be another's.
+    /// Asks the system, which costs a read of `/proc`. The process must not have been waited for: its id may be
+    /// another's.
     pub(crate) fn update(&self) {
         if let Some(kb) = self.pid.get().copied().and_then(read) {
             self.kb.store(kb, Ordering::Relaxed);

@@ -104,7 +104,8 @@ impl Secrets {
         }
     }
 
-    /// Makes a secret. The same call again, by its version id, changes nothing: a client whose answer was lost repeats it.
+    /// Makes a secret. The same call again, by its version id, changes nothing: a client whose answer was lost repeats
+    /// it.
     pub(crate) fn create(&self, name: &str, version: Version) -> Result<Value, Refusal> {
         let mut known = lock(&self.known);
         if let Some(secret) = known.iter().find(|secret| secret.name == name) {

@@ -179,7 +179,7 @@ async fn close(mut socket: Socket, code: u16, reason: &'static str) -> End {
     let closing = async {
         let _ = socket.close(Some(frame)).await;
         // Then read on, without looking: a socket that is closed with unread data is reset, and a reset
-        // overtakes the close frame.
+        // arrives before the close frame.
         let mut io = socket.into_inner();
         let _ = io.shutdown().await;
         let mut sink = vec![0; 16 * 1024];

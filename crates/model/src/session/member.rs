@@ -31,8 +31,8 @@ pub struct SessionMember {
     pub suppressed: bool,
 }
 
-/// One stay of a peer in a session, as clients know it. Two stays of the same peer differ in `creation_time`: events may
-/// arrive out of order, and clients merge them by the pair.
+/// One stay of a peer in a session, as clients know it. Two stays of the same peer differ in `creation_time`: events
+/// may arrive out of order, and clients merge them by the pair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stay {

@@ -58,7 +58,8 @@ pub struct ReceivedSignal {
     pub data: String,
     /// Who sent it; absent when the project's server did.
     pub from: Option<PeerId>,
-    /// How many signals to all the sender's socket has sent, this one (if it is to all) included. The server's have none.
+    /// How many signals to all the sender's socket has sent, this one (if it is to all) included. The server's have
+    /// none.
     pub seq: Option<u64>,
     /// The only one whom it is for, unless it is for all.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,8 +40,8 @@ pub enum Otc {
 }
 
 impl Otc {
-    /// What an error is called that a session's client is told of, when it has asked for `action`; `None` for those that
-    /// OpenTok has no number for, or gives to no server.
+    /// What an error is called that a session's client is told of, when it has asked for `action`; `None` for those
+    /// that OpenTok has no number for, or gives to no server.
     #[must_use]
     pub fn of(error: &Error, action: Option<Action>) -> Option<Self> {
         Some(match error {

@@ -6,8 +6,8 @@ use crate::time::EpochMillis;
 
 /// So many at once, and so many a second in the long run.
 ///
-/// Counted by the generic cell rate algorithm (ITU-T I.371), because it needs one number, the time from which the connection
-/// owes nothing, and so one conditional write.
+/// Counted by the generic cell rate algorithm (ITU-T I.371), because it needs one number, the time from which the
+/// connection owes nothing, and so one conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     interval: Duration,

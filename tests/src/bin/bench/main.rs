@@ -1,7 +1,8 @@
 //! `make bench`: measures the functions and the relay on this machine, prints the tables and writes them into
 //! `docs/BENCHMARKS.md`. Nothing is asserted about time; it ends by itself after a few minutes.
 //!
-//! With the names of sections (`functions`, `calls`, `session-calls`, `relay`, `fan-out`, `sessions`) it measures those, and writes no file.
+//! With the names of sections (`functions`, `calls`, `session-calls`, `relay`, `fan-out`, `sessions`) it measures
+//! those, and writes no file.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on ends with a sentence")]
 
@@ -21,8 +22,8 @@ use arbiter_tests::stack::Options;
 /// Why writing to a String cannot fail.
 const WRITES: &str = "a String takes everything";
 
-/// A gateway whose tasks end at once, that prints nothing. A signal of a connection that has just signalled costs a second
-/// write where the rate is low; here none does.
+/// A gateway whose tasks end at once, that prints nothing. A signal of a connection that has just signalled costs a
+/// second write where the rate is low; here none does.
 fn quiet_stack() -> Options {
     Stack::with()
         .container(Some("true"))

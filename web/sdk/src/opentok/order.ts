@@ -4,7 +4,7 @@ import type { WireSignal } from "../signaling/wire.js";
 export const HOLD_MS = 1_000;
 /**
  * How long the first signal waits of somebody who was there before us, in milliseconds. Those before it were most likely sent before we
- * came, and will not come: a quarter of a second is longer than posts overtake each other by.
+ * came, and will not come: posts that are out of order are less than a quarter of a second apart.
  */
 export const FIRST_HOLD_MS = 250;
 /**

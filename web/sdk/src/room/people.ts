@@ -86,7 +86,7 @@ export class People {
   }
 
   /**
-   * A connection with the peer's media begins. An offer may be overtaken by the news that its peer is gone: who has been here
+   * A connection with the peer's media begins. An offer may arrive after the news that its peer is gone: who has been here
    * before is shown only when there is more than that.
    */
   offered(id: string): void {

@@ -6,7 +6,7 @@ import type { Identified, Message } from "./wire.js";
 
 /** How often a first connection is tried before it counts as unreachable. */
 const FIRST_ATTEMPTS = 5;
-/** How often `peer_in_use` is waited for: a page that is loaded again may overtake the leave of its former self. */
+/** How often `peer_in_use` is waited for: the identify of a page that is loaded again may arrive before the leave of its former self. */
 const IN_USE_ATTEMPTS = 6;
 /** API Gateway's limit of 2 hours, less what the gateway keeps in hand, in milliseconds: no `reconnectBefore` is later. */
 const LONGEST_MS = 110 * 60_000;

@@ -69,7 +69,7 @@ describe("two clients of a session", () => {
     });
   });
 
-  test("keep the order of many signals, however they overtake each other", async () => {
+  test("keep the order of many signals, in whatever order they arrive", async () => {
     const sessionId = await newSession();
     const ann = await member(sessionId);
     const bob = await member(sessionId);

@@ -88,7 +88,7 @@ describe("joining", () => {
     const next = await gateway().room();
     const asked = vi.spyOn(globalThis, "fetch");
     asked.mockImplementationOnce(async () => new Response(JSON.stringify({ roomId: over.id })));
-    const { room, heard } = person({ path: "/overtaken" });
+    const { room, heard } = person({ path: "/closed-meanwhile" });
     await room.join();
     expect(room.roomId).toBe(next.id);
     expect(heard()).toEqual(["finding", "joining", "joined"]);

@@ -1,5 +1,5 @@
-//! Tokens that unmodified server SDKs made, in the second [`MADE`] or a little after: npm `opentok` 2.23.2, Python's `opentok`
-//! 3.15.0. The private key of the RS256 ones is lost, and none of this opens anything.
+//! Tokens that unmodified server SDKs made, in the second [`MADE`] or a little after: npm `opentok` 2.23.2, Python's
+//! `opentok` 3.15.0. The private key of the RS256 ones is lost, and none of this opens anything.
 
 use model::time::EpochMillis;
 

@@ -61,8 +61,8 @@ fn content(object: &Object<'_>) -> Result<Content, Error> {
     }
 }
 
-/// An `RTCSessionDescriptionInit`: <https://www.w3.org/TR/webrtc/#dom-rtcsessiondescriptioninit>. Answers whether it offers
-/// to send media.
+/// An `RTCSessionDescriptionInit`: <https://www.w3.org/TR/webrtc/#dom-rtcsessiondescriptioninit>. Answers whether it
+/// offers to send media.
 fn check_description(raw: &RawValue) -> Result<bool, Error> {
     let object =
         Object::of(raw).ok_or(Error::BadMessage { field: "description", allowed: "must be an object" })?;

@@ -22,8 +22,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// How session creation answers a request with this `Accept` header (RFC 9110 §12.5.1): in XML, unless JSON is named. As the
-    /// vendor does it: SDKs that read JSON name it, and those that read XML take anything.
+    /// How session creation answers a request with this `Accept` header (RFC 9110 §12.5.1): in XML, unless JSON is
+    /// named. As the vendor does it: SDKs that read JSON name it, and those that read XML take anything.
     #[must_use]
     pub fn of_accept(accept: Option<&str>) -> Self {
         let json = |range: &str| {

@@ -19,12 +19,12 @@ pub struct NewSession {
 impl NewSession {
     /// Reads the decoded pairs of a form. Words are read in any case, for Python writes `True` and `False`. Without
     /// `p2p.preference` the media is routed, as at the vendor: SDKs that send nothing have always got such sessions.
-    /// `media_mode`, which Python's `vonage-video` sends beside it, says the same again. `archiveName` and `archiveResolution` say how an archive would be
-    /// made, and are ignored like every field that is not known.
+    /// `media_mode`, which Python's `vonage-video` sends beside it, says the same again. `archiveName` and
+    /// `archiveResolution` say how an archive would be made, and are ignored like every field that is not known.
     ///
     /// # Errors
-    /// 400 for a value that is not allowed, a field that is given twice, and end-to-end encryption without routed media;
-    /// 501 for an archive.
+    /// 400 for a value that is not allowed, a field that is given twice, and end-to-end encryption without routed
+    /// media; 501 for an archive.
     pub fn of_form(fields: &[(String, String)]) -> Result<Self, RestError> {
         let media_mode = match word(fields, "p2p.preference")?.as_deref() {
             None | Some("disabled" | "routed") => MediaMode::Routed,

@@ -62,8 +62,8 @@ impl Endpoint {
     /// Reads a method and the decoded segments of a path.
     ///
     /// # Errors
-    /// 404 for a path that is not there, 405 for one that knows other methods, 400 for an id that cannot be one, 501 for
-    /// what the vendor has and we do not.
+    /// 404 for a path that is not there, 405 for one that knows other methods, 400 for an id that cannot be one, 501
+    /// for what the vendor has and we do not.
     pub fn read(method: &str, segments: &[String]) -> Result<Self, RestError> {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         // One SDK ends some of its paths with a slash.

@@ -1,5 +1,5 @@
-//! What a team's server shows with a REST call: a short-lived JWT, in `X-OPENTOK-AUTH` (`OpenTok`, HS256) or as a bearer
-//! (Vonage, RS256). Both forms are taken in either header.
+//! What a team's server shows with a REST call: a short-lived JWT, in `X-OPENTOK-AUTH` (`OpenTok`, HS256) or as a
+//! bearer (Vonage, RS256). Both forms are taken in either header.
 
 use std::time::Duration;
 
@@ -49,8 +49,8 @@ impl Credential {
 
     /// Checks a credential whose signature has been verified.
     ///
-    /// A client's token is signed with the same key. It must not open the REST API to its bearer, however short its stamp is:
-    /// what has a scope or a session is no credential.
+    /// A client's token is signed with the same key. It must not open the REST API to its bearer, however short its
+    /// stamp is: what has a scope or a session is no credential.
     ///
     /// # Errors
     /// The first rule that it breaks.

@@ -22,8 +22,8 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
-    /// Checks that the token has begun and not ended, give or take [`SKEW`], and is good for no longer than `longest` from
-    /// when it was made, or from now if it does not say when that was.
+    /// Checks that the token has begun and not ended, give or take [`SKEW`], and is good for no longer than `longest`
+    /// from when it was made, or from now if it does not say when that was.
     ///
     /// # Errors
     /// [`Refused::Endless`], [`Refused::Early`], [`Refused::Expired`], [`Refused::Lasting`].

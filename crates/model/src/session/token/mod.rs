@@ -1,6 +1,6 @@
-//! What a client's token says, in its three forms: T1 ([`t1`]), and JWTs that the project's secret (HS256) or its private
-//! key (RS256) signed ([`jwt`]). Whatever the form, a token ends as [`Claims`], and [`Claims::grant`] judges them.
-//! What servers show instead is a [`credential`].
+//! What a client's token says, in its three forms: T1 ([`t1`]), and JWTs that the project's secret (HS256) or its
+//! private key (RS256) signed ([`jwt`]). Whatever the form, a token ends as [`Claims`], and [`Claims::grant`] judges
+//! them. What servers show instead is a [`credential`].
 //!
 //! The rules are those of `OpenTok`'s documents on tokens, and of what its server SDKs make and take.
 

@@ -1,6 +1,7 @@
 //! The T1 form of a token: `T1==` and, in base64, `partner_id=<apiKey>&sig=<signature>:<data>`. The signature is the
-//! HMAC-SHA1 of the data's bytes under the project's secret, as 40 lower-case hexadecimal digits. Before the colon there may be
-//! more fields, in any order: older SDKs tell their `sdk_version`. Nothing signs those, and nothing comes of them.
+//! HMAC-SHA1 of the data's bytes under the project's secret, as 40 lower-case hexadecimal digits. Before the colon
+//! there may be more fields, in any order: older SDKs tell their `sdk_version`. Nothing signs those, and nothing comes
+//! of them.
 //!
 //! SHA-1 is OpenTok's choice; an HMAC does not need a hash without collisions.
 
@@ -24,8 +25,8 @@ const DEFAULT_LIFE: Duration = Duration::from_hours(24);
 /// The length of a signature, in bytes.
 const SIGNATURE: usize = 20;
 
-/// A token, not believed yet. There is one way only to write its two fields and its data, so that nothing of these can be changed
-/// unseen.
+/// A token, not believed yet. There is one way only to write its two fields and its data, so that nothing of these can
+/// be changed unseen.
 pub struct T1 {
     api_key: ApiKey,
     signature: [u8; SIGNATURE],
@@ -66,9 +67,9 @@ impl T1 {
 
     /// What it says, if `secret` signed it.
     ///
-    /// Signed text that is no list of fields, or holds one twice, says nothing. `scope` may be absent, for Python's `opentok`
-    /// leaves it out: in this form a token can be for nothing else. So may `expire_time` be: a token is good for 24 hours
-    /// after `create_time`.
+    /// Signed text that is no list of fields, or holds one twice, says nothing. `scope` may be absent, for Python's
+    /// `opentok` leaves it out: in this form a token can be for nothing else. So may `expire_time` be: a token is good
+    /// for 24 hours after `create_time`.
     #[must_use]
     pub fn claims(&self, secret: &str) -> Option<Claims> {
         let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).ok()?;

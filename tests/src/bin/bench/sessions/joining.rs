@@ -104,8 +104,8 @@ async fn fill(project: &Project<'_>, session: &str, count: usize, suppressed: bo
 #[derive(Default)]
 struct Known {
     others: HashSet<String>,
-    /// How often it was told of the coming of each. That somebody who came is also among those who were there is how it is
-    /// meant: whoever comes at the same moment is told either way.
+    /// How often it was told of the coming of each. That somebody who came is also among those who were there is how it
+    /// is meant: whoever comes at the same moment is told either way.
     came: HashMap<String, usize>,
     /// When it knew of everybody, or gave up waiting.
     at: Duration,
