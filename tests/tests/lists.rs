@@ -10,6 +10,11 @@ fn complete(missing: &[String]) {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
+/// What follows `key` on the lines of a file that begin with it.
+fn after<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines().filter_map(move |line| line.trim_start().strip_prefix(key))
+}
+
 /// `camelCase` of `PascalCase`.
 fn camel(name: &str) -> String {
     let mut letters = name.chars();
@@ -50,6 +55,35 @@ fn every_function_has_its_alarms_its_policy_and_a_sample_event() {
         if !repository().join(format!("crates/functions/{name}/src/lib.rs")).exists() {
             missing.push(format!("crates/functions: no {name}"));
         }
+    }
+    complete(&missing);
+}
+
+#[test]
+fn every_alarm_stands_in_the_operations_and_every_queue_of_dead_letters_has_one_and_an_output() {
+    let (template, alarms) = (file("template.yaml"), file("infra/alarms.yaml"));
+    let operations = file("docs/OPERATIONS.md");
+    let mut missing = vec![];
+    let names: Vec<_> = after(&alarms, "AlarmName: !Sub ${Name}-").collect();
+    assert!(names.len() >= 11, "{names:?}");
+    for name in names {
+        if !operations.contains(&format!("`{name}`")) {
+            missing.push(format!("docs/OPERATIONS.md: no row says what to do about {name}"));
+        }
+    }
+    for target in after(&template, "deadLetterTargetArn: !GetAtt ") {
+        let queue = target.trim_end_matches(".Arn");
+        if !alarms.contains(&format!("{{Name: QueueName, Value: !Ref {queue}}}")) {
+            missing.push(format!("infra/alarms.yaml: no alarm looks at {queue}"));
+        }
+        if !template.contains(&format!("  {queue}Url:\n")) {
+            missing.push(format!("template.yaml: no output {queue}Url"));
+        }
+    }
+    // The metric filter makes one, and is none.
+    let metrics = alarms.matches("MetricName: ").count() - 1;
+    if !operations.contains(&format!("({metrics} metrics;")) {
+        missing.push(format!("docs/OPERATIONS.md: alarms are billed for {metrics} metrics"));
     }
     complete(&missing);
 }
