@@ -18,6 +18,13 @@ pub fn functions() -> Vec<String> {
     names.map(|(_, rest)| rest.split('}').next().unwrap_or_default().to_owned()).collect()
 }
 
+/// The executable of a message route: `force-disconnect` of `forceDisconnect`.
+#[must_use]
+pub fn executable(route: &str) -> String {
+    let dash = |letter: char| letter.is_ascii_uppercase().then_some('-').into_iter();
+    route.chars().flat_map(|letter| dash(letter).chain([letter.to_ascii_lowercase()])).collect()
+}
+
 /// The message routes of the WebSocket API, without those that begin with `$`.
 #[must_use]
 pub fn message_routes() -> Vec<String> {

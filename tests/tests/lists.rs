@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+use std::fs;
+
 use arbiter_tests::stack::repository;
-use arbiter_tests::template::{file, functions, message_routes};
+use arbiter_tests::template::{executable, file, functions, message_routes};
 
 /// Fails, with everything that is missing.
 fn complete(missing: &[String]) {
@@ -13,6 +15,16 @@ fn complete(missing: &[String]) {
 /// What follows `key` on the lines of a file that begin with it.
 fn after<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| line.trim_start().strip_prefix(key))
+}
+
+/// The texts of all files in a folder, and in the folders there.
+fn texts(folder: &str) -> String {
+    let entries = fs::read_dir(repository().join(folder)).unwrap().map(|entry| entry.unwrap());
+    let text = |entry: fs::DirEntry| {
+        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() { texts(&path) } else { file(&path) }
+    };
+    entries.map(text).collect()
 }
 
 /// `camelCase` of `PascalCase`.
@@ -62,6 +74,9 @@ fn every_function_has_its_alarms_its_policy_and_a_sample_event() {
 #[test]
 fn every_alarm_stands_in_the_operations_and_every_queue_of_dead_letters_has_one_and_an_output() {
     let (template, alarms) = (file("template.yaml"), file("infra/alarms.yaml"));
+    for alarm in alarms.split("AlarmName: ").skip(1) {
+        assert!(alarm.matches("ReturnData: false").count() <= 10, "CloudWatch takes ten metrics: {alarm}");
+    }
     let operations = file("docs/OPERATIONS.md");
     let mut missing = vec![];
     let names: Vec<_> = after(&alarms, "AlarmName: !Sub ${Name}-").collect();
@@ -89,21 +104,48 @@ fn every_alarm_stands_in_the_operations_and_every_queue_of_dead_letters_has_one_
 }
 
 #[test]
-fn every_message_route_is_an_action_of_the_codec_and_stands_in_the_protocol() {
+fn every_message_route_is_an_action_and_stands_in_documents_tests_bench_and_client() {
     let routes = message_routes();
     assert!(routes.len() >= 6, "{routes:?}");
-    let (codec, protocol) = (file("crates/model/src/codec/json/mod.rs"), file("docs/PROTOCOL.md"));
     let actions = variants("crates/model/src/request.rs", "Action");
+    let architecture = file("docs/ARCHITECTURE.md");
+    let (protocol, costs) =
+        (file("docs/PROTOCOL.md"), architecture.split_once("## What each call costs").unwrap().1);
+    let (scenarios, bench) = (texts("tests/tests/scenarios"), texts("tests/src/bin/bench"));
+    let client = texts("web/sdk/src");
     let mut missing = vec![];
     for route in &routes {
-        if !codec.contains(&format!("Some(\"{route}\") =>")) {
-            missing.push(format!("crates/model/src/codec/json: {route} is no action"));
-        }
-        if !actions.iter().any(|action| camel(action) == *route) {
-            missing.push(format!("crates/model/src/request.rs: no Action for {route}"));
-        }
-        if !protocol.contains(&format!("`{route}`")) {
-            missing.push(format!("docs/PROTOCOL.md: nothing about `{route}`"));
+        let quoted = format!("\"{route}\"");
+        let function = format!("\"{}\", ", executable(route));
+        let lists = [
+            ("crates/model/src/request.rs: no Action", actions.iter().any(|action| camel(action) == *route)),
+            ("docs/PROTOCOL.md: nothing", protocol.contains(&format!("`{route}`"))),
+            ("docs/ARCHITECTURE.md: no row of costs", costs.contains(&format!("\n| {route}"))),
+            ("tests/tests/scenarios: no request", scenarios.contains(&quoted)),
+            ("tests/src/bin/bench: no step that counts the calls", bench.contains(&function)),
+            ("web/sdk/src: no request", client.contains(&quoted)),
+        ];
+        missing
+            .extend(lists.iter().filter(|(_, named)| !named).map(|(what, _)| format!("{what} for {route}")));
+    }
+    complete(&missing);
+}
+
+#[test]
+fn every_throttle_stands_in_the_operations() {
+    let (template, operations) = (file("template.yaml"), file("docs/OPERATIONS.md"));
+    let settings = template.lines().filter_map(|line| {
+        let (route, limits) = line.trim().split_once(": {ThrottlingRateLimit: ")?;
+        Some((route, limits.trim_end_matches('}').split_once(", ThrottlingBurstLimit: ")?))
+    });
+    let plain = operations.replace(',', "");
+    let mut missing = vec![];
+    for (route, (rate, burst)) in settings {
+        let name = if route == "DefaultRouteSettings" { "every other" } else { &format!("`{route}`") };
+        let row =
+            plain.lines().find(|line| line.contains(name) && line.contains(&format!("| {rate} | {burst} |")));
+        if row.is_none() {
+            missing.push(format!("docs/OPERATIONS.md: no row {name} | {rate} | {burst}"));
         }
     }
     complete(&missing);

@@ -1,5 +1,8 @@
 //! Everything that may be asked for on a socket, whatever the encoding.
 
+use serde::Deserialize;
+use serde::de::value::{Error as Unknown, StrDeserializer};
+
 use crate::handshake::Handshake;
 use crate::identify::Identify;
 use crate::leave::Leave;
@@ -26,12 +29,14 @@ pub enum Request<'a> {
     Ping,
 }
 
-/// The name of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The name of a request, which is that of its variant in `camelCase`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Action {
     /// [`Request::Identify`], of an SFU or a client of a room.
     Identify,
-    /// [`Request::Identify`], of a client of a session.
+    /// [`Request::Identify`], of a client of a session: no other name, but other fields.
+    #[serde(skip)]
     Enter,
     /// [`Request::Handshake`]
     Handshake,
@@ -48,6 +53,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// The action of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::deserialize(StrDeserializer::<Unknown>::new(name)).ok()
+    }
+
     /// Whether its sender speaks to a session, as far as the action alone tells: what only sessions know is sent to
     /// one, also by those who have not entered it yet, and an identify enters what it names.
     #[must_use]

@@ -1,13 +1,15 @@
 //! Starting and running each function.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use arbiter_tests::stack::binary;
-use arbiter_tests::{Project, Room, Stack};
-use serde_json::json;
+use arbiter_tests::{Project, Room, Stack, template};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::record::{self, OF_SESSIONS, Record};
+use crate::record::{self, Record};
 use crate::statistics::Sample;
 use crate::{WRITES, quiet_stack};
 
@@ -15,14 +17,18 @@ use crate::{WRITES, quiet_stack};
 const COLD_CALLS: usize = 40;
 /// Calls with processes that are there already.
 const WARM_CALLS: usize = 150;
-/// Handshakes of one call, and signals of one session.
+/// Handshakes of one call.
 const HANDSHAKES: usize = 10;
 /// A process unused for so long is ended, where all have to be new.
 const KEEP_WARM: &str = "50ms";
 /// By then it has been.
 const ALL_ENDED: Duration = Duration::from_millis(200);
 
-/// A small call, in which every function is invoked: a room is made, claimed, entered, used and left.
+/// A queue calls them: the one does what createRoom's does, and only when the pool is short, the other what
+/// `$disconnect`'s does.
+const NOT_MEASURED: [&str; 2] = ["refill", "timer"];
+
+/// A small call, in which every function is invoked that rooms need: a room is made, claimed, entered, used and left.
 async fn call(stack: &Stack, path: &str, handshakes: usize) {
     let (room, mut sfu) = Room::unclaimed(stack).await;
     let claimed = stack.claim(path).await;
@@ -43,27 +49,41 @@ async fn call(stack: &Stack, path: &str, handshakes: usize) {
     sfu.close(1000).await;
 }
 
-/// A small session, in which every function is invoked that only sessions need.
-async fn session(project: &Project<'_>, signals: usize) {
+/// A request, as samples have it.
+#[derive(Deserialize)]
+struct Request {
+    action: String,
+    data: Value,
+}
+
+/// The requests that only sessions know, as the sample events have them: those of the routes that `rooms` is without.
+fn requests_of_sessions(rooms: &BTreeSet<String>) -> Vec<Request> {
+    let functions = template::message_routes().into_iter().map(|route| template::executable(&route));
+    let samples = functions.filter(|function| !rooms.contains(function)).map(|function| {
+        let event: Value = serde_json::from_str(&template::file(&format!("events/{function}.json")))?;
+        serde_json::from_str(event.get("body").and_then(Value::as_str).unwrap_or_default())
+    });
+    samples.collect::<Result<_, _>>().expect("sample events are JSON")
+}
+
+/// A small session, in which every function is invoked that only sessions need. The samples name vic.
+async fn session(project: &Project<'_>, requests: &[Request]) {
     let session = project.routed().await;
     let (mut ada, _) = project.join_named(&session, "moderator", "ada", false).await;
-    let (bob, _) = project.join_named(&session, "publisher", "bob", false).await;
-    for _ in 0..signals {
-        ada.request("signal", json!({ "type": "chat", "data": "hello" })).await;
+    let (vic, _) = project.join_named(&session, "publisher", "vic", false).await;
+    for request in requests {
+        ada.request(&request.action, request.data.clone()).await;
     }
     let text = json!({ "data": "hello" });
     let (status, _) = project.rest(reqwest::Method::POST, &session, "/signal", Some(text)).await;
     assert_eq!(status, 204, "a signal by REST");
-    ada.request("reportIssue", json!({ "text": "I hear nobody." })).await;
-    ada.request("forceDisconnect", json!({ "connectionId": "bob" })).await;
-    drop(bob);
+    drop(vic);
     ada.close(1000).await;
 }
 
 /// What the functions did that only sessions need. What the others do in a session is no part of their figures here.
-async fn of_sessions(stack: &Stack) -> Vec<Record> {
-    let records = record::all(stack).await.into_iter();
-    records.filter(|record| OF_SESSIONS.contains(&record.function.as_str())).collect()
+async fn of_sessions(stack: &Stack, rooms: &BTreeSet<String>) -> Vec<Record> {
+    record::all(stack).await.into_iter().filter(|record| !rooms.contains(&record.function)).collect()
 }
 
 /// Starts, first and warm invocations, memory and size of every function, as a table.
@@ -76,12 +96,14 @@ pub(crate) async fn measure() -> String {
     }
     let mut cold = record::all(&stack).await;
     record::forget(&stack).await;
+    let rooms = cold.iter().map(|record| record.function.clone()).collect();
+    let requests = requests_of_sessions(&rooms);
     let project = Project::create(&stack).await;
     for _ in 0..COLD_CALLS {
-        session(&project, 1).await;
+        session(&project, &requests).await;
         tokio::time::sleep(ALL_ENDED).await;
     }
-    cold.extend(of_sessions(&stack).await);
+    cold.extend(of_sessions(&stack, &rooms).await);
     drop(stack);
 
     eprintln!("Functions, with processes that are there: {WARM_CALLS} calls.");
@@ -93,13 +115,13 @@ pub(crate) async fn measure() -> String {
     record::forget(&stack).await;
     let project = Project::create(&stack).await;
     for _ in 0..WARM_CALLS {
-        session(&project, HANDSHAKES).await;
+        session(&project, &requests).await;
     }
-    warm.extend(of_sessions(&stack).await);
-    table(&cold, &warm)
+    warm.extend(of_sessions(&stack, &rooms).await);
+    table(&rooms, &cold, &warm)
 }
 
-fn table(cold: &[Record], warm: &[Record]) -> String {
+fn table(rooms: &BTreeSet<String>, cold: &[Record], warm: &[Record]) -> String {
     let mut text = String::from(
         "### Functions\n\n\
          Spawn to ready: from starting the process to its first `/invocation/next`, connections opened. An invocation: from\n\
@@ -107,7 +129,11 @@ fn table(cold: &[Record], warm: &[Record]) -> String {
          | Function | Spawn to ready | First invocation | Warm invocation | Peak memory | Size, stripped |\n\
          |---|--:|--:|--:|--:|--:|\n",
     );
-    for name in record::functions() {
+    // Those of rooms first.
+    let mut names = template::functions();
+    names.retain(|name| !NOT_MEASURED.contains(&name.as_str()));
+    names.sort_by_key(|name| !rooms.contains(name));
+    for name in names {
         let of = |records: &[Record]| -> Vec<Record> {
             records.iter().filter(|record| record.function == name).cloned().collect()
         };

@@ -1,20 +1,7 @@
 //! What the gateway counted of each invocation (`GET …/invocations`).
 
-use arbiter_tests::{Stack, template};
+use arbiter_tests::Stack;
 use serde::Deserialize;
-
-/// Those that only sessions need.
-pub(crate) const OF_SESSIONS: [&str; 4] = ["signal", "force-disconnect", "report-issue", "session-api"];
-/// It does what createRoom's does, and only when the pool is short.
-const NOT_MEASURED: &str = "refill";
-
-/// The functions in the order of the tables: those of rooms, then those that only sessions need.
-pub(crate) fn functions() -> Vec<String> {
-    let mut names = template::functions();
-    names.retain(|name| name != NOT_MEASURED);
-    names.sort_by_key(|name| OF_SESSIONS.contains(&name.as_str()));
-    names
-}
 
 /// One invocation.
 #[derive(Clone, Debug, Deserialize)]

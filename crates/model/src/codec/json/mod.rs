@@ -48,20 +48,10 @@ fn message<'a>(envelope: &Envelope<'a>) -> Message<'a> {
 
 /// What a message asks for.
 fn action(envelope: &Envelope<'_>) -> Result<Action, Error> {
-    match envelope.action()?.as_deref() {
-        Some("identify") => {
-            let data = envelope.data().ok();
-            let enters = data.is_some_and(|data| identify::names_session(&data).unwrap_or_default());
-            Ok(if enters { Action::Enter } else { Action::Identify })
-        }
-        Some("handshake") => Ok(Action::Handshake),
-        Some("leave") => Ok(Action::Leave),
-        Some("signal") => Ok(Action::Signal),
-        Some("forceDisconnect") => Ok(Action::ForceDisconnect),
-        Some("reportIssue") => Ok(Action::ReportIssue),
-        Some("ping") => Ok(Action::Ping),
-        Some(_) | None => Err(Error::UnknownAction),
-    }
+    let action = envelope.action()?.as_deref().and_then(Action::named).ok_or(Error::UnknownAction)?;
+    let data = (action == Action::Identify).then(|| envelope.data().ok()).flatten();
+    let enters = data.is_some_and(|data| identify::names_session(&data).unwrap_or_default());
+    Ok(if enters { Action::Enter } else { action })
 }
 
 /// Reads a message as a request for `action`, whatever it says itself.
@@ -87,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_is_known_also_when_the_message_does_not_read() {
-        let action = |text| Json.decode(text).action;
+        let action = |text: &str| Json.decode(text).action;
         assert_eq!(action(r#"{"action":"signal","requestId":7}"#), Some(Action::Signal));
         assert_eq!(action(r#"{"action":"identify","data":[]}"#), Some(Action::Identify));
         let enters = r#"{"action":"identify","data":{"type":"client","apiKey":7}}"#;
@@ -96,7 +86,9 @@ mod tests {
             action(r#"{"action":"identify","data":{"type":"sfu","apiKey":7}}"#),
             Some(Action::Identify)
         );
-        assert_eq!(action(r#"{"action":"sing"}"#), None);
+        for name in ["sing", "enter", "Signal", "force_disconnect"] {
+            assert_eq!(action(&format!(r#"{{"action":"{name}"}}"#)), None, "{name}");
+        }
         assert_eq!(action("nothing"), None);
     }
 
