@@ -51,10 +51,10 @@ impl Tables {
         self.store.join(&Self::entry(stamp, peer_id, id, Role::Publisher), now).await.unwrap()
     }
 
-    async fn entered(&self, connection: &str, peer_id: &str, now: EpochMillis) -> (Stamp, Member) {
+    async fn joined(&self, connection: &str, peer_id: &str, now: EpochMillis) -> (Stamp, Member) {
         let stamp = self.connection(connection, now, None).await;
-        let entered = self.enter(&stamp, peer_id, "s", now).await;
-        let Joined::Member { member, .. } = entered else { panic!("{entered:?}") };
+        let joined = self.enter(&stamp, peer_id, "s", now).await;
+        let Joined::Member { member, .. } = joined else { panic!("{joined:?}") };
         (stamp, member)
     }
 
@@ -81,7 +81,7 @@ impl Tables {
 async fn the_last_place_is_given_once() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    tables.entered("a", "a", START).await;
+    tables.joined("a", "a", START).await;
     let (b, c) = (tables.connection("b", START, None).await, tables.connection("c", START, None).await);
     let (late, first) = tables
         .meanwhile(TRANSACT, 1, tables.enter(&b, "b", "s", START), tables.enter(&c, "c", "s", START))
@@ -95,7 +95,7 @@ async fn the_last_place_is_given_once() {
 async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (stamp, member) = tables.entered("a", "a", START).await;
+    let (stamp, member) = tables.joined("a", "a", START).await;
     let identity = member.identity(&peer("a"), &room("s"));
     let depart = || tables.store.depart(&stamp, identity.clone(), START);
     let (late, first) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), depart()).await;
@@ -111,7 +111,7 @@ async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
 async fn what_is_known_of_one_stay_does_not_end_the_next_on_the_same_socket() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (stamp, first) = tables.entered("a", "p", START).await;
+    let (stamp, first) = tables.joined("a", "p", START).await;
     assert!(matches!(tables.sign_off(&stamp).await, Left::Gone(_)));
     let again = tables.enter(&stamp, "p", "s", minutes(1)).await;
     assert!(matches!(again, Joined::Member { previous: PreviousHolder::Nobody, .. }));
@@ -124,10 +124,10 @@ async fn what_is_known_of_one_stay_does_not_end_the_next_on_the_same_socket() {
 async fn a_stay_goes_on_on_another_socket_with_its_beginning_and_its_data() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (older, before) = tables.entered("a", "p", START).await;
+    let (older, before) = tables.joined("a", "p", START).await;
     let stamp = tables.connection("b", minutes(1), None).await;
-    let entered = tables.enter(&stamp, "p", "s", minutes(1)).await;
-    let Joined::Member { member, previous: what } = entered else { panic!("{entered:?}") };
+    let joined = tables.enter(&stamp, "p", "s", minutes(1)).await;
+    let Joined::Member { member, previous: what } = joined else { panic!("{joined:?}") };
     assert_eq!(what, PreviousHolder::Older(older.clone().into()));
     assert_eq!((member.joined_at, &member.session), (START, &before.session));
     assert_eq!(tables.end(&older).await, Departed::Nothing);
@@ -143,11 +143,11 @@ async fn a_stay_goes_on_on_another_socket_with_its_beginning_and_its_data() {
 async fn a_place_whose_lease_has_ended_is_another_stay_and_the_same_count() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (ghost, _) = tables.entered("a", "p", START).await;
+    let (ghost, _) = tables.joined("a", "p", START).await;
     let now = START.plus(CONNECTION_LEASE);
     let found = tables.store.roster(&room("s"), now).await.unwrap();
     assert_eq!((found.members.len(), found.expired.len()), (0, 1), "it is absent, and still to be freed");
-    let (_, member) = tables.entered("b", "p", now).await;
+    let (_, member) = tables.joined("b", "p", now).await;
     assert_eq!(member.joined_at, now);
     assert_eq!(tables.count_of("s").await, 1);
     assert_eq!(tables.end(&ghost).await, Departed::Nothing);
@@ -159,12 +159,12 @@ async fn a_place_whose_lease_has_ended_is_another_stay_and_the_same_count() {
 async fn who_is_sent_away_is_whoever_is_there_by_then() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (older, _) = tables.entered("a", "p", START).await;
+    let (older, _) = tables.joined("a", "p", START).await;
     let stamp = tables.connection("b", minutes(1), None).await;
-    let (expelled, entered) =
+    let (expelled, joined) =
         tables.meanwhile(TRANSACT, 1, tables.expel("p"), tables.enter(&stamp, "p", "s", minutes(1))).await;
     assert!(
-        matches!(entered, Joined::Member { previous: PreviousHolder::Older(before), .. } if before.stamp == older)
+        matches!(joined, Joined::Member { previous: PreviousHolder::Older(before), .. } if before.stamp == older)
     );
     assert!(
         matches!(expelled, Expelled::Gone(gone) if gone.stamp == stamp),
@@ -178,7 +178,7 @@ async fn who_is_sent_away_is_whoever_is_there_by_then() {
 async fn no_two_signals_have_one_number() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    let (stamp, _) = tables.entered("a", "p", START).await;
+    let (stamp, _) = tables.joined("a", "p", START).await;
     let count = async |now| {
         let rate = Rate::new(10, 3);
         let limited = Limited { sequence: Sequence::Next, roles: &[Role::Publisher], rate };
@@ -284,7 +284,7 @@ async fn a_session_takes_another_sfu_after_the_grace_and_not_before() {
 async fn ghosts_are_listed_in_the_table_as_they_are() {
     let tables = Tables::new().await;
     tables.session("s").await;
-    tables.entered("a", "p", START).await;
+    tables.joined("a", "p", START).await;
     let item = &tables.stack.rooms("PEER#").await[0];
     assert_eq!(item["session"], json!({ "role": "publisher", "data": "of a", "suppressed": false }));
 }

@@ -29,8 +29,8 @@ pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Re
     let app = &deps.app;
     let started = app.clock.now();
     let mut ended = Vec::new();
-    let (member, previous, mut snapshot) = match placed(deps, sender, &join, &mut ended).await {
-        Ok(placed) => placed,
+    let (member, previous, mut snapshot) = match take_place(deps, sender, &join, &mut ended).await {
+        Ok(taken) => taken,
         Err(error) => {
             departure::announce_all_ended(app, &join.room, &ended).await;
             return Err(undone(app, sender, started, error).await);
@@ -51,8 +51,8 @@ pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Re
     Ok(Reply::AlreadySent)
 }
 
-/// The client's place, who had it before, and what the client finds.
-async fn placed(
+/// Puts the client into its place; answers with that, who had it before, and what the client finds.
+async fn take_place(
     deps: &Deps,
     sender: &Sender<'_>,
     join: &Join,

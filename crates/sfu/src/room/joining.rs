@@ -31,14 +31,14 @@ impl Room {
         if first && !self.first_offer_limit.admit(now, &sender) {
             return;
         }
-        let entered = Description::offer(&offer.sdp).and_then(|offer| {
+        let joined = Description::offer(&offer.sdp).and_then(|offer| {
             if first && offer.transport.is_none() {
                 return Err(Refused::NothingToTake);
             }
             Ok((self.enter(now, &sender, connection_id.as_ref())?, offer))
         });
-        let (key, offer) = match entered {
-            Ok(entered) => entered,
+        let (key, offer) = match joined {
+            Ok(joined) => joined,
             Err(why) => {
                 if first {
                     self.first_offer_limit.record_failure(sender.clone());
