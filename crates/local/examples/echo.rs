@@ -38,13 +38,18 @@ async fn handle(client: &reqwest::Client, event: Value) -> Result<Value, Error> 
     Ok(json!({ "statusCode": 200 }))
 }
 
-/// Writes down the messages of a queue but those that say `fail`; `crash` fails them all.
+/// Writes down the messages of a queue, or the changes of a table, but those that say `fail`, in the body or the key;
+/// `crash` fails them all.
 async fn take(client: &reqwest::Client, records: &[Value]) -> Result<Value, Error> {
     let mut failures = Vec::new();
     for record in records {
-        match record["body"].as_str() {
+        let (text, id) = match record.pointer("/dynamodb/SequenceNumber") {
+            Some(sequence) => (record.pointer("/dynamodb/Keys/id/S"), sequence),
+            None => (record.get("body"), &record["messageId"]),
+        };
+        match text.and_then(Value::as_str) {
             Some("crash") => return Err("told to crash".into()),
-            Some("fail") => failures.push(json!({ "itemIdentifier": record["messageId"] })),
+            Some("fail") => failures.push(json!({ "itemIdentifier": id })),
             _ => put(client, &record.to_string()).await?,
         }
     }

@@ -24,6 +24,7 @@ use crate::http::reply::{self, Answer, message, with_type};
 use crate::lambda::Lambda;
 use crate::queues::Queues;
 use crate::state::State;
+use crate::streams::Streams;
 use crate::template::stack::Table;
 
 const PAGE: &str = include_str!("page.html");
@@ -41,6 +42,7 @@ pub(crate) struct Admin {
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) queues: Arc<Queues>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) database: Database,
     pub(crate) tables: Vec<Table>,
     /// The keys of the WebSocket API's routes.
@@ -152,6 +154,7 @@ fn state(admin: &Admin) -> Json {
         "underWay": state.under_way.count() + state.connections.passing(),
         "tasks": admin.tasks.list(),
         "queues": admin.queues.list(),
+        "streams": admin.streams.list(),
         "functions": functions,
         "faults": state.faults.list(),
         "tables": tables,

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Task,
     /// Something has become of a message of a queue.
     Queue,
+    /// Something has become of records of a stream.
+    Stream,
     /// A fault has struck.
     Fault,
     /// A line that a function or task wrote.

@@ -20,6 +20,7 @@ mod run;
 mod secrets;
 mod start;
 mod state;
+mod streams;
 mod sync;
 mod template;
 mod terminal;

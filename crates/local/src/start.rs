@@ -27,6 +27,8 @@ use crate::options::{AnyError, Options};
 use crate::queues::{self, Queues};
 use crate::secrets::Secrets;
 use crate::state::State;
+use crate::streams::Streams;
+use crate::streams::source::Deps;
 use crate::template::parameters;
 use crate::template::stack::{Function, Stack, Table, Throttling, WebSocketApi};
 use crate::template::{Template, resources};
@@ -55,6 +57,7 @@ pub(crate) struct Services {
     processes: Arc<Processes>,
     tasks: Arc<Tasks>,
     queues: Arc<Queues>,
+    streams: Arc<Streams>,
 }
 
 /// A gateway whose servers answer.
@@ -109,18 +112,20 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         stack.websocket.as_ref().map(|api| Arc::new(services.websocket_api(api, &urls, options, journal)));
     let websocket = upgrade::Server { api: api.clone(), endpoints: Arc::clone(&endpoints) };
     let [http_listener, websocket_listener, endpoints_listener] = listeners;
-    let Services { state, lambda, queues, .. } = &services;
+    let Services { state, lambda, queues, streams, .. } = &services;
     let mut background = vec![
         serve(http_listener, Arc::new(services.http(&stack, &urls, options)), api::answer),
         serve(websocket_listener, Arc::new(websocket), upgrade::answer),
         serve(endpoints_listener, endpoints, aws::answer),
         tokio::spawn(Arc::clone(lambda).sweep(options.keep_warm)),
-        tokio::spawn(sweep_ttl(services.database.clone())),
+        tokio::spawn(sweep_ttl(services.database.clone(), Arc::clone(streams))),
     ];
     background.extend(demo);
     let polls = stack.sources.iter().cloned();
     let polls = polls.map(|source| queues::source::poll(Arc::clone(queues), Arc::clone(lambda), source));
     background.extend(polls.map(tokio::spawn));
+    let readers = streams.readers().map(|(reader, written)| reader.run(services.readers(), written));
+    background.extend(readers.map(tokio::spawn));
     for fault in &options.faults {
         state.add_fault(fault).map_err(|error| format!("--fault: {error}"))?;
     }
@@ -161,6 +166,8 @@ impl Services {
         let processes = Processes::new(launcher, Arc::clone(&events), options.bin_dir.clone(), endpoint);
         let lambda = Lambda::new(&functions, Arc::clone(&processes), &events, options.most_processes);
         let queues = Queues::new(stack.queues.clone(), Arc::clone(&events));
+        let folder = (!options.in_memory).then_some(options.folder.as_path());
+        let streams = Streams::open(stack, &database, folder)?;
         Ok(Self {
             state: State::new(events, Faults::new(functions.clone())),
             lambda: Arc::new(lambda),
@@ -171,6 +178,7 @@ impl Services {
             processes,
             tasks: Arc::new(tasks),
             queues: Arc::new(queues),
+            streams: Arc::new(streams),
         })
     }
 
@@ -180,6 +188,7 @@ impl Services {
             lambda: Arc::clone(&self.lambda),
             tasks: Arc::clone(&self.tasks),
             queues: Arc::clone(&self.queues),
+            streams: Arc::clone(&self.streams),
             database: self.database.clone(),
             tables: self.tables.clone(),
             routes: stack.websocket.as_ref().map(|api| api.routes.keys().cloned().collect()),
@@ -220,6 +229,16 @@ impl Services {
             secrets: Arc::clone(&self.secrets),
             tasks: Arc::clone(&self.tasks),
             queues: Arc::clone(&self.queues),
+            streams: Arc::clone(&self.streams),
+        }
+    }
+
+    /// What the readers of streams work with.
+    fn readers(&self) -> Deps {
+        Deps {
+            lambda: Arc::clone(&self.lambda),
+            queues: Arc::clone(&self.queues),
+            state: Arc::clone(&self.state),
         }
     }
 }
@@ -269,12 +288,13 @@ where
     })
 }
 
-async fn sweep_ttl(database: Database) {
+async fn sweep_ttl(database: Database, streams: Arc<Streams>) {
     loop {
         tokio::time::sleep(TTL_SWEEP).await;
         let database = database.clone();
         // A sweep that fails leaves rubbish for the next one.
         let _ = tokio::task::spawn_blocking(move || database.sweep_ttl().ok()).await;
+        streams.wrote();
     }
 }
 

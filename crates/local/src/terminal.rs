@@ -47,6 +47,7 @@ fn line(event: &Event, colour: bool) -> Option<String> {
         Kind::Http => ("http", "35"),
         Kind::Task => ("task", "34"),
         Kind::Queue => ("queue", "34"),
+        Kind::Stream => ("stream", "34"),
         Kind::Log if route == DEBUG => return None,
         Kind::Fault => ("fault", "31"),
         Kind::Log => ("log", "2"),

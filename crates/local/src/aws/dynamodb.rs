@@ -20,11 +20,18 @@ use serde_json::{Map, Value as Json, json};
 use super::call::{Called, NO_ANSWER};
 use super::reply::Reply;
 use crate::faults::{Dynamodb, When};
+use crate::streams::{Streams, retention};
 use crate::template::stack::Table;
 
-/// Answers one call, with whatever fault is due.
-pub(crate) async fn answer(database: &Database, called: &Called<'_>) -> Reply {
-    let execute = || execute(database, called.operation, called.body);
+/// Answers one call, with whatever fault is due, and tells the readers of streams of it.
+pub(crate) async fn answer(database: &Database, streams: &Streams, called: &Called<'_>) -> Reply {
+    let execute = || {
+        let reply = execute(database, called.operation, called.body);
+        if !matches!(called.operation, "GetItem" | "Query" | "BatchGetItem" | "TransactGetItems" | "Scan") {
+            streams.wrote();
+        }
+        reply
+    };
     let Some(mut struck) = called.struck(called.operation, Dynamodb::text) else { return execute() };
     struck.hold(struck.fault.delay()).await;
     let Some(failure) = struck.fault.failure(called.body) else { return execute() };
@@ -129,8 +136,8 @@ fn run<Q: DeserializeOwned, A: Serialize>(
 /// A sentence: the file cannot be opened, or holds a table with other keys.
 pub(crate) fn open(file: Option<&Path>, tables: &[Table]) -> Result<Database, String> {
     let database = match file {
-        None => Database::memory(),
-        Some(file) => Database::new(&file.to_string_lossy()),
+        None => retention::memory(tables),
+        Some(file) => retention::file(file, tables),
     };
     let database = database.map_err(|error| match file {
         Some(file) => format!("{}: {error}", file.display()),
@@ -157,7 +164,11 @@ fn create(database: &Database, table: &Table) -> Result<(), String> {
                 "the stored table has other keys; delete the data folder (LOCAL_DIR) and start again".into(),
             );
         }
-        return Ok(());
+        return match table.stream() {
+            // One with another view has been taken off when the file was opened.
+            Some(_) if present.pointer("/Table/StreamSpecification").is_none() => enable(database, table),
+            _ => Ok(()),
+        };
     }
     succeed(&execute(database, "CreateTable", table.definition.to_string().as_bytes()))?;
     if let Some(attribute) = &table.ttl {
@@ -168,6 +179,16 @@ fn create(database: &Database, table: &Table) -> Result<(), String> {
         succeed(&execute(database, "UpdateTimeToLive", request.to_string().as_bytes()))?;
     }
     Ok(())
+}
+
+/// Gives a stream to a table that was stored without one.
+fn enable(database: &Database, table: &Table) -> Result<(), String> {
+    let request = json!({
+        "TableName": table.name,
+        "StreamSpecification": table.definition.get("StreamSpecification"),
+    });
+    let request = serde_json::from_value(request).map_err(|error| error.to_string())?;
+    database.update_table(request).map(drop).map_err(|error| error.to_string())
 }
 
 fn succeed(reply: &Reply) -> Result<(), String> {

@@ -29,6 +29,7 @@ use crate::lambda::runtime_api;
 use crate::queues::Queues;
 use crate::secrets::Secrets;
 use crate::state::State;
+use crate::streams::Streams;
 use call::Called;
 use ecs::Tasks;
 use reply::Reply;
@@ -43,6 +44,7 @@ pub(crate) struct Endpoints {
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) queues: Arc<Queues>,
+    pub(crate) streams: Arc<Streams>,
 }
 
 /// Answers every request to the port of the AWS endpoints.
@@ -101,11 +103,11 @@ async fn call(
     let target = target.rsplit('.').next().unwrap_or_default();
     let start = Instant::now();
     let function = process.map(|process| process.function.binary.as_str());
-    let Endpoints { state, database, secrets, tasks, queues, .. } = endpoints;
+    let Endpoints { state, database, secrets, tasks, queues, streams, .. } = endpoints;
     let (events, faults) = (&*state.events, &state.faults);
     let called = |operation| Called { events, faults, function, operation, body: &body };
     let (service, operation, reply) = match service {
-        "dynamodb" => ("dynamodb", target, dynamodb::answer(database, &called(target)).await),
+        "dynamodb" => ("dynamodb", target, dynamodb::answer(database, streams, &called(target)).await),
         "ecs" => ("ecs", target, ecs::answer(tasks, &called(target)).await),
         "secrets" => ("secrets", target, secrets::answer(secrets, &called(target))),
         "sqs" => ("sqs", target, sqs::answer(queues, &called(target)).await),

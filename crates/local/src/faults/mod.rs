@@ -11,6 +11,7 @@ mod kill;
 mod kind;
 mod management;
 mod sqs;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ pub(crate) use kill::Kill;
 pub(crate) use kind::Kind;
 pub(crate) use management::Management;
 pub(crate) use sqs::Sqs;
+pub(crate) use stream::Stream;
 
 /// Every kind that can be asked for.
 const KINDS: &[Entry] = &[
@@ -43,6 +45,7 @@ const KINDS: &[Entry] = &[
     Entry::of::<Management>(),
     Entry::of::<Ecs>(),
     Entry::of::<Sqs>(),
+    Entry::of::<Stream>(),
     Entry::of::<Kill>(),
     Entry::of::<Delay>(),
     Entry::of::<Cut>(),

@@ -59,7 +59,7 @@ async fn deliver(queues: &Queues, lambda: &Lambda, source: &EventSource, queue: 
 
 /// Which messages of a batch have failed.
 #[derive(Debug, PartialEq, Eq)]
-enum Failed {
+pub(crate) enum Failed {
     All,
     These(HashSet<String>),
 }
@@ -67,7 +67,7 @@ enum Failed {
 impl Failed {
     /// Reads the answer of a function that names them. An answer that does not read, or an empty name, fails all, as
     /// at AWS; no answer, or none of them, none.
-    fn of(payload: &[u8]) -> Self {
+    pub(crate) fn of(payload: &[u8]) -> Self {
         #[derive(Default, Deserialize)]
         #[serde(rename_all = "camelCase", default)]
         struct Answer {

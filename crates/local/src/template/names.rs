@@ -70,6 +70,7 @@ pub(crate) fn attribute(
     Some(match (kind, attribute) {
         ("AWS::Serverless::Function", "Arn") => function_arn(name),
         ("AWS::DynamoDB::Table", "Arn") => arn("dynamodb", format!("table/{name}")),
+        ("AWS::DynamoDB::Table", "StreamArn") => stream_arn(name),
         ("AWS::SQS::Queue", "Arn") => queue_arn(queue_name(name)),
         ("AWS::SQS::Queue", "QueueName") => queue_name(name).to_owned(),
         ("AWS::ECS::Cluster", "Arn") => arn("ecs", format!("cluster/{name}")),
@@ -133,6 +134,11 @@ pub(crate) fn queue_url(name: &str) -> String {
 
 pub(crate) fn queue_arn(name: &str) -> String {
     format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// The ARN of a table's stream. At AWS it ends with the time at which the stream was made; here all have the same.
+pub(crate) fn stream_arn(table: &str) -> String {
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/2026-01-01T00:00:00.000")
 }
 
 /// The name in a queue's URL, whatever its host.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::yaml::At;
+use crate::streams::filter::Pattern;
 
 /// Everything in a template (and its nested ones) that runs here.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Stack {
     pub(crate) tasks: Vec<TaskDefinition>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) sources: Vec<EventSource>,
+    pub(crate) stream_sources: Vec<StreamSource>,
     /// `(logical id, type)` of resources that need no counterpart here.
     pub(crate) accepted: Vec<(String, String)>,
 }
@@ -176,6 +178,53 @@ pub(crate) struct EventSource {
     /// `ReportBatchItemFailures`: the answer names the messages that failed.
     pub(crate) partial: bool,
     pub(crate) at: At,
+}
+
+/// A stream whose records a function takes: an `AWS::Lambda::EventSourceMapping`, or an event of Type DynamoDB.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamSource {
+    /// The logical id of the function.
+    pub(crate) function: String,
+    /// The ARN of the stream.
+    pub(crate) stream: String,
+    /// The logical id of the table.
+    pub(crate) table: String,
+    pub(crate) start: Start,
+    /// The most records of one invocation.
+    pub(crate) batch: usize,
+    /// How long records are gathered for a batch that is not full.
+    pub(crate) window: Duration,
+    /// How often a batch that failed is tried again; `None`: until its records are too old.
+    pub(crate) retries: Option<u32>,
+    /// A record that is as old as this is given up.
+    pub(crate) age: Duration,
+    /// A batch that failed is tried again in halves.
+    pub(crate) bisect: bool,
+    /// `ReportBatchItemFailures`: the answer names the first record that failed.
+    pub(crate) partial: bool,
+    /// The most batches at one time; records of one item stay in order.
+    pub(crate) lanes: u32,
+    /// A record that matches one of them goes to the function; any does when there is none.
+    pub(crate) filters: Vec<Pattern>,
+    /// The ARN of the queue that is told of records that are given up.
+    pub(crate) dead: Option<String>,
+    pub(crate) at: At,
+}
+
+/// Where a source begins that has read nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With the next record.
+    Latest,
+    /// With the oldest record that is kept.
+    TrimHorizon,
+}
+
+impl Table {
+    /// The view type of its stream, if it has one.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        self.definition.pointer("/StreamSpecification/StreamViewType")?.as_str()
+    }
 }
 
 /// One `AWS::ECS::TaskDefinition`.

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::parameters::{from_command_line, parse_given};
-use super::stack::{Limit, SecretSource, Stack};
+use super::stack::{Limit, SecretSource, Stack, Start};
 use super::*;
 use crate::http::routes;
 use crate::throttle::Throttle;
@@ -37,6 +37,10 @@ fn intrinsics_are_evaluated() {
         ("!Ref Q", "https://sqs.us-east-1.amazonaws.com/000000000000/local-Q"),
         ("!GetAtt Q.Arn", "arn:aws:sqs:us-east-1:000000000000:local-Q"),
         ("!GetAtt Q.QueueName", "local-Q"),
+        (
+            "!GetAtt T.StreamArn",
+            "arn:aws:dynamodb:us-east-1:000000000000:table/local-T/stream/2026-01-01T00:00:00.000",
+        ),
         ("!Ref AWS::Region", "us-east-1"),
         ("!GetAtt T.Arn", "arn:aws:dynamodb:us-east-1:000000000000:table/local-T"),
         ("{'Fn::GetAtt': [T, Arn]}", "arn:aws:dynamodb:us-east-1:000000000000:table/local-T"),
@@ -137,8 +141,9 @@ fn resources_and_properties_that_are_not_supported_are_refused_by_name_and_line(
             "only BillingMode PAY_PER_REQUEST",
         ),
         (
-            "{Type: AWS::DynamoDB::Table, Properties: {StreamSpecification: {}}}",
-            "X: StreamSpecification is not supported",
+            "{Type: AWS::DynamoDB::Table, Properties: {BillingMode: PAY_PER_REQUEST, AttributeDefinitions: [], \
+             KeySchema: [], StreamSpecification: {StreamViewType: ALL}}}",
+            "X: StreamViewType is one of KEYS_ONLY",
         ),
         ("{Type: AWS::Serverless::Function, Properties: {Layers: []}}", "X: Layers is not supported"),
         ("{Type: AWS::Serverless::Function}", "X: name its executable"),
@@ -235,4 +240,79 @@ fn a_queue_has_its_times_and_a_function_its_messages() {
     );
     assert_eq!((mapping.queue.as_str(), mapping.batch, mapping.partial), (b.arn.as_str(), 10, true));
     assert_eq!((mapping.function.as_str(), mapping.concurrency), ("F", 2));
+}
+
+/// A function with an event of a table's stream.
+fn stream(event: &str) -> Result<Stack, TemplateError> {
+    build(
+        &format!(
+            "Resources:\n  \
+               F: {{Type: AWS::Serverless::Function, {FUNCTION}, Properties: {{FunctionName: f, \
+                 Events: {{E: {{Type: DynamoDB, Properties: {{{event}}}}}}}}}}}\n  \
+               Q: {{Type: AWS::SQS::Queue}}\n  \
+               N: {{Type: AWS::DynamoDB::Table, Properties: {{BillingMode: PAY_PER_REQUEST, \
+                 AttributeDefinitions: [], KeySchema: []}}}}\n  \
+               T: {{Type: AWS::DynamoDB::Table, Properties: {{BillingMode: PAY_PER_REQUEST, \
+                 AttributeDefinitions: [], KeySchema: [], StreamSpecification: {{StreamViewType: KEYS_ONLY}}}}}}\n  \
+               M: {{Type: AWS::Lambda::EventSourceMapping, Properties: {{FunctionName: !GetAtt F.Arn, \
+                 EventSourceArn: !GetAtt T.StreamArn, StartingPosition: TRIM_HORIZON}}}}\n"
+        ),
+        "",
+    )
+}
+
+#[test]
+fn a_stream_has_its_function_and_what_aws_does_unless_it_is_told_otherwise() {
+    let stack = stream(
+        "Stream: !GetAtt T.StreamArn, StartingPosition: LATEST, BatchSize: 7, MaximumBatchingWindowInSeconds: 5, \
+         MaximumRecordAgeInSeconds: 300, MaximumRetryAttempts: 0, BisectBatchOnFunctionError: true, \
+         ParallelizationFactor: 2, FunctionResponseTypes: [ReportBatchItemFailures], \
+         DestinationConfig: {OnFailure: {Destination: !GetAtt Q.Arn}}, \
+         FilterCriteria: {Filters: [{Pattern: '{\"eventName\":[\"INSERT\"]}'}]}",
+    )
+    .unwrap();
+    assert_eq!(stack.tables.iter().filter_map(|table| table.stream()).collect::<Vec<_>>(), ["KEYS_ONLY"]);
+    let [given, usual] = stack.stream_sources.as_slice() else { panic!("two sources") };
+    assert_eq!((given.function.as_str(), given.table.as_str(), given.start), ("F", "T", Start::Latest));
+    assert_eq!((given.batch, given.window.as_secs(), given.age.as_secs()), (7, 5, 300));
+    assert_eq!((given.retries, given.bisect, given.lanes, given.partial), (Some(0), true, 2, true));
+    assert_eq!((given.filters.len(), given.dead.as_ref()), (1, Some(&stack.queues[0].arn)));
+    assert_eq!((usual.function.as_str(), usual.table.as_str(), usual.start), ("F", "T", Start::TrimHorizon));
+    assert_eq!((usual.batch, usual.window.as_secs(), usual.age.as_secs()), (100, 0, 86_400));
+    assert_eq!((usual.retries, usual.bisect, usual.lanes, usual.partial), (None, false, 1, false));
+    assert_eq!((usual.filters.len(), usual.dead.as_ref()), (0, None));
+}
+
+#[test]
+fn a_stream_that_is_not_supported_is_refused_by_name_and_line() {
+    let latest = "StartingPosition: LATEST";
+    for (event, why) in [
+        (latest.to_owned(), "F: Stream is missing"),
+        ("Stream: !GetAtt T.StreamArn".to_owned(), "F: StartingPosition is LATEST or TRIM_HORIZON"),
+        (format!("Stream: !GetAtt N.StreamArn, {latest}"), "no stream of this template is arn"),
+        (
+            format!("Stream: !GetAtt T.StreamArn, {latest}, TumblingWindowInSeconds: 5"),
+            "F: TumblingWindowInSeconds is not supported",
+        ),
+        (
+            format!("Stream: !GetAtt T.StreamArn, {latest}, MaximumRecordAgeInSeconds: 5"),
+            "F: MaximumRecordAgeInSeconds is from 60 to 604800",
+        ),
+        (format!("Stream: !GetAtt T.StreamArn, {latest}, BatchSize: 0"), "F: BatchSize is from 1 to 10000"),
+        (
+            format!(
+                "Stream: !GetAtt T.StreamArn, {latest}, DestinationConfig: {{OnFailure: {{Destination: a}}}}"
+            ),
+            "no queue of this template is a",
+        ),
+        (
+            format!(
+                "Stream: !GetAtt T.StreamArn, {latest}, FilterCriteria: {{Filters: [{{Pattern: '{{}}'}}]}}"
+            ),
+            "F: Pattern: it is empty",
+        ),
+    ] {
+        let error = stream(&event).unwrap_err().to_string();
+        assert!(error.contains(why) && error.contains("t.yaml:"), "{error}");
+    }
 }

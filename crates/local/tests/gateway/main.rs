@@ -8,6 +8,7 @@
 
 mod queues;
 mod secrets;
+mod streams;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -31,7 +31,7 @@ impl Gateway {
     }
 
     /// The records that the function has written down.
-    async fn taken(&self, count: usize) -> Vec<Value> {
+    pub(super) async fn taken(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let items = self.admin("tables/Table").await["items"].as_array().unwrap().clone();
@@ -46,7 +46,7 @@ impl Gateway {
         }
     }
 
-    async fn dead(&self) -> Value {
+    pub(super) async fn dead(&self) -> Value {
         let request = json!({ "WaitTimeSeconds": 10, "MaxNumberOfMessages": 10 });
         self.sqs("ReceiveMessage", "local-Dead", request).await.1["Messages"].clone()
     }

@@ -9,7 +9,14 @@ use super::properties::{Properties, allow};
 
 pub(super) fn add_table(properties: &Properties<'_>, stack: &mut Stack) -> Result<(), TemplateError> {
     properties.allow(
-        &["TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "TimeToLiveSpecification"],
+        &[
+            "TableName",
+            "AttributeDefinitions",
+            "KeySchema",
+            "BillingMode",
+            "TimeToLiveSpecification",
+            "StreamSpecification",
+        ],
         &["PointInTimeRecoverySpecification", "SSESpecification", "DeletionProtectionEnabled", "Tags"],
     )?;
     let logical = properties.logical;
@@ -29,14 +36,22 @@ pub(super) fn add_table(properties: &Properties<'_>, stack: &mut Stack) -> Resul
         }
         Some(_) | None => None,
     };
+    let mut definition = json!({
+        "TableName": name,
+        "AttributeDefinitions": properties.needed("AttributeDefinitions")?.to_json(),
+        "KeySchema": properties.needed("KeySchema")?.to_json(),
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    if let (Some(specification), Some(members)) =
+        (properties.get("StreamSpecification")?, definition.as_object_mut())
+    {
+        let view = super::streams::view(logical, &specification)?;
+        members
+            .insert("StreamSpecification".into(), json!({ "StreamEnabled": true, "StreamViewType": view }));
+    }
     stack.tables.push(Table {
         logical: logical.to_owned(),
-        definition: json!({
-            "TableName": name,
-            "AttributeDefinitions": properties.needed("AttributeDefinitions")?.to_json(),
-            "KeySchema": properties.needed("KeySchema")?.to_json(),
-            "BillingMode": "PAY_PER_REQUEST",
-        }),
+        definition,
         name,
         ttl,
         at: properties.resource.at.clone(),

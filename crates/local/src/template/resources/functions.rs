@@ -126,9 +126,10 @@ fn add_event(
     match event.get("Type").and_then(Node::as_str) {
         Some("HttpApi") => {}
         Some("SQS") => return super::queues::add_event(properties, event, stack),
+        Some("DynamoDB") => return super::streams::add_event(properties, event, stack),
         _ => {
             return Err(event.error(format!(
-                "{logical}: event {name}: only events of Type HttpApi and SQS are supported"
+                "{logical}: event {name}: only events of Type HttpApi, SQS and DynamoDB are supported"
             )));
         }
     }

@@ -6,6 +6,7 @@ mod data;
 mod functions;
 mod properties;
 mod queues;
+mod streams;
 mod tasks;
 
 use super::stack::Stack;
@@ -63,6 +64,7 @@ pub(crate) fn build(template: &Template) -> Result<Stack, TemplateError> {
     apis::add_implicit(template, &mut stack)?;
     apis::find_targets(template, &mut stack)?;
     queues::find(template, &mut stack)?;
+    streams::find(template, &mut stack)?;
     Ok(stack)
 }
 
@@ -97,6 +99,9 @@ fn add(template: &Template, stack: &mut Stack) -> Result<(), TemplateError> {
             "AWS::DynamoDB::Table" => data::add_table(&properties, stack)?,
             "AWS::SecretsManager::Secret" => data::add_secret(&properties, stack)?,
             "AWS::SQS::Queue" => queues::add(&properties, stack)?,
+            "AWS::Lambda::EventSourceMapping" if streams::is_source(&properties)? => {
+                streams::add_source(&properties, stack)?;
+            }
             "AWS::Lambda::EventSourceMapping" => queues::add_source(&properties, stack)?,
             "AWS::ECS::TaskDefinition" => tasks::add(&properties, stack)?,
             "AWS::Serverless::Application" | "AWS::CloudFormation::Stack" => {
