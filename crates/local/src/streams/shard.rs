@@ -96,6 +96,12 @@ impl Shard {
 
     /// As Lambda hands it over, if it is wanted.
     fn record(&self, stored: &Stored, wanted: impl Fn(&Json) -> bool) -> Option<Record> {
+        let change = &stored.dynamodb;
+        if change.new_image.is_some() && change.new_image == change.old_image {
+            // DynamoDB writes no record of a write that changes nothing, the embedded one does. Where a record lacks
+            // one of the images it cannot be told.
+            return None;
+        }
         let mut json = serde_json::to_value(stored).ok()?;
         let members = json.as_object_mut()?;
         members.insert("awsRegion".into(), names::REGION.into());

@@ -93,15 +93,10 @@ impl Reader {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Whether a record is for this reader. Those of one item are for the same.
+    /// Whether a record is for this reader.
     fn wants(&self, record: &Json) -> bool {
-        let lane = || {
-            let mut hasher = DefaultHasher::new();
-            record.pointer("/dynamodb/Keys").map(Json::to_string).hash(&mut hasher);
-            hasher.finish() % u64::from(self.source.lanes)
-        };
         let filters = &self.source.filters;
-        (self.source.lanes == 1 || lane() == u64::from(self.lane))
+        (self.source.lanes == 1 || lane(record, self.source.lanes) == u64::from(self.lane))
             && (filters.is_empty() || filters.iter().any(|filter| filter.matches(record)))
     }
 
@@ -296,6 +291,13 @@ impl Reader {
     }
 }
 
+/// The lane of a record, of so many: that of all records of its item.
+fn lane(record: &Json, lanes: u32) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    record.pointer("/dynamodb/Keys").map(Json::to_string).hash(&mut hasher);
+    hasher.finish() % u64::from(lanes)
+}
+
 /// The event of a batch, as Lambda makes it.
 fn event(records: &[Record]) -> Bytes {
     let texts: Vec<_> = records.iter().map(|record| record.text.as_str()).collect();
@@ -339,6 +341,19 @@ mod tests {
         ] {
             assert_eq!(outcome(payload.as_bytes(), &records), expected, "{payload}");
         }
+    }
+
+    #[test]
+    fn the_records_of_an_item_share_a_lane_and_items_share_all_lanes() {
+        let record = |name: &str, id: u32| json!({ "eventName": name, "dynamodb": { "Keys": { "id": { "N": id.to_string() } } } });
+        let lanes: std::collections::HashSet<_> = (0..100)
+            .map(|id| {
+                let inserted = lane(&record("INSERT", id), 3);
+                assert_eq!(inserted, lane(&record("REMOVE", id), 3));
+                inserted
+            })
+            .collect();
+        assert_eq!(lanes, [0, 1, 2].into());
     }
 
     #[test]
