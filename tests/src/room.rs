@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{Socket, Stack, until};
 
 /// A room, made by createRoom, whose task's part is played by the test.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Room {
     /// Its id, which is its SFU's.
     pub id: String,

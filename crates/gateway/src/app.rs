@@ -44,7 +44,7 @@ impl App {
             timers: Timers::from_env(config)?,
             clock: Clock::System,
         };
-        futures::join!(app.store.warm_up(), app.sockets.warm_up());
+        futures::join!(app.store.warm_up(), app.sockets.warm_up(), app.timers.warm_up());
         Ok(app)
     }
 }

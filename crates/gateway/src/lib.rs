@@ -13,7 +13,7 @@
 //! The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`].
 //!
 //! `aws_sdk_dynamodb` is named only in `store`, the management API only in `sockets`, Secrets Manager only in
-//! `secrets`, SQS only in `refill` and `timers`, `lambda_runtime` only in `edge` and `logging`.
+//! `secrets`, SQS only in `queue`, `lambda_runtime` only in `edge` and `logging`.
 
 pub mod app;
 pub mod auth;
@@ -25,6 +25,7 @@ pub mod failure;
 pub mod ice;
 pub mod logging;
 pub mod projects;
+mod queue;
 pub mod refill;
 pub mod rooms;
 mod secrets;

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_sqs::Client;
 use model::time::EpochMillis;
 use model::timer::Timer;
 
 use crate::config;
 use crate::failure::Failure;
-
-const SEND: &str = "sqs:SendMessage";
+use crate::queue::Queue;
 
 /// How long a lost place is kept, and where timers are set.
 #[derive(Clone, Debug)]
@@ -20,12 +18,6 @@ pub struct Timers {
     queue: Option<Queue>,
 }
 
-#[derive(Clone, Debug)]
-struct Queue {
-    client: Client,
-    url: String,
-}
-
 impl Timers {
     /// Reads `RECONNECT_GRACE_SECONDS` and, unless that is 0, `TIMER_QUEUE_URL`.
     ///
@@ -33,26 +25,25 @@ impl Timers {
     /// Names the variable that is wrong.
     pub fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
         let reconnect_grace = Duration::from_secs(config::number("RECONNECT_GRACE_SECONDS")?);
-        let queue = if reconnect_grace.is_zero() {
-            None
-        } else {
-            Some(Queue { client: Client::new(config), url: config::text("TIMER_QUEUE_URL")? })
-        };
+        let queue = !reconnect_grace.is_zero();
+        let queue = queue.then(|| Queue::from_env(config, "TIMER_QUEUE_URL")).transpose()?;
         Ok(Self { reconnect_grace, queue })
+    }
+
+    /// Opens the connection to the queue, in Init.
+    pub async fn warm_up(&self) {
+        if let Some(queue) = &self.queue {
+            queue.warm_up().await;
+        }
     }
 
     /// Sets a timer, or its next hop.
     ///
     /// # Errors
-    /// When the queue does not take it: whoever reads next what is past its time makes up for it.
+    /// When the queue does not take it, maybe too late: the timer may fire all the same.
     pub async fn set(&self, timer: &Timer, now: EpochMillis) -> Result<(), Failure> {
-        let Some(Queue { client, url }) = &self.queue else {
-            return Err(Failure::new(SEND, "the stack has no timers"));
-        };
-        let body = serde_json::to_string(timer).map_err(|error| Failure::new(SEND, error.to_string()))?;
-        let delay = timer.hop(now).unwrap_or_default();
-        let delay = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
-        let sent = client.send_message().queue_url(url).message_body(body).delay_seconds(delay).send().await;
-        sent.map(drop).map_err(|error| Failure::of_sdk(SEND, &error))
+        let Some(queue) = &self.queue else { return Err(Failure::new("timers", "the stack has none")) };
+        let body = serde_json::to_string(timer).map_err(|error| Failure::new("timers", error.to_string()))?;
+        queue.send(body, timer.hop(now).unwrap_or_default()).await
     }
 }

@@ -1,21 +1,29 @@
 //! Why a stay in a room ended.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether a client meant to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Departure {
     /// It called `leave`, or closed its socket with 1000 or without a code (1005).
     Left,
     /// Its signaling broke; its media may still flow.
     Lost,
-    /// It was sent away. To an SFU that is the same as leaving: its media ends at once.
-    #[serde(rename = "left")]
+    /// It was sent away.
     Forced,
 }
 
 impl Departure {
+    /// What a room and its SFU are told: who was sent away has left, and its media ends at once.
+    #[must_use]
+    pub fn of_room(self) -> Self {
+        match self {
+            Self::Left | Self::Forced => Self::Left,
+            Self::Lost => Self::Lost,
+        }
+    }
+
     /// Reads `disconnectStatusCode` of a `$disconnect` (RFC 6455 §7.4.1).
     #[must_use]
     pub fn of_close_code(code: Option<i64>) -> Self {

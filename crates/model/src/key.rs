@@ -49,6 +49,12 @@ impl Key {
         Self { pk: format!("ROOM#{room}"), sk: format!("PEER#{peer}") }
     }
 
+    /// A change that the room has yet to be told of, by its name.
+    #[must_use]
+    pub fn owed(room: &RoomId, change: &str) -> Self {
+        Self { pk: format!("ROOM#{room}"), sk: format!("OWED#{change}") }
+    }
+
     /// A claimed path: the lock that makes it unique, and the look-up.
     #[must_use]
     pub fn path(path: &UrlPath) -> Self {

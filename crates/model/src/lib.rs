@@ -9,7 +9,7 @@
 //! | [`http`], [`ice`] | the HTTP API |
 //! | [`room`], [`sfu`], [`member`], [`connection`], [`key`] | what is stored, and under which keys |
 //! | [`stamp`], [`outcome`] | who wins a race |
-//! | [`timer`] | what is due later |
+//! | [`outbox`], [`timer`] | what has yet to be told; what is due later |
 //! | [`session`] | all that only sessions know |
 
 pub mod claims;
@@ -27,6 +27,7 @@ pub mod key;
 pub mod leave;
 pub mod member;
 pub mod notice;
+pub mod outbox;
 pub mod outcome;
 pub mod path;
 pub mod request;

@@ -1,9 +1,11 @@
 //! What a write that can race comes to. Every loser has a name here, and whoever asked matches them all.
 
+use serde::{Deserialize, Serialize};
+
 use crate::connection::{Identity, Socket};
 use crate::departure::Departure;
 use crate::id::{PeerId, RoomId};
-use crate::member::{Holder, Member};
+use crate::member::{Holder, Member, Reach};
 use crate::room::Slot;
 use crate::sfu::Sfu;
 use crate::stamp::Stamp;
@@ -52,8 +54,8 @@ pub enum PreviousHolder {
     Older(Socket),
     /// The same stay, which was away. Nobody notices.
     Away,
-    /// Another stay, since then, whose lease had ended and of whose end nobody was told.
-    Expired(Stamp, EpochMillis),
+    /// Another stay, whose lease had ended and of whose end nobody was told.
+    Expired(Box<Ended>),
 }
 
 /// Whether a connection may send something now.
@@ -86,7 +88,7 @@ pub enum RateLimited {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expelled {
     /// It has lost its place: it and the others have to be told.
-    Gone(Box<Member>),
+    Gone(Ended, Reach),
     /// Nobody of this id is there.
     NotThere,
 }
@@ -119,7 +121,7 @@ pub enum Served {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Departed {
     /// It was still the peer's (or the SFU's) own: the room has to be told.
-    Gone(Identity),
+    Gone(Ended),
     /// It had not identified, or a newer connection had taken its place, or somebody else was quicker: nobody is told.
     Nothing,
 }
@@ -129,7 +131,7 @@ pub enum Departed {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Left {
     /// The connection has a place no more; the room has to be told.
-    Gone(Identity),
+    Gone(Ended),
     /// The connection had not identified, or is gone.
     NotIdentified,
     /// A condition that only an SFU can have, from a client: nothing has changed.
@@ -194,7 +196,8 @@ pub enum Delivery {
 
 /// A stay, or an SFU's signaling, that has ended.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Ended {
     /// The connection that it ended with.
     pub stamp: Stamp,
@@ -202,4 +205,6 @@ pub struct Ended {
     pub identity: Identity,
     /// Why.
     pub reason: Departure,
+    /// When, by the clock of the function that has ended it.
+    pub at: EpochMillis,
 }

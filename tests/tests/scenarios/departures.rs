@@ -38,7 +38,7 @@ async fn the_close_code_tells_whether_a_client_left_or_was_lost() {
 }
 
 #[tokio::test]
-async fn a_departure_takes_one_read_one_transaction_one_query_and_the_posts() {
+async fn a_departure_takes_one_read_one_transaction_one_query_the_posts_and_one_delete() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let mut other = stack.join(&room.id, "other").await;
@@ -54,7 +54,7 @@ async fn a_departure_takes_one_read_one_transaction_one_query_and_the_posts() {
         .collect();
     assert_eq!(
         operations,
-        ["GetItem", "TransactWriteItems", "Query", "PostToConnection", "PostToConnection"]
+        ["GetItem", "TransactWriteItems", "Query", "PostToConnection", "PostToConnection", "DeleteItem"]
     );
 }
 

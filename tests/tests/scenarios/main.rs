@@ -10,6 +10,7 @@ mod grace;
 mod ice;
 mod identify;
 mod messages;
+mod outbox;
 mod places;
 mod projects;
 mod races;

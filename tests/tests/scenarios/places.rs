@@ -334,7 +334,8 @@ async fn of_two_newcomers_to_a_session_one_is_in() {
         let mut answers = [code(&one).1, code(&other).1];
         answers.sort_unstable();
         assert_eq!(answers, ["", "peer_in_use"], "round {round}: {one} {other}");
-        stack.invoked("identify", 2).await;
+        // The watcher, and three each round.
+        stack.invoked("identify", 1 + 3 * (round + 1)).await;
         let mut told: Vec<_> =
             watcher.heard().await.iter().map(|one| one["type"].as_str().unwrap().to_owned()).collect();
         told.sort();

@@ -2,7 +2,7 @@
 
 use model::member::Member;
 
-use super::races::TRANSACT;
+use super::races::{TRANSACT, whose};
 use super::*;
 
 const KEPT: Duration = Duration::from_secs(30);
@@ -33,18 +33,19 @@ impl Tables {
     }
 
     /// What the timer does when it fires: the member is read, and its stay ended if it is the same connection's.
-    async fn fire(&self, fence: &Stamp, now: EpochMillis) -> Departed {
+    async fn fire(&self, fence: &Stamp, now: EpochMillis) -> Option<Identity> {
         match self.member_at(now).await {
             Some(member) if member.stamp == *fence && member.is_overdue(now) => {
-                self.store.depart(fence, member.identity(&peer("p"), &room("r")), now).await.unwrap()
+                let identity = member.identity(&peer("p"), &room("r"));
+                whose(self.store.depart(fence, identity, now).await.unwrap())
             }
-            Some(_) | None => Departed::Nothing,
+            Some(_) | None => None,
         }
     }
 }
 
-fn gone() -> Departed {
-    Departed::Gone(races::client("p", "r"))
+fn p() -> Identity {
+    races::client("p", "r")
 }
 
 #[tokio::test]
@@ -56,9 +57,9 @@ async fn a_kept_place_is_its_members_until_the_grace_is_over_to_the_millisecond(
     let before = EpochMillis(until.0 - 1);
     let roster = async |now| tables.store.roster(&room("r"), now).await.unwrap();
     assert_eq!((roster(before).await.members.len(), roster(until).await.overdue.len()), (1, 1));
-    assert_eq!(tables.fire(&stamp, before).await, Departed::Nothing);
-    assert_eq!(tables.fire(&stamp, until).await, gone());
-    assert_eq!(tables.fire(&stamp, until).await, Departed::Nothing);
+    assert_eq!(tables.fire(&stamp, before).await, None);
+    assert_eq!(tables.fire(&stamp, until).await, Some(p()));
+    assert_eq!(tables.fire(&stamp, until).await, None);
     assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
 }
 
@@ -71,23 +72,16 @@ async fn a_grace_is_not_cut_short_by_a_lease_that_ends() {
     assert!(tables.lose(&stamp, lost).await);
     let until = lost.plus(KEPT);
     assert!(tables.member_at(until).await.is_some());
-    assert_eq!(tables.fire(&stamp, until).await, gone());
+    assert_eq!(tables.fire(&stamp, until).await, Some(p()));
 }
 
 #[tokio::test]
 async fn a_disconnect_after_the_place_is_kept_says_whether_it_was_meant() {
     let tables = Tables::new().await;
     let (stamp, until) = tables.kept().await;
-    assert_eq!(tables.end(&stamp).await, gone(), "it left");
+    assert_eq!(whose(tables.end(&stamp).await), Some(p()), "it left");
     assert_eq!(tables.member_at(START).await, None);
-    assert_eq!(tables.fire(&stamp, until).await, Departed::Nothing);
-
-    let stamp = tables.connection("b", START, None).await;
-    assert_eq!(tables.resume(&stamp, "p", "r").await, MEMBER);
-    assert!(tables.lose(&stamp, START).await);
-    assert!(tables.store.forget(&stamp, &races::client("p", "r")).await.unwrap(), "it was lost");
-    assert_eq!(tables.store.connection(&stamp.connection_id).await.unwrap(), None);
-    assert_eq!(tables.fire(&stamp, until).await, gone());
+    assert_eq!(tables.fire(&stamp, until).await, None);
 }
 
 #[tokio::test]
@@ -107,7 +101,7 @@ async fn a_timer_that_meets_a_return_does_not_end_the_stay() {
     let back = tables.connection("0", START, None).await;
     let (fired, returned) =
         tables.meanwhile(TRANSACT, 1, tables.fire(&older, until), tables.resume(&back, "p", "r")).await;
-    assert_eq!((fired, returned), (Departed::Nothing, Came::Member(PreviousHolder::Away)));
+    assert_eq!((fired, returned), (None, Came::Member(PreviousHolder::Away)));
     let member = tables.member_at(until).await.unwrap();
     assert_eq!((member.stamp, member.away_until, member.joined_at), (back, None, START));
     assert_eq!(tables.store.connection(&older.connection_id).await.unwrap(), None);
@@ -121,7 +115,7 @@ async fn a_return_that_meets_the_timer_begins_anew() {
     // Its first transaction finds the place kept, its second one would take it.
     let (returned, fired) =
         tables.meanwhile(TRANSACT, 2, tables.resume(&back, "p", "r"), tables.fire(&older, until)).await;
-    assert_eq!((returned, fired), (MEMBER, gone()));
+    assert_eq!((returned, fired), (MEMBER, Some(p())));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ impl Tables {
     }
 
     pub(super) async fn end(&self, stamp: &Stamp) -> Departed {
-        self.store.disconnect(stamp, START).await.unwrap()
+        self.store.disconnect(stamp, LOST, START).await.unwrap()
     }
 
     pub(super) async fn sign_off(&self, stamp: &Stamp) -> Left {
@@ -70,6 +70,22 @@ pub(super) fn client(peer_id: &str, id: &str) -> Identity {
     Identity::Client { peer_id: peer(peer_id), room_id: room(id), session: None }
 }
 
+/// Whose stay has ended.
+pub(super) fn whose(departed: Departed) -> Option<Identity> {
+    match departed {
+        Departed::Gone(ended) => Some(ended.identity),
+        Departed::Nothing => None,
+    }
+}
+
+/// Who has left.
+fn who(left: Left) -> Option<Identity> {
+    match left {
+        Left::Gone(ended) => Some(ended.identity),
+        Left::NotIdentified | Left::NotAnSfu | Left::RoomNeeded | Left::RoomClaimed => None,
+    }
+}
+
 pub(super) const TRANSACT: &str = "TransactWriteItems";
 
 #[tokio::test]
@@ -79,7 +95,7 @@ async fn a_disconnect_sees_the_identify_that_came_between() {
     let stamp = tables.connection("c", START, None).await;
     let (ended, joined) =
         tables.meanwhile("DeleteItem", 1, tables.end(&stamp), tables.join(&stamp, "p", "r", START)).await;
-    assert_eq!((ended, joined), (Departed::Gone(client("p", "r")), MEMBER));
+    assert_eq!((whose(ended), joined), (Some(client("p", "r")), MEMBER));
     assert_eq!(tables.members("r").await, []);
 }
 
@@ -94,15 +110,15 @@ async fn a_connection_ends_as_who_it_is_by_then() {
             let stamp = tables.connection(&format!("{id}-{on_purpose}"), START, None).await;
             assert_eq!(tables.join(&stamp, "p", "r", START).await, MEMBER);
             let change = async {
-                assert_eq!(tables.sign_off(&stamp).await, Left::Gone(client("p", "r")));
+                assert_eq!(who(tables.sign_off(&stamp).await), Some(client("p", "r")));
                 assert_eq!(tables.join(&stamp, peer_id, id, START).await, MEMBER);
             };
             if on_purpose {
                 let (left, ()) = tables.meanwhile(TRANSACT, 1, tables.sign_off(&stamp), change).await;
-                assert_eq!(left, Left::Gone(client(peer_id, id)));
+                assert_eq!(who(left), Some(client(peer_id, id)));
             } else {
                 let (ended, ()) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), change).await;
-                assert_eq!(ended, Departed::Gone(client(peer_id, id)));
+                assert_eq!(whose(ended), Some(client(peer_id, id)));
             }
             assert_eq!((tables.members("r").await, tables.members("s").await), (vec![], vec![]));
         }
@@ -116,11 +132,14 @@ async fn an_sfus_connection_ends_as_who_it_is_by_then() {
     let stamp = tables.claimed("r", "page", START).await;
     tables.claimed("s", "other page", START).await;
     let change = async {
-        assert!(matches!(tables.sign_off(&stamp).await, Left::Gone(Identity::Sfu { .. })));
+        assert!(matches!(
+            tables.sign_off(&stamp).await,
+            Left::Gone(Ended { identity: Identity::Sfu { .. }, .. })
+        ));
         assert_eq!(tables.join(&stamp, "p", "s", START).await, MEMBER);
     };
     let (ended, ()) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), change).await;
-    assert_eq!(ended, Departed::Gone(client("p", "s")));
+    assert_eq!(whose(ended), Some(client("p", "s")));
     assert_eq!(tables.members("s").await, []);
 }
 
@@ -170,7 +189,7 @@ async fn a_place_that_is_left_before_it_is_taken_over_is_free() {
     assert_eq!(tables.resume(&older, "p", "r").await, MEMBER);
     let (joined, left) =
         tables.meanwhile(TRANSACT, 2, tables.resume(&newer, "p", "r"), tables.sign_off(&older)).await;
-    assert_eq!((joined, left), (MEMBER, Left::Gone(client("p", "r"))));
+    assert_eq!((joined, who(left)), (MEMBER, Some(client("p", "r"))));
     assert!(tables.store.connection(&older.connection_id).await.unwrap().is_some(), "its socket stays");
 }
 
@@ -210,7 +229,10 @@ async fn a_connection_that_becomes_a_client_meanwhile_is_no_sfu() {
             .meanwhile(TRANSACT, 1, tables.serve_on("r", &stamp, START), tables.join(&stamp, "p", id, START))
             .await;
         assert_eq!((served, joined), (Served::AlreadyIdentified, MEMBER), "{id}");
-        assert!(matches!(tables.sign_off(&stamp).await, Left::Gone(Identity::Client { .. })));
+        assert!(matches!(
+            tables.sign_off(&stamp).await,
+            Left::Gone(Ended { identity: Identity::Client { .. }, .. })
+        ));
     }
 }
 

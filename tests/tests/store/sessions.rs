@@ -99,7 +99,7 @@ async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
     let identity = member.identity(&peer("a"), &room("s"));
     let depart = || tables.store.depart(&stamp, identity.clone(), START);
     let (late, first) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), depart()).await;
-    assert_eq!(first.unwrap(), Departed::Gone(identity.clone()));
+    assert_eq!(races::whose(first.unwrap()), Some(identity.clone()));
     assert_eq!(late, Departed::Nothing);
     assert_eq!(depart().await.unwrap(), Departed::Nothing);
     assert_eq!(tables.expel("a").await, Expelled::NotThere);
@@ -167,7 +167,7 @@ async fn who_is_sent_away_is_whoever_is_there_by_then() {
         matches!(joined, Joined::Member { previous: PreviousHolder::Older(before), .. } if before.stamp == older)
     );
     assert!(
-        matches!(expelled, Expelled::Gone(gone) if gone.stamp == stamp),
+        matches!(expelled, Expelled::Gone(ended, _) if ended.stamp == stamp),
         "not the socket that was replaced"
     );
     assert_eq!(tables.count_of("s").await, 0);
@@ -236,7 +236,7 @@ async fn an_sfu_that_is_lost_while_it_is_claimed_is_lost_to_the_session() {
     let stamp = tables.warm("r", START).await;
     let (ended, claimed) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), tables.claim_sfu(START)).await;
     assert!(matches!(claimed, Claimed::Taken(_, Some(_))), "{claimed:?}");
-    let Departed::Gone(identity) = ended else { panic!("{ended:?}") };
+    let Departed::Gone(Ended { identity, .. }) = ended else { panic!("{ended:?}") };
     assert_eq!(identity.room(), &room("s"), "the session is told");
     assert_eq!(tables.store.sfu(&room("s")).await.unwrap(), None);
     assert_eq!(tables.claim_sfu(START).await, Claimed::Serving(room("r"), None));
@@ -256,7 +256,7 @@ async fn an_sfu_that_comes_back_while_it_is_claimed_serves_the_session() {
     assert_eq!(tables.store.sfu(&room("s")).await.unwrap().unwrap().stamp, newer);
     assert_eq!(tables.store.sfu(&room("r")).await.unwrap(), None);
     let departed = tables.end(&newer).await;
-    assert!(matches!(departed, Departed::Gone(identity) if identity.room() == &room("s")));
+    assert!(matches!(departed, Departed::Gone(ended) if ended.identity.room() == &room("s")));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ impl Tables {
 }
 
 fn has_left(left: &Left) -> bool {
-    matches!(left, Left::Gone(Identity::Sfu { .. }))
+    matches!(left, Left::Gone(Ended { identity: Identity::Sfu { .. }, .. }))
 }
 
 #[tokio::test]

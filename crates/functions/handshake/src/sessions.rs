@@ -39,6 +39,7 @@ pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Re
     let mut grace = app.sfu_grace;
     for _ in 0..CLAIMS {
         let (sfu, claimed) = sfu(deps, session, handshake.sends_media, grace).await?;
+        let stamp = sfu.stamp.clone();
         match relay(app, &Recipient::sfu(session, sfu), handshake.text).await {
             Ok(Delivery::Gone(ended)) if claimed => {
                 if let Some(ended) = ended {
@@ -49,7 +50,7 @@ pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Re
             delivery => {
                 if claimed {
                     // The offer goes first: nobody's call should wait until a thousand others have been told.
-                    arrival::sfu_connected(app, session).await;
+                    arrival::sfu_connected(app, session, &stamp).await;
                 }
                 return relayed(app, delivery?, Error::SfuUnavailable).await;
             }

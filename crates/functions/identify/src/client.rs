@@ -3,10 +3,9 @@
 use gateway::app::App;
 use gateway::edge::Reply;
 use gateway::rooms::arrival::{self, Snapshot};
-use gateway::rooms::departure;
 use gateway::rooms::sender::Sender;
+use gateway::rooms::{delivery, departure};
 use gateway::store::{Join, Policy, Sequence};
-use model::connection::Identity;
 use model::departure::Departure;
 use model::error::Error;
 use model::member::Member;
@@ -16,7 +15,6 @@ use model::room::RECONNECT_AFTER;
 use model::session::MediaMode;
 use model::session::member::SessionConnection;
 use model::session::notice::IdentifiedInSession;
-use model::time::EpochMillis;
 
 use crate::{Deps, HOLDERS, every_holder_gone, freed};
 
@@ -27,23 +25,22 @@ const MAX_LIST_BYTES: usize = 96 * 1024;
 /// Puts a client into its place, answers it, and tells the others.
 pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Result<Reply, Error> {
     let app = &deps.app;
-    let started = app.clock.now();
     let mut ended = Vec::new();
     let (member, previous, mut snapshot) = match take_place(deps, sender, &join, &mut ended).await {
         Ok(taken) => taken,
         Err(error) => {
             departure::announce_all_ended(app, &join.room, &ended).await;
-            return Err(undone(app, sender, started, error).await);
+            return Err(error);
         }
     };
     let notices = answers(deps, sender, &join, &member, &mut snapshot);
     // Concurrently: the newcomer need not wait until a thousand others have been told of it.
     let (answered, (), ()) = futures::join!(
-        answer(app, sender, notices),
+        answer(app, sender, notices, &previous),
         arrival::joined(app, &join.room, &join.peer, &member, &previous, &ended, snapshot),
         async {
             if let PreviousHolder::Older(older) = &previous {
-                departure::send_away(app, older, GoAway::Replaced).await;
+                delivery::send_away(app, older, GoAway::Replaced).await;
             }
         },
     );
@@ -119,28 +116,6 @@ async fn joined(
     Err(every_holder_gone())
 }
 
-/// Our side failed, maybe after the place was written, and nobody was told of it. A stay in a session that began with
-/// this request is given back, so that the next try is announced as the first should have been. One that was there
-/// before goes on: it was only probed.
-async fn undone(app: &App, sender: &Sender<'_>, started: EpochMillis, error: Error) -> Error {
-    if error.failure().is_some()
-        && let Err(failure) = give_back(app, sender, started).await
-    {
-        tracing::error!(%failure, "Place not given back");
-    }
-    error
-}
-
-async fn give_back(app: &App, sender: &Sender<'_>, started: EpochMillis) -> Result<(), Error> {
-    let row = app.store.connection(&sender.stamp().connection_id).await?;
-    match row.and_then(|row| row.identity) {
-        Some(Identity::Client { session: Some(session), .. }) if session.since >= started => {
-            departure::left(app, sender.stamp()).await
-        }
-        Some(Identity::Client { .. } | Identity::Sfu { .. }) | None => Ok(()),
-    }
-}
-
 /// What the client is told: `identified`, and before it the part of a session's list that does not fit.
 fn answers(
     deps: &Deps,
@@ -208,12 +183,24 @@ fn chunks(connections: Vec<SessionConnection>) -> Vec<Vec<SessionConnection>> {
 }
 
 /// Posts to the newcomer, one after the other. If it is gone already, what `$disconnect` would have done is done now.
-async fn answer(app: &App, sender: &Sender<'_>, notices: Vec<Notice>) -> Result<(), Error> {
+async fn answer(
+    app: &App,
+    sender: &Sender<'_>,
+    notices: Vec<Notice>,
+    previous: &PreviousHolder,
+) -> Result<(), Error> {
     for notice in notices {
         match sender.answer(&app.sockets, notice).await? {
             Delivery::Delivered => {}
             Delivery::Gone(_) => {
-                departure::disconnected(app, sender.stamp(), Departure::Lost).await?;
+                match previous {
+                    PreviousHolder::Nobody | PreviousHolder::Expired(_) => {
+                        departure::never_joined(app, sender.stamp()).await?;
+                    }
+                    PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {
+                        departure::disconnected(app, sender.stamp(), Departure::Lost).await?;
+                    }
+                }
                 return Ok(());
             }
             // A list with a part missing would be taken for the whole: the client has to ask again.

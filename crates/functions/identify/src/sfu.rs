@@ -2,7 +2,7 @@
 
 use gateway::edge::Reply;
 use gateway::rooms::sender::Sender;
-use gateway::rooms::{arrival, departure};
+use gateway::rooms::{arrival, delivery, departure};
 use gateway::store::Serve;
 use model::error::Error;
 use model::id::RoomId;
@@ -20,10 +20,10 @@ pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, sfu: SfuIdentify)
     let serve = Serve { stamp: sender.stamp().clone(), room, features };
     let (replaced, returned) = served(deps, &serve).await?;
     if let Some(older) = replaced {
-        departure::send_away(&deps.app, &older.into(), GoAway::Replaced).await;
+        delivery::send_away(&deps.app, &older.into(), GoAway::Replaced).await;
     }
     if let Some(room) = returned {
-        arrival::sfu_connected(&deps.app, &room).await;
+        arrival::sfu_connected(&deps.app, &room, &serve.stamp).await;
     }
     Ok(Reply::Notice(Notice::Identified(Box::new(Identified {
         peer_id: serve.room.sfu_peer(),

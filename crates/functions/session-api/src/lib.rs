@@ -4,7 +4,7 @@ use gateway::app::App;
 use gateway::edge::RestCall;
 use gateway::failure::Failure;
 use gateway::projects::Projects;
-use gateway::rooms::{departure, signal};
+use gateway::rooms::{departure, outbox, signal};
 use model::id::{PeerId, RoomId};
 use model::outcome::Delivery;
 use model::session::notice::ReceivedSignal;
@@ -157,10 +157,11 @@ fn delivered(delivery: &Delivery) -> Result<Answer, RestError> {
 async fn connections(deps: &Deps, project: ApiKey, session: RoomId) -> Result<Answer, RestError> {
     let App { store, clock, .. } = &deps.app;
     let found = store.roster(&session, clock.now()).await?;
-    owned(found.session, &project)?;
-    let members = found.members.into_iter();
+    owned(found.session.clone(), &project)?;
+    let members = found.members.iter();
     let connections = members
-        .map(|(connection_id, member)| Connected { connection_id, created_at: member.joined_at })
+        .map(|(peer, member)| Connected { connection_id: peer.clone(), created_at: member.joined_at })
         .collect();
+    outbox::catch_up(&deps.app, &session, found).await;
     Ok(Answer::Connections { project, session, connections })
 }

@@ -9,6 +9,7 @@ mod http;
 mod message;
 mod queue;
 mod rest;
+mod stream;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequestContext;
 use model::id::ConnectionId;
@@ -24,6 +25,7 @@ pub use lambda_runtime::Error;
 pub use message::{Reply, Respond, serve_messages, serve_messages_in};
 pub use queue::serve_queue;
 pub use rest::{RestCall, serve_rest};
+pub use stream::serve_stream;
 
 /// Which socket an event is about.
 fn stamp(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Stamp, Failure> {

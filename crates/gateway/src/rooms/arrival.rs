@@ -1,20 +1,19 @@
 //! Somebody comes into a room, and the others are told.
 
-use model::departure::Departure;
 use model::id::{PeerId, RoomId};
 use model::member::Member;
-use model::notice::Notice;
 use model::outcome::{Ended, PreviousHolder};
 use model::session::Session;
 use model::session::member::SessionConnection;
 use model::sfu::Sfu;
+use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use super::broadcast::{Announcement, broadcast, recipients};
-use super::delivery::Recipient;
-use super::departure;
+use super::{departure, outbox};
 use crate::app::App;
 use crate::failure::Failure;
+use crate::store::Roster;
 
 /// A session as a newcomer finds it.
 #[derive(Debug)]
@@ -27,9 +26,7 @@ pub struct Snapshot {
     pub connections: Vec<SessionConnection>,
     /// The stay that the newcomer's place was found with, if it was still there.
     newcomer: Option<EpochMillis>,
-    /// Stays that are over, and that nobody has ended.
-    gone: Vec<(PeerId, Member)>,
-    recipients: Vec<Recipient>,
+    roster: Roster,
 }
 
 impl Snapshot {
@@ -41,8 +38,7 @@ impl Snapshot {
             features: sfu.map(|sfu| sfu.features).unwrap_or_default(),
             connections: Vec::new(),
             newcomer: None,
-            gone: Vec::new(),
-            recipients: Vec::new(),
+            roster: Roster::default(),
         }
     }
 }
@@ -59,8 +55,7 @@ pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snaps
         connections: others.filter_map(|(peer, member)| member.in_session(peer)).collect(),
         features: roster.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
         session: roster.session.take(),
-        gone: roster.expired.drain(..).chain(roster.overdue.drain(..)).collect(),
-        recipients: recipients(id, roster),
+        roster,
     })
 }
 
@@ -83,29 +78,23 @@ pub async fn joined(
     let of_end = |ended: &Ended| Announcement::ended(ended, app.sfu_grace);
     let mut announcements: Vec<_> = ended.iter().map(of_end).collect();
     match previous {
-        PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away
-            if announcements.is_empty() =>
-        {
-            return;
-        }
         PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {}
         PreviousHolder::Nobody => announcements.extend(created),
-        PreviousHolder::Expired(stamp, since) => {
-            let before = Member { stamp: stamp.clone(), joined_at: *since, ..member.clone() };
-            let (stamp, identity) = (stamp.clone(), before.identity(peer, id));
-            announcements.push(of_end(&Ended { stamp, identity, reason: Departure::Lost }));
+        PreviousHolder::Expired(before) => {
+            announcements.push(of_end(before));
             announcements.extend(created);
         }
     }
-    broadcast(app, id, snapshot.recipients, announcements).await;
-    let released = departure::release(app, id, snapshot.gone).await;
-    departure::announce_all_ended(app, id, &released).await;
+    let mut roster = snapshot.roster;
+    broadcast(app, id, recipients(id, &roster), announcements).await;
+    roster.overdue.append(&mut roster.expired);
+    outbox::catch_up(app, id, roster).await;
 }
 
 /// Tells the members of a room that it has its SFU, again or for the first time. That it is there stands, whether or not they
 /// could be told.
-pub async fn sfu_connected(app: &App, room: &RoomId) {
-    let announcement = Announcement::to_members(Notice::SfuConnect { room_id: room.clone() });
+pub async fn sfu_connected(app: &App, room: &RoomId, sfu: &Stamp) {
+    let announcement = Announcement::sfu_connected(room, sfu);
     if let Err(failure) = departure::announce(app, room, vec![announcement]).await {
         tracing::error!(room.id = %room, %failure, "Room not told");
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -11,19 +12,19 @@ use model::connection::Identity;
 use model::departure::Departure;
 use model::id::{PeerId, RoomId};
 use model::notice::Notice;
+use model::outbox::Change;
 use model::outcome::{Delivery, Ended};
 use model::session::member::{SessionConnection, Stay};
 use model::stamp::Stamp;
 
 use super::delivery::{self, Recipient};
+use super::loss::CONCURRENT_RELEASES;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
 
 /// How many posts are under way at once.
 const CONCURRENT_POSTS: usize = 64;
-/// How many places of recipients that are gone are freed at once: in a session they all contend for its count.
-pub(crate) const CONCURRENT_RELEASES: usize = 4;
 
 /// What a room is told.
 #[derive(Debug)]
@@ -36,30 +37,42 @@ pub(crate) struct Announcement {
     about: Option<PeerId>,
     /// It says that somebody has come or gone, which not everybody in a session wants to hear.
     presence: bool,
+    /// What the room is owed until everybody has been told.
+    change: Option<Change>,
 }
 
 impl Announcement {
     /// For all members.
     pub(crate) fn to_members(notice: Notice) -> Self {
-        Self { members: Some(notice), sfu: None, about: None, presence: false }
+        Self { members: Some(notice), sfu: None, about: None, presence: false, change: None }
+    }
+
+    /// The room has an SFU, again or for the first time.
+    pub(crate) fn sfu_connected(room: &RoomId, sfu: &Stamp) -> Self {
+        let change = Some(Change::SfuConnected { sfu: sfu.clone() });
+        Self { change, ..Self::to_members(Notice::SfuConnect { room_id: room.clone() }) }
     }
 
     /// Somebody has come into a session.
     pub(crate) fn created(connection: SessionConnection) -> Self {
-        let about = Some(connection.stay.connection_id.clone());
-        Self { members: Some(Notice::ConnectionCreated { connection }), sfu: None, about, presence: true }
+        let Stay { connection_id: peer_id, creation_time: joined_at } = connection.stay.clone();
+        let about = Some(peer_id.clone());
+        let change = Some(Change::Created { peer_id, joined_at });
+        let members = Some(Notice::ConnectionCreated { connection });
+        Self { members, sfu: None, about, presence: true, change }
     }
 
     /// Somebody is gone. A session's members hear it in OpenTok's words, an SFU as from any room. `sfu_grace` is how long
     /// clients are to wait for an SFU that is lost.
     pub(crate) fn ended(ended: &Ended, sfu_grace: Duration) -> Self {
-        let Ended { stamp, identity, reason } = ended;
+        let Ended { stamp, identity, reason, .. } = ended;
+        let change = Some(Change::ended(ended));
         match identity {
             Identity::Client { peer_id, session, .. } => {
                 let to_sfu = Notice::ClientDisconnect {
                     client_id: peer_id.clone(),
                     connection_id: stamp.connection_id.clone(),
-                    reason: *reason,
+                    reason: reason.of_room(),
                 };
                 let to_members = match session {
                     None => to_sfu.clone(),
@@ -74,6 +87,7 @@ impl Announcement {
                     sfu: Some(to_sfu),
                     about: Some(peer_id.clone()),
                     presence: session.is_some(),
+                    change,
                 }
             }
             Identity::Sfu { .. } => {
@@ -82,9 +96,15 @@ impl Announcement {
                     Departure::Lost => sfu_grace,
                 };
                 let claim_after_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-                Self::to_members(Notice::SfuDisconnect { room_id: identity.room().clone(), claim_after_ms })
+                let notice = Notice::SfuDisconnect { room_id: identity.room().clone(), claim_after_ms };
+                Self { change, ..Self::to_members(notice) }
             }
         }
+    }
+
+    /// The same, for nobody but the SFU.
+    pub(crate) fn sfu_alone(self) -> Self {
+        Self { members: None, ..self }
     }
 
     /// What `recipient` is told.
@@ -121,51 +141,79 @@ fn texts<'a>(
     texts
 }
 
-/// Everybody in a room who can be posted to.
-pub(crate) fn recipients(room: &RoomId, roster: Roster) -> Vec<Recipient> {
+/// Everybody in a room who can be posted to. The SFU comes first: nobody else can end somebody's media.
+pub(crate) fn recipients(room: &RoomId, roster: &Roster) -> Vec<Recipient> {
     let members = roster.members.iter().filter_map(|(peer, member)| Recipient::member(peer, room, member));
-    members.chain(roster.sfu.map(|sfu| Recipient::sfu(room, sfu))).collect()
+    roster.sfu.clone().map(|sfu| Recipient::sfu(room, sfu)).into_iter().chain(members).collect()
 }
 
 /// Posts the announcements, one after the other, to everybody whom they concern, at most [`CONCURRENT_POSTS`] at once: a
-/// recipient that is slow, throttled or gone neither fails nor delays the others.
+/// recipient that is slow, throttled or gone neither fails nor delays the others. What all have been told of is owed no more.
 ///
 /// Race: a recipient may turn out to be gone. If it has come back on another socket since it was looked up, it is told there;
 /// else it is removed, and announced in turn. Who has come since the recipients were looked up may have found it in its list:
 /// they are looked up again, so that whoever could have seen it hears that it is gone.
+///
+/// Answers whether everybody has been told of everything who could be.
 pub(crate) async fn broadcast(
     app: &App,
     room: &RoomId,
     mut recipients: Vec<Recipient>,
     mut announcements: Vec<Announcement>,
-) {
+) -> bool {
+    let mut all_told = true;
     loop {
         let mut ended = Vec::new();
         for announcement in &announcements {
-            for (found_gone, end) in post_to_each(app, &recipients, announcement).await {
+            let Posted { gone, all } = post_to_each(app, &recipients, announcement).await;
+            for (found_gone, end) in gone {
                 recipients.retain(|recipient| recipient.socket.stamp != found_gone);
                 ended.push(Announcement::ended(&end, app.sfu_grace));
             }
+            all_told &= all;
+            if let Some(change) = announcement.change.as_ref().filter(|_| all) {
+                settle(app, room, change).await;
+            }
         }
         if ended.is_empty() {
-            return;
+            return all_told;
         }
         announcements = ended;
         match app.store.roster(room, app.clock.now()).await {
-            Ok(roster) => recipients = self::recipients(room, roster),
-            Err(failure) => tracing::error!(room.id = %room, %failure, "Newcomers not told"),
+            Ok(roster) => recipients = self::recipients(room, &roster),
+            // They are owed it: others will look again.
+            Err(failure) => {
+                tracing::error!(room.id = %room, %failure, "Room not told");
+                return false;
+            }
         }
     }
 }
 
-/// Posts one announcement; answers with the recipients that are gone and whose places this has freed, by the stamps that they
-/// were looked up with. First everybody is posted to, and only then is seen to those who are gone: their places take
+/// The room is owed a change no more.
+pub(super) async fn settle(app: &App, room: &RoomId, change: &Change) {
+    if let Err(failure) = app.store.settle(room, change).await {
+        tracing::error!(room.id = %room, %failure, "Change will be told again");
+    }
+}
+
+/// What posting one announcement came to.
+struct Posted {
+    /// The recipients that are gone and whose places this has freed, by the stamps that they were looked up with.
+    gone: Vec<(Stamp, Ended)>,
+    /// Everybody has it: no post has failed, and no socket was busy.
+    all: bool,
+}
+
+/// Posts one announcement. First everybody is posted to, and only then is seen to those who are gone: their places take
 /// transactions, for which nobody who is there should have to wait.
-async fn post_to_each(
-    app: &App,
-    recipients: &[Recipient],
-    announcement: &Announcement,
-) -> Vec<(Stamp, Ended)> {
+async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announcement) -> Posted {
+    let all = AtomicBool::new(true);
+    let not_all = || all.store(false, Ordering::Relaxed);
+    let (not_all, failed) = (&not_all, &|recipient: &Recipient, failure: &Failure| {
+        not_all();
+        undelivered(recipient, failure);
+    });
     let concerned = recipients
         .iter()
         .filter_map(|recipient| announcement.notice_for(recipient).map(|notice| (recipient, notice)));
@@ -177,12 +225,16 @@ async fn post_to_each(
                 Ok(Delivery::Delivered) => None,
                 Ok(Delivery::Gone(_)) => Some((recipient, notice)),
                 Ok(delivery @ (Delivery::Busy | Delivery::TooLarge)) => {
+                    // What is too large will be so the next time.
+                    if delivery == Delivery::Busy {
+                        not_all();
+                    }
                     let connection = &recipient.socket.stamp.connection_id;
                     tracing::warn!(connection.id = %connection, ?delivery, "Notice not delivered");
                     None
                 }
                 Err(failure) => {
-                    undelivered(recipient, &failure);
+                    failed(recipient, &failure);
                     None
                 }
             }
@@ -193,14 +245,19 @@ async fn post_to_each(
     let ended = gone.into_iter().map(|(recipient, notice)| async move {
         match delivery::follow(app, recipient, notice).await {
             Ok(Delivery::Gone(Some(ended))) => Some((recipient.socket.stamp.clone(), ended)),
-            Ok(Delivery::Delivered | Delivery::Gone(None) | Delivery::Busy | Delivery::TooLarge) => None,
+            Ok(Delivery::Busy) => {
+                not_all();
+                None
+            }
+            Ok(Delivery::Delivered | Delivery::Gone(None) | Delivery::TooLarge) => None,
             Err(failure) => {
-                undelivered(recipient, &failure);
+                failed(recipient, &failure);
                 None
             }
         }
     });
-    stream::iter(ended).buffer_unordered(CONCURRENT_RELEASES).filter_map(async |ended| ended).collect().await
+    let gone = stream::iter(ended).buffer_unordered(CONCURRENT_RELEASES).filter_map(async |ended| ended);
+    Posted { gone: gone.collect().await, all: all.load(Ordering::Relaxed) }
 }
 
 fn undelivered(recipient: &Recipient, failure: &Failure) {

@@ -4,7 +4,7 @@ use model::codec::{Codecs, Encoding};
 use model::connection::{Identity, Socket};
 use model::id::{PeerId, RoomId};
 use model::member::{Member, Reach};
-use model::notice::Notice;
+use model::notice::{GoAway, Notice};
 use model::outcome::Delivery;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
@@ -88,6 +88,21 @@ pub(crate) async fn post(app: &App, to: &Stamp, text: &str) -> Result<Delivery, 
                 return Ok(delivery);
             }
         }
+    }
+}
+
+/// Tells a socket that has lost its place not to come back, and closes it. That this fails changes nothing for anybody else.
+pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) {
+    let connection = &socket.stamp.connection_id;
+    let posted = async {
+        let text = encode(app.codecs, &socket.encoding, &Notice::GoAway { reason })?;
+        app.sockets.post(connection, &text).await
+    };
+    if let Err(failure) = posted.await {
+        tracing::warn!(connection.id = %connection, %failure, "Connection not told to go");
+    }
+    if let Err(failure) = app.sockets.close(connection).await {
+        tracing::warn!(connection.id = %connection, %failure, "Connection not closed");
     }
 }
 

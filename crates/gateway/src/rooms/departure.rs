@@ -3,25 +3,24 @@
 
 use futures::StreamExt as _;
 use futures::stream;
-use model::connection::{Identity, Socket};
 use model::departure::Departure;
 use model::error::Error;
 use model::id::{PeerId, RoomId};
 use model::member::{Holder, Member, Reach};
-use model::notice::{GoAway, Notice};
-use model::outcome::{Delivery, Departed, Ended, Expelled, Left};
+use model::notice::GoAway;
+use model::outcome::{Delivery, Ended, Expelled, Left};
 use model::stamp::Stamp;
 use rand::seq::SliceRandom as _;
 
-use super::broadcast::{Announcement, CONCURRENT_RELEASES, broadcast, recipients};
-use super::delivery::encode;
-use super::loss::{self, Lost};
+use super::broadcast::{Announcement, broadcast, recipients};
+use super::loss::{self, CONCURRENT_RELEASES, Lost};
+use super::{delivery, outbox};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::sockets::Found;
 
-/// How many places whose leases have ended are freed by one newcomer, and how many members of a full session are probed.
-const SWEPT: usize = 20;
+/// How many members of a full session are probed.
+const PROBED: usize = 20;
 
 /// What a probe of a place's holder has found.
 #[must_use]
@@ -51,13 +50,24 @@ pub async fn disconnected(app: &App, stamp: &Stamp, reason: Departure) -> Result
     }
 }
 
+/// The socket of `stamp` was found closed before its client could hear that it has its place, which is not kept for it.
+///
+/// # Errors
+/// As for [`disconnected`].
+pub async fn never_joined(app: &App, stamp: &Stamp) -> Result<(), Failure> {
+    match loss::ended(app, stamp, Departure::Lost).await? {
+        Lost::Ended(ended) => announce_ended(app, &ended).await,
+        Lost::Away | Lost::Nothing => Ok(()),
+    }
+}
+
 /// The client or SFU of `stamp` leaves on purpose and keeps its socket. Once its place is free it has left, whether or not
 /// the room could be told.
 ///
 /// # Errors
 /// `connection_not_found` when it has not identified.
 pub async fn left(app: &App, stamp: &Stamp) -> Result<(), Error> {
-    announce_left(app, stamp, app.store.leave(stamp, app.clock.now()).await?).await
+    announce_left(app, app.store.leave(stamp, app.clock.now()).await?).await
 }
 
 /// As [`left`], for an SFU that leaves only if its room is unclaimed and `keep` other warm rooms remain.
@@ -66,17 +76,16 @@ pub async fn left(app: &App, stamp: &Stamp) -> Result<(), Error> {
 /// `room_claimed` or `room_needed` when it has to stay, `bad_message` to a client, `connection_not_found` when it has not
 /// identified.
 pub async fn left_if_spare(app: &App, stamp: &Stamp, keep: usize) -> Result<(), Error> {
-    announce_left(app, stamp, app.store.leave_if_spare(stamp, keep, app.clock.now()).await?).await
+    announce_left(app, app.store.leave_if_spare(stamp, keep, app.clock.now()).await?).await
 }
 
-async fn announce_left(app: &App, stamp: &Stamp, left: Left) -> Result<(), Error> {
+async fn announce_left(app: &App, left: Left) -> Result<(), Error> {
     match left {
         Left::NotIdentified => Err(Error::ConnectionNotFound),
         Left::NotAnSfu => Err(Error::BadMessage { field: "ifSpare", allowed: "is for SFUs" }),
         Left::RoomNeeded => Err(Error::RoomNeeded),
         Left::RoomClaimed => Err(Error::RoomClaimed),
-        Left::Gone(identity) => {
-            let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Left };
+        Left::Gone(ended) => {
             if let Err(failure) = announce_ended(app, &ended).await {
                 tracing::error!(room.id = %ended.identity.room(), %failure, "Room not told");
             }
@@ -91,36 +100,16 @@ async fn announce_left(app: &App, stamp: &Stamp, left: Left) -> Result<(), Error
 /// When DynamoDB fails: before the place is freed, or when it is free and the room cannot be read to be told. Its media may
 /// then go on until the SFU hears of it in another way.
 pub async fn forced(app: &App, session: &RoomId, peer: &PeerId) -> Result<Delivery, Failure> {
-    let member = match app.store.expel(session, peer, app.clock.now()).await? {
+    let (ended, reach) = match app.store.expel(session, peer, app.clock.now()).await? {
         Expelled::NotThere => return Ok(Delivery::Gone(None)),
-        Expelled::Gone(member) => *member,
+        Expelled::Gone(ended, reach) => (ended, reach),
     };
-    let identity = member.identity(peer, session);
-    let reach = member.reach();
-    let ended = Ended { stamp: member.stamp, identity, reason: Departure::Forced };
-    let told = async {
-        if let Reach::Socket(socket) = &reach {
-            send_away(app, socket, GoAway::ForceDisconnected).await;
-        }
-    };
-    let ((), announced) = futures::join!(told, announce_ended(app, &ended));
-    announced?;
+    // First, since who has been told to go is owed nothing more.
+    if let Reach::Socket(socket) = &reach {
+        delivery::send_away(app, socket, GoAway::ForceDisconnected).await;
+    }
+    announce_ended(app, &ended).await?;
     Ok(Delivery::Delivered)
-}
-
-/// Tells a socket that has lost its place not to come back, and closes it. That this fails changes nothing for anybody else.
-pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) {
-    let connection = &socket.stamp.connection_id;
-    let posted = async {
-        let text = encode(app.codecs, &socket.encoding, &Notice::GoAway { reason })?;
-        app.sockets.post(connection, &text).await
-    };
-    if let Err(failure) = posted.await {
-        tracing::warn!(connection.id = %connection, %failure, "Connection not told to go");
-    }
-    if let Err(failure) = app.sockets.close(connection).await {
-        tracing::warn!(connection.id = %connection, %failure, "Connection not closed");
-    }
 }
 
 /// Probes the holder of a place that somebody else wants. If its socket is gone, its stay ends as `$disconnect` would
@@ -136,7 +125,7 @@ pub async fn probe(app: &App, holder: &Holder) -> Result<Probe, Failure> {
     match away_until {
         Some(until) if *until > app.clock.now() => return Ok(Probe::Away),
         Some(_) => {
-            let ended = end(app, stamp, identity.clone()).await?;
+            let ended = loss::end(app, stamp, identity.clone()).await?;
             return Ok(ended.map_or(Probe::Changed, Probe::Ended));
         }
         None => {}
@@ -169,24 +158,13 @@ pub async fn end_if_overdue(app: &App, room: &RoomId, peer: &PeerId, member: &Me
     if !member.is_overdue(app.clock.now()) {
         return Ok(());
     }
-    match end(app, &member.stamp, member.identity(peer, room)).await? {
+    match loss::end(app, &member.stamp, member.identity(peer, room)).await? {
         Some(ended) => announce_ended(app, &ended).await,
         None => Ok(()),
     }
 }
 
-/// Ends a stay that is not waited for any more.
-async fn end(app: &App, stamp: &Stamp, identity: Identity) -> Result<Option<Ended>, Failure> {
-    match app.store.depart(stamp, identity, app.clock.now()).await? {
-        Departed::Gone(identity) => {
-            Ok(Some(Ended { stamp: stamp.clone(), identity, reason: Departure::Lost }))
-        }
-        Departed::Nothing => Ok(None),
-    }
-}
-
-/// Looks up who is in a room, and tells them. Some stays that are overdue are ended on the way, and announced in turn; the
-/// others have timers of their own.
+/// Looks up who is in a room, and tells them. What others have left undone there is done on the way.
 ///
 /// # Errors
 /// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
@@ -195,22 +173,9 @@ pub(super) async fn announce(
     room: &RoomId,
     announcements: Vec<Announcement>,
 ) -> Result<(), Failure> {
-    let mut roster = app.store.roster(room, app.clock.now()).await?;
-    let overdue = std::mem::take(&mut roster.overdue);
-    broadcast(app, room, recipients(room, roster), announcements).await;
-    let ended = release(app, room, overdue).await;
-    if ended.is_empty() {
-        return Ok(());
-    }
-    let announcements = ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
-    match app.store.roster(room, app.clock.now()).await {
-        Ok(roster) => broadcast(app, room, recipients(room, roster), announcements).await,
-        Err(failure) => {
-            for Ended { stamp, .. } in &ended {
-                tracing::error!(room.id = %room, connection.id = %stamp.connection_id, %failure, "Room not told");
-            }
-        }
-    }
+    let roster = app.store.roster(room, app.clock.now()).await?;
+    broadcast(app, room, recipients(room, &roster), announcements).await;
+    outbox::catch_up(app, room, roster).await;
     Ok(())
 }
 
@@ -243,7 +208,7 @@ pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
     let ended = if gone.is_empty() {
         roster.members.shuffle(&mut rand::rng());
         let present = roster.members.into_iter().filter(|(_, member)| member.reach() != Reach::None);
-        let probed = present.take(SWEPT).map(|(peer, member)| async move {
+        let probed = present.take(PROBED).map(|(peer, member)| async move {
             match app.sockets.find(&member.stamp.connection_id).await {
                 Ok(Found::Gone) => Some((peer, member)),
                 Ok(Found::Open | Found::Busy) => None,
@@ -253,7 +218,7 @@ pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
                 }
             }
         });
-        let probed = stream::iter(probed).buffer_unordered(SWEPT).filter_map(async |gone| gone);
+        let probed = stream::iter(probed).buffer_unordered(PROBED).filter_map(async |gone| gone);
         let lost = probed.collect::<Vec<_>>().await.into_iter().map(|(peer, member)| async move {
             match loss::found_gone(app, &member.stamp, member.identity(&peer, session)).await {
                 Ok(Lost::Ended(ended)) => Some(ended),
@@ -270,23 +235,8 @@ pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
             .collect()
             .await
     } else {
-        release(app, session, gone).await
+        loss::release(app, session, gone).await
     };
     announce_all_ended(app, session, &ended).await;
     Ok(ended.len())
-}
-
-/// Frees the places of at most 20 members that are gone; answers with their ends, of which the room has yet to be told.
-pub(super) async fn release(app: &App, room: &RoomId, gone: Vec<(PeerId, Member)>) -> Vec<Ended> {
-    let released = gone.into_iter().take(SWEPT).map(|(peer, member)| async move {
-        end(app, &member.stamp, member.identity(&peer, room)).await.unwrap_or_else(|failure| {
-            tracing::error!(connection.id = %member.stamp.connection_id, %failure, "Place not freed");
-            None
-        })
-    });
-    stream::iter(released)
-        .buffer_unordered(CONCURRENT_RELEASES)
-        .filter_map(async |ended| ended)
-        .collect()
-        .await
 }

@@ -1,13 +1,22 @@
 //! A socket is lost: its stay ends, or is kept for its member while the grace runs.
 
+use futures::StreamExt as _;
+use futures::stream;
 use model::connection::Identity;
 use model::departure::Departure;
+use model::id::{PeerId, RoomId};
+use model::member::Member;
 use model::outcome::{Departed, Ended};
 use model::stamp::Stamp;
 use model::timer::{Place, Task, Timer};
 
 use crate::app::App;
 use crate::failure::Failure;
+
+/// How many stays that are overdue, or whose leases have ended, are ended by one who comes across them.
+const SWEPT: usize = 20;
+/// How many places of recipients that are gone are freed at once: in a session they all contend for its count.
+pub(crate) const CONCURRENT_RELEASES: usize = 4;
 
 /// What the loss of a socket came to.
 #[must_use]
@@ -26,8 +35,7 @@ pub(crate) async fn found_gone(app: &App, stamp: &Stamp, identity: Identity) -> 
     if let Some(lost) = keep(app, stamp, &identity).await? {
         return Ok(lost);
     }
-    let departed = app.store.depart(stamp, identity, app.clock.now()).await?;
-    Ok(lost(stamp, departed, Departure::Lost))
+    Ok(lost(app.store.depart(stamp, identity, app.clock.now()).await?))
 }
 
 /// The socket of a connection is closed. Who closed it on purpose is not waited for, not even if its place is kept by now.
@@ -38,17 +46,21 @@ pub(crate) async fn closed(app: &App, stamp: &Stamp, reason: Departure) -> Resul
         let row = app.store.connection(&stamp.connection_id).await?;
         if let Some(identity) = row.and_then(|row| row.identity)
             && let Some(lost) = keep(app, stamp, &identity).await?
-            && app.store.forget(stamp, &identity).await?
         {
             return Ok(lost);
         }
     }
-    Ok(lost(stamp, app.store.disconnect(stamp, app.clock.now()).await?, reason))
+    ended(app, stamp, reason).await
 }
 
-fn lost(stamp: &Stamp, departed: Departed, reason: Departure) -> Lost {
+/// The socket of a connection is closed, and its place is not kept.
+pub(crate) async fn ended(app: &App, stamp: &Stamp, reason: Departure) -> Result<Lost, Failure> {
+    Ok(lost(app.store.disconnect(stamp, reason, app.clock.now()).await?))
+}
+
+fn lost(departed: Departed) -> Lost {
     match departed {
-        Departed::Gone(identity) => Lost::Ended(Ended { stamp: stamp.clone(), identity, reason }),
+        Departed::Gone(ended) => Lost::Ended(ended),
         Departed::Nothing => Lost::Nothing,
     }
 }
@@ -56,7 +68,7 @@ fn lost(stamp: &Stamp, departed: Departed, reason: Departure) -> Lost {
 /// Keeps the place of a client that has given a resume token, for `ReconnectGraceSeconds`; `None` if it is not to be kept.
 ///
 /// The timer comes before the place: were it set after, and the function died in between, the others would hear of the end
-/// only from whoever reads the member next. A timer whose place is not kept does nothing.
+/// only from whoever reads the member next. A timer whose place is not kept does nothing; a place without a timer is not kept.
 async fn keep(app: &App, stamp: &Stamp, identity: &Identity) -> Result<Option<Lost>, Failure> {
     let grace = app.timers.reconnect_grace;
     let Identity::Client { peer_id, room_id, .. } = identity else { return Ok(None) };
@@ -75,9 +87,32 @@ async fn keep(app: &App, stamp: &Stamp, identity: &Identity) -> Result<Option<Lo
     let key = Place { room_id: room_id.clone(), peer_id: peer_id.clone() };
     let timer = Timer { task: Task::ReconnectGrace { key, fence: stamp.clone() }, due_at };
     if let Err(failure) = app.timers.set(&timer, now).await {
-        // Whoever reads the place when the grace is over frees it.
         tracing::error!(connection.id = %stamp.connection_id, %failure, "Timer not set");
+        return Ok(None);
     }
     let kept = app.store.keep(stamp, identity, due_at, now).await?;
     Ok(Some(if kept { Lost::Away } else { Lost::Nothing }))
+}
+
+/// Ends a stay that is not waited for any more.
+pub(super) async fn end(app: &App, stamp: &Stamp, identity: Identity) -> Result<Option<Ended>, Failure> {
+    match app.store.depart(stamp, identity, app.clock.now()).await? {
+        Departed::Gone(ended) => Ok(Some(ended)),
+        Departed::Nothing => Ok(None),
+    }
+}
+
+/// Frees the places of at most 20 members that are gone; answers with their ends, of which the room has yet to be told.
+pub(super) async fn release(app: &App, room: &RoomId, gone: Vec<(PeerId, Member)>) -> Vec<Ended> {
+    let released = gone.into_iter().take(SWEPT).map(|(peer, member)| async move {
+        end(app, &member.stamp, member.identity(&peer, room)).await.unwrap_or_else(|failure| {
+            tracing::error!(connection.id = %member.stamp.connection_id, %failure, "Place not freed");
+            None
+        })
+    });
+    stream::iter(released)
+        .buffer_unordered(CONCURRENT_RELEASES)
+        .filter_map(async |ended| ended)
+        .collect()
+        .await
 }

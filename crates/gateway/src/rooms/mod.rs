@@ -5,5 +5,6 @@ pub mod broadcast;
 pub mod delivery;
 pub mod departure;
 mod loss;
+pub mod outbox;
 pub mod sender;
 pub mod signal;

@@ -8,18 +8,17 @@ use model::session::notice::ReceivedSignal;
 
 use super::broadcast::{Announcement, broadcast, recipients};
 use super::delivery::{Recipient, deliver};
-use super::departure;
+use super::{departure, outbox};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
 
-/// Delivers a signal to everybody in a session, its sender too. Stays that are overdue are ended on the way.
-pub async fn to_all(app: &App, session: &RoomId, mut roster: Roster, signal: ReceivedSignal) {
-    let overdue = std::mem::take(&mut roster.overdue);
+/// Delivers a signal to everybody in a session, its sender too. What others have left undone there is done on
+/// the way.
+pub async fn to_all(app: &App, session: &RoomId, roster: Roster, signal: ReceivedSignal) {
     let announcement = Announcement::to_members(Notice::Signal { signal });
-    broadcast(app, session, recipients(session, roster), vec![announcement]).await;
-    let released = departure::release(app, session, overdue).await;
-    departure::announce_all_ended(app, session, &released).await;
+    broadcast(app, session, recipients(session, &roster), vec![announcement]).await;
+    outbox::catch_up(app, session, roster).await;
 }
 
 /// Delivers a signal to one member of a session. To one that is away nothing can be delivered.

@@ -1,10 +1,12 @@
 //! A client becomes a member of a room or a session.
 
 use model::connection::{Connection, Socket};
+use model::departure::Departure;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::{Admission, Member, Reach};
-use model::outcome::{Joined, PreviousHolder};
+use model::outbox::Change;
+use model::outcome::{Ended, Joined, PreviousHolder};
 use model::path::UrlPath;
 use model::room::{CONNECTION_LEASE, Room, Status};
 use model::secret::SecretHash;
@@ -87,13 +89,13 @@ impl Store {
                 // All that join or leave a session write its count.
                 Policy::Session { .. } => Pauses::contended(),
             };
-            let writes = self.join_writes(join, &member, seen.as_ref().map(|seen| &seen.holder), now);
+            let writes = self.join_writes(join, &member, seen.as_ref(), now);
             match self.transact(writes, pauses).await? {
                 Transacted::Done => {
                     let previous = match seen {
                         None => PreviousHolder::Nobody,
                         Some(Seen { holder, expired: true }) => {
-                            PreviousHolder::Expired(holder.stamp, holder.joined_at)
+                            PreviousHolder::Expired(Box::new(join.ended(&holder, now)))
                         }
                         Some(Seen { holder, expired: false }) => match holder.reach() {
                             Reach::Socket(socket) => PreviousHolder::Older(socket),
@@ -115,9 +117,10 @@ impl Store {
         &self,
         join: &Join,
         member: &Member,
-        seen: Option<&Member>,
+        seen: Option<&Seen>,
         now: EpochMillis,
     ) -> Transaction {
+        let holder = seen.map(|seen| &seen.holder);
         let room = match &join.policy {
             Policy::Page { path } => (Part::Room, self.page_check(&join.room, path.as_ref(), now)),
             Policy::Session { api_key, e2ee_ready, limit, .. } => {
@@ -128,11 +131,22 @@ impl Store {
         let mut writes = Transaction::of([
             (Part::Connection, self.identity_write(join, member)),
             room,
-            (Part::Place, self.place_write(join, member, seen)),
+            (Part::Place, self.place_write(join, member, holder)),
         ]);
-        if let Some(older) = seen {
+        if let Some(older) = holder {
             let row = connection_key(&older.stamp.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
+        }
+        // A page's members hear nothing of who comes; of who comes back a session's do not.
+        if member.session.is_some() && seen.is_none_or(|seen| seen.expired) {
+            let (peer_id, joined_at) = (join.peer.clone(), member.joined_at);
+            let (part, owed) = self.owe(&join.room, Change::Created { peer_id, joined_at }, now);
+            writes.add(part, owed);
+            if let Some(seen) = seen {
+                let ended = Change::ended(&join.ended(&seen.holder, now));
+                let (part, owed) = self.owe(&join.room, ended, now);
+                writes.add(part, owed);
+            }
         }
         writes
     }
@@ -243,6 +257,12 @@ impl Store {
 }
 
 impl Join {
+    /// The end of a stay whose lease is over, which makes way for this one.
+    fn ended(&self, holder: &Member, now: EpochMillis) -> Ended {
+        let identity = holder.identity(&self.peer, &self.room);
+        Ended { stamp: holder.stamp.clone(), identity, reason: Departure::Lost, at: now }
+    }
+
     /// The place as the newcomer will have it. A stay that goes on keeps its beginning and its data, which nobody may
     /// change.
     fn member(&self, seen: Option<&Seen>, now: EpochMillis) -> Member {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::id::RoomId;
 use model::key::Key;
+use model::outbox::Change;
 use model::outcome::{Claim, Claimed};
 use model::path::UrlPath;
 use model::room::{ClaimedPath, PoolEntry, Room, Standing, Status};
@@ -181,6 +182,9 @@ impl Store {
                 for (part, write) in self.move_writes(id, candidate, &sfu) {
                     writes.add(part, write);
                 }
+                let change = Change::SfuConnected { sfu: sfu.stamp.clone() };
+                let (part, owed) = self.owe(id, change, now);
+                writes.add(part, owed);
                 Some(sfu)
             }
         };

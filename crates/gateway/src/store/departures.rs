@@ -1,10 +1,13 @@
 //! A connection's place in its room ends.
 
+use model::codec::Encoding;
 use model::connection::Identity;
+use model::departure::Departure;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
-use model::member::Member;
-use model::outcome::{Departed, Expelled, Left};
+use model::member::{Member, Reach};
+use model::outbox::Change;
+use model::outcome::{Departed, Ended, Expelled, Left};
 use model::room::{CONNECTION_LEASE, PENDING_LEASE, Room, Slot, Status};
 use model::stamp::Stamp;
 use model::time::EpochMillis;
@@ -41,7 +44,12 @@ impl Store {
     /// Race: `$disconnect` comes late, twice or while the connection identifies. The row is deleted together with
     /// the place, and only if both are still as they were read; an identify in between makes it read again. A
     /// late or repeated one finds no row, or a place that a newer connection has, and is [`Departed::Nothing`].
-    pub async fn disconnect(&self, stamp: &Stamp, now: EpochMillis) -> Result<Departed, Failure> {
+    pub async fn disconnect(
+        &self,
+        stamp: &Stamp,
+        reason: Departure,
+        now: EpochMillis,
+    ) -> Result<Departed, Failure> {
         for _ in 0..ROUNDS {
             let Some(row) = self.connection(&stamp.connection_id).await? else {
                 return Ok(Departed::Nothing);
@@ -52,8 +60,9 @@ impl Store {
                     Written::Refused => continue,
                 }
             };
-            match self.release_place(stamp, &identity, Row::Deleted, now).await? {
-                Release::Released => return Ok(Departed::Gone(identity)),
+            let ended = Ended { stamp: stamp.clone(), identity, reason, at: now };
+            match self.release_place(&ended, Row::Deleted, None).await? {
+                Release::Released => return Ok(Departed::Gone(ended)),
                 Release::NotHeld => {
                     self.delete_connection(stamp).await?;
                     return Ok(Departed::Nothing);
@@ -74,14 +83,16 @@ impl Store {
         identity: Identity,
         now: EpochMillis,
     ) -> Result<Departed, Failure> {
-        match self.release_place(stamp, &identity, Row::Deleted, now).await? {
-            Release::Released => Ok(Departed::Gone(identity)),
+        let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Lost, at: now };
+        match self.release_place(&ended, Row::Deleted, None).await? {
+            Release::Released => Ok(Departed::Gone(ended)),
             Release::NotHeld | Release::Changed => Ok(Departed::Nothing),
         }
     }
 
     /// Keeps the place of a client whose socket is lost until then, if it is still this stay's and not kept already; `false`
-    /// if not. The row of its connection stays: a `$disconnect` may yet say that it left on purpose.
+    /// if not. The row of its connection stays as long as the place: a `$disconnect`, or a `leave` that was slower, may yet say
+    /// that it left on purpose.
     ///
     /// Race: of several that notice the loss one keeps the place. The member may come back at the same moment: then the place
     /// is another connection's.
@@ -104,14 +115,6 @@ impl Store {
         let place = Self::of_stay(place, stamp, session.as_ref().map(|session| session.since))
             .and("attribute_exists(#resumeHash) AND attribute_not_exists(#awayUntil)");
         Ok(matches!(self.update::<Member>(place).await?, Updated::Done(_)))
-    }
-
-    /// Deletes the row of a connection whose place is kept; `false` if it is somebody else's by now.
-    pub async fn forget(&self, stamp: &Stamp, identity: &Identity) -> Result<bool, Failure> {
-        let Identity::Client { peer_id, room_id, session } = identity else { return Ok(false) };
-        let since = session.as_ref().map(|session| session.since);
-        let row = self.row_write(stamp, room_id, peer_id, since, Row::Deleted);
-        Ok(self.delete(row).await? == Written::Done)
     }
 
     /// Ends a connection's place and keeps the connection, as `leave` wants it. An SFU that leaves closes its
@@ -147,10 +150,9 @@ impl Store {
         for _ in 0..ROUNDS {
             let row = self.connection(&stamp.connection_id).await?;
             let Some(identity) = row.and_then(|row| row.identity) else { return Ok(Left::NotIdentified) };
-            let release = match (&identity, keep) {
-                (Identity::Client { .. }, None) => {
-                    self.release_place(stamp, &identity, Row::Kept, now).await?
-                }
+            let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Left, at: now };
+            let release = match (&ended.identity, keep) {
+                (Identity::Client { .. }, None) => self.release_place(&ended, Row::Kept, None).await?,
                 (Identity::Client { .. }, Some(_)) => return Ok(Left::NotAnSfu),
                 (Identity::Sfu { room_id, serves, .. }, keep) => {
                     let room = self.room(room_id, now).await?;
@@ -164,11 +166,11 @@ impl Store {
                             None => return Ok(Left::RoomNeeded),
                         }
                     }
-                    self.close_room(stamp, room_id, serves.as_ref(), room, required).await?
+                    self.close_room(&ended, room_id, serves.as_ref(), room, required).await?
                 }
             };
             match release {
-                Release::Released => return Ok(Left::Gone(identity)),
+                Release::Released => return Ok(Left::Gone(ended)),
                 Release::NotHeld => {
                     self.delete_connection(stamp).await?;
                     return Ok(Left::NotIdentified);
@@ -179,27 +181,33 @@ impl Store {
         Err(Self::lost_every_round("leave"))
     }
 
+    /// Frees the place of a stay or of an SFU that ends, and writes down what its room is to be told; `close` is what the
+    /// socket speaks that has to be closed with it.
     async fn release_place(
         &self,
-        stamp: &Stamp,
-        identity: &Identity,
+        ended: &Ended,
         row: Row,
-        now: EpochMillis,
+        close: Option<&Encoding>,
     ) -> Result<Release, Failure> {
-        let writes = match identity {
+        let Ended { stamp, identity, at, .. } = ended;
+        let change = Change::Ended { ended: ended.clone(), close: close.cloned() };
+        let (part, owed) = self.owe(identity.room(), change, *at);
+        let mut writes = match identity {
             Identity::Client { peer_id, room_id, session } => {
                 let stay = session.as_ref().map(|session| session.since);
                 let mut writes = self.member_writes(stamp, room_id, peer_id, stay, row);
                 if session.is_some() {
                     writes.add(Part::Session, self.count_down(room_id));
+                    writes.add(part, owed);
                     return Ok(released(&self.transact(writes, Pauses::contended()).await?));
                 }
                 writes
             }
             Identity::Sfu { room_id, serves, slot, .. } => {
-                self.lost_sfu_writes(stamp, room_id, serves.as_ref(), *slot, now)
+                self.lost_sfu_writes(stamp, room_id, serves.as_ref(), *slot, *at)
             }
         };
+        writes.add(part, owed);
         Ok(released(&self.transact(writes, Pauses::new()).await?))
     }
 
@@ -279,8 +287,15 @@ impl Store {
         for _ in 0..ROUNDS {
             let Some(member) = self.member(session, peer, now).await? else { return Ok(Expelled::NotThere) };
             let identity = member.identity(peer, session);
-            match self.release_place(&member.stamp, &identity, Row::Deleted, now).await? {
-                Release::Released => return Ok(Expelled::Gone(Box::new(member))),
+            let reason = Departure::Forced;
+            let ended = Ended { stamp: member.stamp.clone(), identity, reason, at: now };
+            let reach = member.reach();
+            let close = match &reach {
+                Reach::Socket(socket) => Some(&socket.encoding),
+                Reach::None => None,
+            };
+            match self.release_place(&ended, Row::Deleted, close).await? {
+                Release::Released => return Ok(Expelled::Gone(ended, reach)),
                 Release::NotHeld | Release::Changed => {}
             }
         }
@@ -335,12 +350,13 @@ impl Store {
 
     async fn close_room(
         &self,
-        stamp: &Stamp,
+        ended: &Ended,
         id: &RoomId,
         serves: Option<&RoomId>,
         room: Option<Room>,
         required: Vec<Write>,
     ) -> Result<Release, Failure> {
+        let Ended { stamp, at, .. } = ended;
         let row = Write::update(
             &self.connections,
             connection_key(&stamp.connection_id),
@@ -366,6 +382,8 @@ impl Store {
         for check in required {
             writes.add(Part::RequiredWarm, check);
         }
+        let (part, owed) = self.owe(ended.identity.room(), Change::ended(ended), *at);
+        writes.add(part, owed);
         Ok(released(&self.transact(writes, Pauses::new()).await?))
     }
 

@@ -7,6 +7,7 @@ mod admission;
 mod claims;
 mod connections;
 mod departures;
+mod outbox;
 mod pool;
 mod rate_limit;
 mod read;

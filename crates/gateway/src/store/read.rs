@@ -6,6 +6,7 @@ use model::connection::Connection;
 use model::id::{ConnectionId, PeerId, RoomId};
 use model::key::Key;
 use model::member::Member;
+use model::outbox::Owed;
 use model::path::UrlPath;
 use model::room::{ClaimedPath, Room};
 use model::session::Session;
@@ -56,6 +57,8 @@ pub struct Roster {
     pub expired: Vec<(PeerId, Member)>,
     /// Members that have been away for longer than their grace.
     pub overdue: Vec<(PeerId, Member)>,
+    /// Changes that it should have been told of by now, the oldest first.
+    pub owed: Vec<Owed>,
 }
 
 impl Store {
@@ -139,6 +142,11 @@ impl Store {
                 roster.sfu = Some(read_item(item)?);
             } else if sk == "SESSION" {
                 roster.session = Some(read_item(item)?);
+            } else if sk.starts_with("OWED#") {
+                let owed: Owed = read_item(item)?;
+                if owed.is_overdue(now) && !owed.expires_at.expired(now) {
+                    roster.owed.push(owed);
+                }
             } else if let Some(peer) = sk.strip_prefix("PEER#") {
                 let peer = PeerId::try_from(peer.to_owned());
                 let peer = peer.map_err(|_| Failure::new(QUERY, "a stored peer id does not read"))?;
@@ -152,6 +160,7 @@ impl Store {
                 }
             }
         }
+        roster.owed.sort_by_key(|owed| owed.since);
         Ok(roster)
     }
 

@@ -4,6 +4,7 @@ use model::connection::{Connection, Identity};
 use model::id::RoomId;
 use model::key::Key;
 use model::member::Holder;
+use model::outbox::Change;
 use model::outcome::Served;
 use model::room::{LEASE, Room, Status};
 use model::sfu::Sfu;
@@ -158,6 +159,11 @@ impl Store {
                     .bind(":room", &serve.room)
                     .optional(),
             );
+        }
+        if room.sfu_lost_at.is_some() {
+            let change = Change::SfuConnected { sfu: serve.stamp.clone() };
+            let (part, owed) = self.owe(room.session_id.as_ref().unwrap_or(&serve.room), change, now);
+            writes.add(part, owed);
         }
         if let Some(older) = older.filter(|older| older.stamp != serve.stamp) {
             let row = connection_key(&older.stamp.connection_id);

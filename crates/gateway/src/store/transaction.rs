@@ -38,6 +38,8 @@ pub(super) enum Part {
     Pending,
     /// A room's slot.
     Slot,
+    /// What the room is to be told of it.
+    Owed,
     /// The count of refills.
     Refills,
     /// Another room that must stay warm.

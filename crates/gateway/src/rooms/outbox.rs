@@ -1,0 +1,97 @@
+//! What others have left undone in a room: a function died, or was cut off, before it had told everybody.
+
+use model::connection::{Identity, Socket};
+use model::id::RoomId;
+use model::notice::GoAway;
+use model::outbox::Change;
+
+use super::broadcast::{Announcement, broadcast, recipients, settle};
+use super::{delivery, loss};
+use crate::app::App;
+use crate::failure::Failure;
+use crate::store::Roster;
+
+/// Looks into a room for what it is owed, and tells it. Who was sent away and may still have its socket is told first, and
+/// closed: few functions have the right to that.
+///
+/// # Errors
+/// When DynamoDB cannot say what that is, or somebody could not be told.
+pub async fn tell(app: &App, room: &RoomId) -> Result<(), Failure> {
+    let mut roster = app.store.roster(room, app.clock.now()).await?;
+    for owed in &mut roster.owed {
+        if let Change::Ended { ended, close } = &mut owed.change
+            && let Some(encoding) = close.take()
+        {
+            let socket = Socket { stamp: ended.stamp.clone(), encoding };
+            delivery::send_away(app, &socket, GoAway::ForceDisconnected).await;
+        }
+    }
+    if catch_up(app, room, roster).await { Ok(()) } else { Err(Failure::new("outbox", "not everybody told")) }
+}
+
+/// Ends stays that are overdue in a room, at most 20, and tells it of them and of the changes that it was not told of in time.
+///
+/// Race: who made a change may tell of it all the same, later than it should. Clients know a stay by its beginning, and SFUs a
+/// client by its socket: what comes twice changes nothing.
+///
+/// Answers whether everybody has been told.
+pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
+    let ended = loss::release(app, room, std::mem::take(&mut roster.overdue)).await;
+    let owed = std::mem::take(&mut roster.owed);
+    if !ended.is_empty() {
+        // Who has come since may have found them in its list.
+        roster = match app.store.roster(room, app.clock.now()).await {
+            Ok(roster) => roster,
+            Err(failure) => {
+                tracing::error!(room.id = %room, %failure, "Room not told");
+                return false;
+            }
+        };
+    }
+    let mut announcements: Vec<_> =
+        ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
+    for owed in owed.iter().filter(|owed| !matches!(owed.change, Change::Ended { close: Some(_), .. })) {
+        match app.store.take_over(owed, app.clock.now()).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(failure) => {
+                tracing::error!(room.id = %room, %failure, "Room not told");
+                return false;
+            }
+        }
+        tracing::warn!(room.id = %room, change = owed.change.name(), "Change told late");
+        match announcement(app, room, &roster, &owed.change) {
+            Some(announcement) => announcements.push(announcement),
+            None => settle(app, room, &owed.change).await,
+        }
+    }
+    announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await
+}
+
+/// What a room is still to be told of a change; `None` when it is out of date.
+fn announcement(app: &App, room: &RoomId, roster: &Roster, change: &Change) -> Option<Announcement> {
+    match change {
+        Change::Ended { ended, .. } => {
+            let announcement = Announcement::ended(ended, app.sfu_grace);
+            match &ended.identity {
+                // A page's members do not tell one stay of a peer from another.
+                Identity::Client { peer_id, session: None, .. }
+                    if roster.members.iter().any(|(peer, _)| peer == peer_id) =>
+                {
+                    Some(announcement.sfu_alone())
+                }
+                Identity::Client { .. } => Some(announcement),
+                Identity::Sfu { .. } => roster.sfu.is_none().then_some(announcement),
+            }
+        }
+        Change::Created { peer_id, joined_at } => {
+            let (peer, member) = roster.members.iter().find(|(peer, _)| peer == peer_id)?;
+            (member.joined_at == *joined_at).then_some(())?;
+            member.in_session(peer).map(Announcement::created)
+        }
+        Change::SfuConnected { sfu } => {
+            let there = roster.sfu.as_ref().is_some_and(|there| there.stamp == *sfu);
+            there.then(|| Announcement::sfu_connected(room, sfu))
+        }
+    }
+}

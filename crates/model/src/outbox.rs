@@ -1,0 +1,114 @@
+//! What a room has yet to be told. The transaction that changes a place writes it down, and whoever has told everybody deletes
+//! it: should that function die, somebody else tells what is left.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Encoding;
+use crate::id::{PeerId, RoomId};
+use crate::outcome::Ended;
+use crate::stamp::Stamp;
+use crate::time::{EpochMillis, EpochSeconds};
+
+/// How long a change is left to the function that tells of it. What it has not told by then is told by others.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it is tried to tell of a change. A socket that takes nothing for so long is beyond help.
+const KEPT: Duration = Duration::from_mins(5);
+
+/// A change that a room has yet to be told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owed {
+    /// Where.
+    pub room_id: RoomId,
+    /// What has changed.
+    pub change: Change,
+    /// Since when a function tells of it, by that function's clock: the one that has made it, or one that has taken over.
+    pub since: EpochMillis,
+    /// When it is told no more.
+    pub expires_at: EpochSeconds,
+}
+
+/// What has changed in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Change {
+    /// A stay, or an SFU's signaling, has ended.
+    Ended {
+        /// Whose, and why.
+        ended: Ended,
+        /// What the socket speaks that has to be closed, of somebody who was sent away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        close: Option<Encoding>,
+    },
+    /// A stay in a session has begun.
+    Created {
+        /// Whose.
+        peer_id: PeerId,
+        /// When, which tells it from the peer's other stays.
+        joined_at: EpochMillis,
+    },
+    /// The room has an SFU, on this socket.
+    SfuConnected {
+        /// The socket.
+        sfu: Stamp,
+    },
+}
+
+impl Owed {
+    /// A change that is made now.
+    #[must_use]
+    pub fn new(room_id: RoomId, change: Change, now: EpochMillis) -> Self {
+        Self { room_id, change, since: now, expires_at: now.plus(KEPT).seconds() }
+    }
+
+    /// Whether it is left to others than the function that has told of it so far.
+    #[must_use]
+    pub fn is_overdue(&self, now: EpochMillis) -> bool {
+        self.since.plus(PATIENCE) <= now
+    }
+}
+
+impl Change {
+    /// The end of a stay that leaves no socket behind, or of an SFU's signaling.
+    #[must_use]
+    pub fn ended(ended: &Ended) -> Self {
+        Self::Ended { ended: ended.clone(), close: None }
+    }
+
+    /// Its name in its room: that of no other change.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Ended { ended, .. } => format!("ENDED#{}#{}", ended.stamp.connection_id, ended.at.0),
+            Self::Created { peer_id, joined_at } => format!("CREATED#{peer_id}#{}", joined_at.0),
+            Self::SfuConnected { sfu } => format!("SFU#{}", sfu.connection_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Identity;
+    use crate::departure::Departure;
+    use crate::id::ConnectionId;
+
+    #[test]
+    fn a_change_reads_as_it_was_written_and_its_time_counts() {
+        let stamp = Stamp { connected_at: EpochMillis(7), connection_id: ConnectionId::new("c=".into()) };
+        let peer_id = PeerId::try_from("p".to_owned()).unwrap();
+        let room_id = RoomId::try_from("r".to_owned()).unwrap();
+        let identity = Identity::Client { peer_id: peer_id.clone(), room_id: room_id.clone(), session: None };
+        let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Forced, at: EpochMillis(9) };
+        let forced = Change::Ended { ended, close: Some(Encoding::JSON) };
+        let created = Change::Created { peer_id, joined_at: EpochMillis(8) };
+        for change in [forced, created, Change::SfuConnected { sfu: stamp }] {
+            let owed = Owed::new(room_id.clone(), change, EpochMillis(1_000));
+            let text = serde_json::to_string(&owed).unwrap();
+            assert_eq!(serde_json::from_str::<Owed>(&text).unwrap(), owed, "{text}");
+            assert!(!owed.is_overdue(EpochMillis(5_999)) && owed.is_overdue(EpochMillis(6_000)));
+        }
+    }
+}

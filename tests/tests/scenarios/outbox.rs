@@ -1,0 +1,268 @@
+//! A function dies after each of its calls in turn, or what it calls fails: within ten seconds everybody's picture is right,
+//! without anybody's doing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use arbiter_tests::{Project, Room, Socket, Stack};
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::session_media::offer;
+
+/// Within this time everybody's picture is right.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What somebody does while a function is struck.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Action {
+    Join,
+    Leave,
+    Close,
+    Cut,
+    Force,
+    RestForce,
+    Publish,
+    SfuIsLost,
+    SfuIsBack,
+}
+
+const ACTIONS: [Action; 9] = [
+    Action::Join,
+    Action::Leave,
+    Action::Close,
+    Action::Cut,
+    Action::Force,
+    Action::RestForce,
+    Action::Publish,
+    Action::SfuIsLost,
+    Action::SfuIsBack,
+];
+
+impl Action {
+    /// The function that serves it.
+    fn function(self) -> &'static str {
+        match self {
+            Self::Join | Self::SfuIsBack => "identify",
+            Self::Leave => "leave",
+            Self::Close | Self::Cut | Self::SfuIsLost => "disconnect",
+            Self::Force => "force-disconnect",
+            Self::RestForce => "session-api",
+            Self::Publish => "handshake",
+        }
+    }
+}
+
+/// What the calls of a function fail with, all of a kind.
+fn failures(function: &str) -> Vec<Value> {
+    let dynamodb = |operation: &str, error: &str| json!({ "fault": "dynamodb", "function": function, "operation": operation, "error": error });
+    let management = |error: u16| json!({ "fault": "management", "function": function, "error": error });
+    vec![
+        dynamodb("Query", "throttle"),
+        dynamodb("Query", "internal"),
+        dynamodb("TransactWriteItems", "throttle"),
+        dynamodb("TransactWriteItems", "conflict-cancelled"),
+        dynamodb("DeleteItem", "internal"),
+        management(429),
+        management(500),
+    ]
+}
+
+/// A session, one who watches it, and whoever acts.
+struct Case {
+    name: String,
+    session: String,
+    watcher: Socket,
+    /// Who is there, and since when, by what the watcher has heard; and whether an SFU is.
+    there: BTreeMap<String, u64>,
+    sfu: bool,
+    /// The socket of the one who acts, or is sent away.
+    ann: Value,
+    /// Kept open.
+    _others: Vec<Socket>,
+}
+
+impl Case {
+    /// Whether the watcher knows what is so, and nothing is owed any more; else what is wrong.
+    async fn check(&mut self, stack: &Stack, project: &Project<'_>) -> Result<(), String> {
+        self.listen().await;
+        let (_, listed) = project.rest(Method::GET, &self.session, "/connection", None).await;
+        let listed = listed["items"].as_array().unwrap().iter().map(|one| {
+            (one["connectionId"].as_str().unwrap().to_owned(), one["createdAt"].as_u64().unwrap())
+        });
+        let listed: BTreeMap<_, _> = listed.filter(|(id, _)| id != "watcher").collect();
+        let pk = format!("ROOM#{}", self.session);
+        let items = stack.items("RoomsTable").await;
+        let items: Vec<_> = items.iter().filter(|item| item["pk"] == pk).collect();
+        let of = |prefix: &str| {
+            items.iter().filter(|item| item["sk"].as_str().unwrap().starts_with(prefix)).count()
+        };
+        let open = stack.admin("/state").await["connections"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["connectionId"] == self.ann);
+        let sent_away_and_open = self.name.contains("Force") && open && !listed.contains_key("ann");
+        let (sfu, owed) = (of("SFU") > 0, of("OWED#"));
+        if (&self.there, self.sfu, owed, sent_away_and_open) == (&listed, sfu, 0, false) {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: known are {:?}, SFU {}; there are {listed:?}, SFU {sfu}; owed {owed}; open {open}",
+            self.name, self.there, self.sfu
+        ))
+    }
+
+    async fn listen(&mut self) {
+        for notice in self.watcher.heard().await {
+            let connection = &notice["connection"];
+            let id = connection["connectionId"].as_str().unwrap_or_default().to_owned();
+            let since = connection["creationTime"].as_u64().unwrap_or_default();
+            match notice["type"].as_str().unwrap() {
+                "connectionCreated" => drop(self.there.insert(id, since)),
+                "connectionDestroyed" if self.there.get(&id) == Some(&since) => drop(self.there.remove(&id)),
+                "sfuConnect" => self.sfu = true,
+                "sfuDisconnect" => self.sfu = false,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Strikes a function while it serves an action, the `nth` of its kind in this stack; answers with whether that came to pass.
+async fn strike(
+    stack: &Stack,
+    project: &Project<'_>,
+    action: Action,
+    nth: usize,
+    fault: Value,
+) -> (Case, bool) {
+    let session = project.routed().await;
+    let join = async |role, id| project.join(&session, role, &json!({ "id": id })).await.0;
+    let watcher = join("subscriber", "watcher").await;
+    let mut ann = if action == Action::Join { stack.connect().await } else { join("publisher", "ann").await };
+    let mut moderator = join("moderator", "moderator").await;
+    let pk = format!("ROOM#{session}");
+    let place = stack.rooms("PEER#ann").await.into_iter().find(|place| place["pk"] == pk);
+    let socket = place.map(|place| place["connectionId"].clone()).unwrap_or_default();
+    let mut sfu = None;
+    if matches!(action, Action::Publish | Action::SfuIsLost | Action::SfuIsBack) {
+        sfu = Some(Room::unclaimed(stack).await);
+    }
+    if matches!(action, Action::SfuIsLost | Action::SfuIsBack) {
+        let answer = ann.request("handshake", offer("ann", &session, true)).await;
+        assert_eq!(answer["type"], "ack", "{answer}");
+    }
+    if action == Action::SfuIsBack {
+        let before = stack.invocations("disconnect").await.len();
+        let (room, socket) = sfu.take().unwrap();
+        socket.cut();
+        stack.invoked("disconnect", before + 1).await;
+        sfu = Some((room.clone(), Socket::open(&room.signal_server_url).await.unwrap()));
+    }
+
+    // Whoever has identified is answered before its invocation has ended.
+    let identified = if sfu.is_some() { 4 } else { 3 - usize::from(action == Action::Join) };
+    let each = identified + usize::from(action.function() == "identify");
+    stack.invoked("identify", nth * each + identified).await;
+    let function = action.function();
+    let before = stack.invocations(function).await.len();
+    let struck = stack.fault(fault.clone()).await;
+    let request = |action: &str, data: Value| json!({ "action": action, "data": data }).to_string();
+    let mut others = vec![];
+    match action {
+        Action::Join => {
+            let token = project.token(&session, &json!({}));
+            ann.send(&request("identify", project.identity(&session, &token, &json!({ "id": "ann" })))).await;
+        }
+        Action::Leave => ann.send(&request("leave", json!({}))).await,
+        Action::Publish => ann.send(&request("handshake", offer("ann", &session, true))).await,
+        Action::Force => {
+            moderator.send(&request("forceDisconnect", json!({ "connectionId": "ann" }))).await;
+        }
+        Action::RestForce => {
+            project.rest(Method::DELETE, &session, "/connection/ann", None).await;
+        }
+        Action::SfuIsBack => {
+            let (room, socket) = sfu.as_mut().unwrap();
+            let data = json!({ "type": "sfu", "id": room.id, "features": [] });
+            socket.send(&request("identify", data)).await;
+        }
+        Action::Close | Action::Cut | Action::SfuIsLost => {}
+    }
+    match action {
+        Action::Close => ann.close(1000).await,
+        Action::Cut => ann.cut(),
+        Action::Join
+        | Action::Leave
+        | Action::Force
+        | Action::RestForce
+        | Action::Publish
+        | Action::SfuIsLost
+        | Action::SfuIsBack => others.push(ann),
+    }
+    match (action, sfu) {
+        (Action::SfuIsLost, Some((_, socket))) => socket.cut(),
+        (_, sfu) => others.extend(sfu.map(|(_, socket)| socket)),
+    }
+    // A transaction that meets conflicts is tried again for up to twenty seconds, and no function runs for longer than this.
+    let ended = async {
+        while stack.invocations(function).await.len() <= before {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(40), ended).await.unwrap();
+    let has_struck = stack.admin("/faults").await[0]["fired"] != 0;
+    stack.no_fault(&struck).await;
+    others.push(moderator);
+    let case = Case {
+        name: format!("{action:?}, {fault}"),
+        session,
+        watcher,
+        there: BTreeMap::new(),
+        sfu: false,
+        ann: socket,
+        _others: others,
+    };
+    (case, has_struck)
+}
+
+/// Strikes an action in every way, and waits until every picture is right; answers with what is wrong.
+async fn matrix(action: Action) -> Vec<String> {
+    let stack = Stack::with().parameter("MaxRooms", "99").parameter("MaxIdleRooms", "99").start().await;
+    let project = Project::create(&stack).await;
+    let mut cases = vec![];
+    let mut killed = 0;
+    loop {
+        let kill = json!({ "fault": "kill", "function": action.function(), "afterCalls": killed + 1 });
+        let (case, has_struck) = Box::pin(strike(&stack, &project, action, cases.len(), kill)).await;
+        cases.push(case);
+        if !has_struck {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 3, "{action:?} makes more calls than {killed}");
+    for failure in failures(action.function()) {
+        cases.push(Box::pin(strike(&stack, &project, action, cases.len(), failure)).await.0);
+    }
+    let until = Instant::now() + SOON;
+    loop {
+        let mut wrong = vec![];
+        for case in &mut cases {
+            wrong.extend(case.check(&stack, &project).await.err());
+        }
+        if wrong.is_empty() || Instant::now() > until {
+            return wrong;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn everybodys_picture_is_right_soon_after_any_failure_of_any_call() {
+    let wrong = join_all(ACTIONS.map(matrix)).await.concat();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
