@@ -26,8 +26,32 @@ pub use stack::Stack;
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 /// How long anything may take before a test fails: long enough for a machine that builds beside it.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A handshake that an SFU has received, as its sender has sent it: without the stamp that the gateway puts on each.
+#[must_use]
+pub fn unstamped(mut handshake: Value) -> Value {
+    let stamp = handshake.as_object_mut().and_then(|members| members.remove("stamp"));
+    let stamp = stamp.unwrap_or_else(|| panic!("it is not stamped: {handshake}"));
+    assert!(stamp["connectedAt"].is_u64() && stamp["connectionId"].is_string(), "{stamp}");
+    handshake
+}
+
+/// The same for several.
+#[must_use]
+pub fn unstamped_all(handshakes: Vec<Value>) -> Vec<Value> {
+    handshakes.into_iter().map(unstamped).collect()
+}
+
+/// The stamp of a member, as the table has it.
+pub async fn stamp_of(stack: &Stack, peer: &str) -> Value {
+    let members = stack.rooms(&format!("PEER#{peer}")).await;
+    let member = members.first().unwrap_or_else(|| panic!("{peer} is no member"));
+    json!({ "connectedAt": member["connectedAt"], "connectionId": member["connectionId"] })
+}
 
 /// Waits until `probe` answers something.
 pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {

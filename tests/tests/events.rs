@@ -120,6 +120,14 @@ fn data(event: &str) -> String {
     request.data.get().to_owned()
 }
 
+/// The same as an SFU gets it: with the sender's socket before all else.
+fn stamped(event: &str) -> String {
+    let text = fs::read_to_string(repository().join("events").join(event)).unwrap();
+    let context = serde_json::from_str::<Value>(&text).unwrap()["requestContext"].clone();
+    let stamp = json!({ "connectedAt": context["connectedAt"], "connectionId": context["connectionId"] });
+    format!(r#"{{"stamp":{stamp},{}"#, data(event).strip_prefix('{').unwrap())
+}
+
 /// Whether `actual` has everything that `expected` has.
 fn contains(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
@@ -142,6 +150,9 @@ fn fits(line: &str, span: &str, sample: &Sample, readme: &Readme) -> bool {
     let Some(posted) = line.strip_prefix(&format!("post {connection} ")) else { return false };
     if what == "data" {
         return posted == data(&sample.event);
+    }
+    if what == "stamped data" {
+        return posted == stamped(&sample.event);
     }
     let posted: Value = serde_json::from_str(posted).unwrap();
     match what.split_once(' ').map(|(status, code)| (status.parse::<u16>(), code)) {

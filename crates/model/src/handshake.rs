@@ -1,6 +1,11 @@
 //! `handshake`: one SDP or some ICE candidates, on their way between a client and the room's SFU.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
+
 use crate::id::{PeerId, RoomId};
+use crate::stamp::Stamp;
 
 /// The longest `sdp` text, in UTF-8 bytes: escaped and in its envelope it still fits one frame of 32 KB.
 pub const MAX_SDP_BYTES: usize = 24_576;
@@ -10,6 +15,8 @@ pub const MAX_CANDIDATE_BYTES: usize = 4_096;
 pub const MAX_CANDIDATES: usize = 64;
 /// The feature that an SFU must have announced before batches are sent in its room.
 pub const CANDIDATES_FEATURE: &str = "candidates";
+/// The field by which the gateway tells an SFU on whose socket a handshake came. A client's message does not have it.
+pub const STAMP: &str = "stamp";
 
 /// What the gateway reads of a handshake. All else, `remotePeerId` included, passes through unread.
 #[derive(PartialEq, Eq)]
@@ -24,8 +31,30 @@ pub struct Handshake<'a> {
     pub sends_media: bool,
     /// Whether it holds `candidates`, a batch.
     pub batch: bool,
-    /// The `data` as it was sent, which is what the receiver gets.
+    /// The `data` as it was sent.
     pub text: &'a str,
+}
+
+impl Handshake<'_> {
+    /// What the receiver gets, if it came from the connection `by`. A client gets the `data` as it was sent. An SFU is told
+    /// the sender's socket besides, which it has from nobody else: the object's first member, all else byte for byte.
+    #[must_use]
+    pub fn relayed(&self, by: &Stamp) -> Cow<'_, str> {
+        #[derive(Serialize)]
+        struct Stamped<'a> {
+            stamp: &'a Stamp,
+        }
+        match (&self.direction, self.text.strip_prefix('{')) {
+            (Direction::ToSfu(_), Some(members)) => {
+                // A number and a string under string keys: nothing here can fail to serialise.
+                let mut text = serde_json::to_string(&Stamped { stamp: by }).unwrap_or_default();
+                text.pop();
+                // An object that reads as a handshake has members.
+                Cow::Owned(text + "," + members)
+            }
+            (Direction::ToSfu(_) | Direction::ToPeer(..), _) => Cow::Borrowed(self.text),
+        }
+    }
 }
 
 impl std::fmt::Debug for Handshake<'_> {

@@ -63,6 +63,14 @@ impl<'a> Object<'a> {
     }
 }
 
+impl Object<'_> {
+    /// Whether the key stands in the object at all: `null` counts.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| name == key)
+    }
+}
+
 /// The text in `raw`, if it is a JSON string (without lone surrogates).
 #[must_use]
 pub fn text(raw: &RawValue) -> Option<String> {
@@ -124,7 +132,9 @@ mod tests {
 
     #[test]
     fn null_is_absent() {
-        assert!(Object::parse(r#"{"a":null}"#).unwrap().get("a").unwrap().is_none());
+        let object = Object::parse(r#"{"\u0061":null}"#).unwrap();
+        assert!(object.get("a").unwrap().is_none());
+        assert!(object.has("a") && !object.has("b"), "and yet it stands there");
     }
 
     #[test]

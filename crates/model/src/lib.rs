@@ -3,7 +3,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`request`], [`identify`], [`handshake`], [`leave`], [`sdp`] | what may be asked for on a socket |
+//! | [`request`], [`identify`], [`handshake`], [`leave`], [`roster`], [`sdp`] | what may be asked for on a socket |
 //! | [`notice`], [`departure`], [`error`] | what the gateway says there |
 //! | [`codec`] | how both look in bytes |
 //! | [`http`], [`ice`] | the HTTP API |
@@ -32,6 +32,7 @@ pub mod outcome;
 pub mod path;
 pub mod request;
 pub mod room;
+pub mod roster;
 pub mod sdp;
 pub mod secret;
 pub mod session;

@@ -7,9 +7,11 @@ use serde_json::value::RawValue;
 use crate::departure::Departure;
 use crate::error::Error;
 use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
+use crate::roster::Listed;
 use crate::session::member::{SessionConnection, Stay};
 use crate::session::notice::{Destroyed, IdentifiedInSession, ReceivedSignal};
 use crate::session::otc::Otc;
+use crate::stamp::Stamp;
 use crate::time::EpochMillis;
 
 /// A message of the gateway's own.
@@ -49,7 +51,8 @@ pub enum Notice {
         /// Who.
         client_id: PeerId,
         /// The connection that ended, so that a newer one of the same peer is not announced as gone.
-        connection_id: ConnectionId,
+        #[serde(flatten)]
+        stamp: Stamp,
         /// Whether it meant to go.
         reason: Departure,
     },
@@ -92,6 +95,14 @@ pub enum Notice {
     IssueReported {
         /// Under this name, a UUID.
         issue_id: String,
+        /// The request, if it had a name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// To an SFU: those whom it has asked for and who are members of its room.
+    Roster {
+        /// Who.
+        peers: Vec<Listed>,
         /// The request, if it had a name.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
@@ -158,6 +169,7 @@ impl Notice {
             Self::Identified(identified) => identified.request_id = name,
             Self::Error { request_id, .. }
             | Self::Pong { request_id }
+            | Self::Roster { request_id, .. }
             | Self::IssueReported { request_id, .. } => {
                 *request_id = name;
             }
@@ -197,13 +209,14 @@ mod tests {
     #[test]
     fn notices_look_as_documented() {
         let connection_id = ConnectionId::new("c=".into());
+        let stamp = Stamp { connected_at: EpochMillis(7), connection_id: connection_id.clone() };
         let request_id = RequestId::new("1".into());
         let cases = [
             (
                 Notice::Identified(Box::new(Identified {
                     peer_id: peer(),
                     room_id: room(),
-                    connection_id: connection_id.clone(),
+                    connection_id,
                     reconnect_before: EpochMillis(5),
                     ice_servers: RawValue::from_string(r#"[{"urls":"stun:s"}]"#.into()).unwrap(),
                     features: vec![],
@@ -219,14 +232,21 @@ mod tests {
             ),
             (Notice::Pong { request_id: None }, r#"{"type":"pong"}"#),
             (
-                Notice::ClientDisconnect { client_id: peer(), connection_id, reason: Departure::Left },
-                r#"{"type":"clientDisconnect","clientId":"p","connectionId":"c=","reason":"left"}"#,
+                Notice::ClientDisconnect { client_id: peer(), stamp: stamp.clone(), reason: Departure::Left },
+                r#"{"type":"clientDisconnect","clientId":"p","connectedAt":7,"connectionId":"c=","reason":"left"}"#,
             ),
             (
                 Notice::SfuDisconnect { room_id: room(), claim_after_ms: 5000 },
                 r#"{"type":"sfuDisconnect","roomId":"r","claimAfterMs":5000}"#,
             ),
             (Notice::SfuConnect { room_id: room() }, r#"{"type":"sfuConnect","roomId":"r"}"#),
+            (
+                Notice::Roster {
+                    peers: [false, true].map(|away| Listed { id: peer(), stamp: stamp.clone(), away }).into(),
+                    request_id: RequestId::new("2".into()),
+                },
+                r#"{"type":"roster","peers":[{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="}},{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="},"away":true}],"requestId":"2"}"#,
+            ),
             (Notice::GoAway { reason: GoAway::Replaced }, r#"{"type":"goAway","reason":"replaced"}"#),
         ];
         for (notice, json) in cases {

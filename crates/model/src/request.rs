@@ -6,6 +6,7 @@ use serde::de::value::{Error as Unknown, StrDeserializer};
 use crate::handshake::Handshake;
 use crate::identify::Identify;
 use crate::leave::Leave;
+use crate::roster::AskRoster;
 use crate::session::issue::ReportIssue;
 use crate::session::moderation::ForceDisconnect;
 use crate::session::signal::SendSignal;
@@ -25,6 +26,8 @@ pub enum Request<'a> {
     ForceDisconnect(ForceDisconnect),
     /// Something went wrong at a client.
     ReportIssue(ReportIssue),
+    /// An SFU asks who is there.
+    Roster(AskRoster),
     /// The keepalive.
     Ping,
 }
@@ -48,6 +51,8 @@ pub enum Action {
     ForceDisconnect,
     /// [`Request::ReportIssue`]
     ReportIssue,
+    /// [`Request::Roster`]
+    Roster,
     /// [`Request::Ping`]
     Ping,
 }
@@ -65,7 +70,7 @@ impl Action {
     pub fn names_session(self) -> Option<bool> {
         match self {
             Self::Enter | Self::Signal | Self::ForceDisconnect | Self::ReportIssue => Some(true),
-            Self::Identify | Self::Ping => Some(false),
+            Self::Identify | Self::Roster | Self::Ping => Some(false),
             Self::Handshake | Self::Leave => None,
         }
     }

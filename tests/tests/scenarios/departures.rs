@@ -1,6 +1,6 @@
 //! A client goes, on purpose or not.
 
-use arbiter_tests::{Room, Stack, until};
+use arbiter_tests::{Room, Stack, stamp_of, unstamped_all, until};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -13,9 +13,11 @@ async fn the_sfu_and_every_other_member_are_told_once() {
     for n in 0..5 {
         others.push(stack.join(&room.id, &format!("other-{n}")).await);
     }
+    let stamp = stamp_of(&stack, "leaver").await;
     leaver.close(1000).await;
     let told = json!({
-        "type": "clientDisconnect", "clientId": "leaver", "connectionId": connection, "reason": "left",
+        "type": "clientDisconnect", "clientId": "leaver", "connectedAt": stamp["connectedAt"],
+        "connectionId": connection, "reason": "left",
     });
     assert_eq!(sfu.next().await, told);
     for other in &mut others {
@@ -73,7 +75,7 @@ async fn late_disconnect_keeps_the_newer_connection() {
     assert_eq!(second.request("identify", identify).await["type"], "identified");
     stack.invoked("disconnect", 1).await;
     assert_eq!(second.request("handshake", room.candidate("p", "c")).await["type"], "ack");
-    assert_eq!(sfu.heard().await, [room.candidate("p", "c")], "nobody was announced as gone");
+    assert_eq!(unstamped_all(sfu.heard().await), [room.candidate("p", "c")], "nobody was announced as gone");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Who may be whom.
 
-use arbiter_tests::{Room, Stack};
+use arbiter_tests::{Room, Stack, stamp_of, unstamped};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "a resume token of its own";
@@ -91,8 +91,8 @@ async fn a_place_is_taken_over_with_its_token_only() {
     stack.invoked("disconnect", 1).await;
 
     assert_eq!(second.request("handshake", room.candidate("p", "me now")).await["type"], "ack");
-    assert_eq!(sfu.next().await, room.candidate("p", "still here"));
-    assert_eq!(sfu.next().await, room.candidate("p", "me now"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "still here"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "me now"));
     assert_eq!(sfu.heard().await, Vec::<Value>::new(), "nobody left");
 }
 
@@ -107,7 +107,7 @@ async fn the_older_connection_cannot_take_the_place_back() {
     let answer = older.request("identify", client(&room.id, "p", Some(TOKEN))).await;
     assert_eq!((answer["status"].clone(), answer["code"].clone()), (json!(409), json!("superseded")));
     assert_eq!(newer.request("handshake", room.candidate("p", "c")).await["type"], "ack");
-    assert_eq!(sfu.next().await, room.candidate("p", "c"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "c"));
 }
 
 /// A replaced socket that is still open can do nothing in the peer's name.
@@ -137,10 +137,14 @@ async fn a_client_may_leave_and_be_somebody_else() {
     let mut socket = stack.connect().await;
     assert_eq!(socket.request("leave", json!({})).await["code"], "connection_not_found");
     let connection = socket.identify(&room.id, "p").await["connectionId"].clone();
+    let opened = stamp_of(&stack, "p").await["connectedAt"].clone();
     assert_eq!(socket.request("leave", json!({})).await["type"], "ack");
     assert_eq!(
         sfu.next().await,
-        json!({ "type": "clientDisconnect", "clientId": "p", "connectionId": connection, "reason": "left" })
+        json!({
+            "type": "clientDisconnect", "clientId": "p", "connectedAt": opened, "connectionId": connection,
+            "reason": "left",
+        })
     );
     socket.identify(&room.id, "q").await;
     assert_eq!(stack.rooms("PEER#").await.len(), 1);

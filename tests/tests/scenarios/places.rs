@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use arbiter_tests::{Project, Room, Socket, Stack, until};
+use arbiter_tests::{Project, Room, Socket, Stack, stamp_of, unstamped, unstamped_all, until};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "a resume token of its own";
@@ -59,13 +59,15 @@ async fn a_newcomer_gets_the_place_of_a_holder_that_is_found_gone_and_the_room_h
     let mut other = stack.join(&room.id, "other").await;
     for (before, after) in [(None, None), (Some(TOKEN), None), (None, Some(TOKEN))] {
         let gone = ghost(&stack, client(&room.id, "ann", before)).await;
+        let opened = stamp_of(&stack, "ann").await["connectedAt"].clone();
         let mut newcomer = stack.connect().await;
         let asked = Instant::now();
         let answer = newcomer.request("identify", client(&room.id, "ann", after)).await;
         assert_eq!(answer["type"], "identified", "{answer}");
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
         let lost = json!({
-            "type": "clientDisconnect", "clientId": "ann", "connectionId": gone, "reason": "lost",
+            "type": "clientDisconnect", "clientId": "ann", "connectedAt": opened, "connectionId": gone,
+            "reason": "lost",
         });
         assert_eq!(other.heard().await, std::slice::from_ref(&lost));
         assert_eq!(sfu.heard().await, [lost]);
@@ -73,7 +75,7 @@ async fn a_newcomer_gets_the_place_of_a_holder_that_is_found_gone_and_the_room_h
         assert_eq!(stack.rooms("PEER#ann").await.len(), 1);
         assert_eq!(stack.items("ConnectionsTable").await.len(), 3);
         assert_eq!(newcomer.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
-        assert_eq!(sfu.next().await, room.candidate("ann", "c"));
+        assert_eq!(unstamped(sfu.next().await), room.candidate("ann", "c"));
         assert_eq!(newcomer.request("leave", json!({})).await["type"], "ack");
         assert_eq!(other.next().await["reason"], "left");
         assert_eq!(sfu.next().await["reason"], "left");
@@ -103,7 +105,7 @@ async fn somebody_who_is_there_is_asked_for_once_and_notices_nothing() {
     }
     assert_eq!(holder.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
     assert_eq!(holder.heard().await, Vec::<Value>::new());
-    assert_eq!(sfu.heard().await, [room.candidate("ann", "c")]);
+    assert_eq!(unstamped_all(sfu.heard().await), [room.candidate("ann", "c")]);
 }
 
 /// Nobody is refused for somebody who may not be there, and nobody loses a place for a probe that failed.
@@ -190,7 +192,7 @@ async fn a_holder_that_comes_back_while_it_is_probed_keeps_its_place() {
     stack.no_fault(&hold).await;
     assert_eq!(code(&newcomer.next_of("error").await), (409, "peer_in_use"));
     assert_eq!(back.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
-    assert_eq!(sfu.heard().await, [room.candidate("ann", "c")], "nobody was announced as gone");
+    assert_eq!(unstamped_all(sfu.heard().await), [room.candidate("ann", "c")], "nobody was announced as gone");
 }
 
 #[tokio::test]
@@ -225,7 +227,7 @@ async fn a_late_disconnect_of_somebody_who_was_found_gone_says_nothing() {
     assert_eq!(sfu.next().await["reason"], "lost");
     stack.invoked("disconnect", 1).await;
     assert_eq!(newcomer.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
-    assert_eq!(sfu.heard().await, [room.candidate("ann", "c")]);
+    assert_eq!(unstamped_all(sfu.heard().await), [room.candidate("ann", "c")]);
 }
 
 /// A client opens two sockets, and the newer one, which had the place, is gone again.
@@ -269,7 +271,7 @@ async fn an_sfus_older_socket_is_not_superseded_by_one_that_is_gone() {
     assert_eq!(ann.next().await["type"], "sfuDisconnect");
     assert_eq!(ann.next().await["type"], "sfuConnect");
     assert_eq!(ann.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
-    assert_eq!(older.next_of("producer").await, room.candidate("ann", "c"));
+    assert_eq!(unstamped(older.next_of("producer").await), room.candidate("ann", "c"));
     assert_eq!(ann.heard().await, Vec::<Value>::new());
     assert_eq!(stack.get_room_id("page").await.0, 200);
 }

@@ -1,10 +1,10 @@
 //! Handshakes between clients and their SFU.
 
 use arbiter_tests::recorded::{Recorded, handshakes};
-use arbiter_tests::{Room, Socket, Stack};
+use arbiter_tests::{Room, Socket, Stack, stamp_of, unstamped};
 use serde_json::{Value, json};
 
-/// The main job: what real browsers and SFUs said to each other passes, byte for byte.
+/// The main job: what real browsers and SFUs said to each other passes, byte for byte. An SFU is told by whom it was sent as well.
 #[tokio::test]
 async fn every_recorded_message_arrives_byte_for_byte() {
     let stack = Stack::start().await;
@@ -14,8 +14,12 @@ async fn every_recorded_message_arrives_byte_for_byte() {
         let ids = peers(&recorded);
         let recorded_room = room_of(&recorded);
         let mut clients: Vec<Socket> = vec![];
+        let mut stamps = vec![];
         for id in &ids {
             clients.push(stack.join(&room.id, id).await);
+            let Value::Object(stamp) = stamp_of(&stack, id).await else { panic!("it is an object") };
+            let (opened, connection) = (&stamp["connectedAt"], &stamp["connectionId"]);
+            stamps.push(format!(r#"{{"stamp":{{"connectedAt":{opened},"connectionId":{connection}}},"#));
         }
         let mut relayed = 0;
         for one in recorded {
@@ -25,8 +29,9 @@ async fn every_recorded_message_arrives_byte_for_byte() {
             let client = &mut clients[usize::from(one.peer)];
             if message["action"] == "handshake" {
                 client.send(&text).await;
-                let data = text.strip_prefix(r#"{"action":"handshake","data":"#).unwrap();
-                assert_eq!(sfu.next_text().await, data.strip_suffix('}').unwrap());
+                let data = text.strip_prefix(r#"{"action":"handshake","data":{"#).unwrap();
+                let stamp = &stamps[usize::from(one.peer)];
+                assert_eq!(sfu.next_text().await, stamp.clone() + data.strip_suffix('}').unwrap());
                 relayed += 1;
             } else if one.dir == "gateway->client" && message.get("sender").is_some() {
                 sfu.send(&format!(r#"{{"action":"handshake","data":{text}}}"#)).await;
@@ -82,8 +87,8 @@ async fn a_relay_without_a_request_id_is_not_answered_and_one_with_it_is_acked()
     let answer = client.request("handshake", room.candidate("p", "1")).await;
     assert_eq!(answer, json!({ "type": "ack", "requestId": "request-2" }));
     client.send(&json!({ "action": "handshake", "data": room.candidate("p", "2") }).to_string()).await;
-    assert_eq!(sfu.next().await, room.candidate("p", "1"));
-    assert_eq!(sfu.next().await, room.candidate("p", "2"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "1"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "2"));
     assert_eq!(client.heard().await, Vec::<Value>::new());
 }
 
@@ -156,7 +161,7 @@ async fn batches_of_candidates_need_the_feature() {
 
     let mut sfu = room.sfu(&["candidates"]).await;
     assert_eq!(client.request("handshake", batch.clone()).await["type"], "ack");
-    assert_eq!(sfu.next().await, batch);
+    assert_eq!(unstamped(sfu.next().await), batch);
     assert_eq!(sfu.request("handshake", back.clone()).await["type"], "ack");
     assert_eq!(client.next().await, back);
 }
@@ -171,7 +176,7 @@ async fn a_handshake_that_arrives_before_its_identify_waits_for_it() {
     let identify = json!({ "type": "client", "id": "p", "roomId": room.id });
     client.send(&json!({ "action": "identify", "data": identify }).to_string()).await;
     client.send(&json!({ "action": "handshake", "data": room.candidate("p", "early") }).to_string()).await;
-    assert_eq!(sfu.next().await, room.candidate("p", "early"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "early"));
     assert_eq!(client.next().await["type"], "identified");
 }
 
@@ -199,7 +204,7 @@ async fn a_throttled_receiver_is_a_typed_error() {
     assert_eq!((&answer["status"], &answer["code"]), (&json!(429), &json!("too_many_requests")));
     stack.no_faults().await;
     assert_eq!(client.request("handshake", room.candidate("p", "again")).await["type"], "ack");
-    assert_eq!(sfu.next().await, room.candidate("p", "again"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "again"));
 }
 
 /// A stranger who never identifies costs a bounded number of reads.

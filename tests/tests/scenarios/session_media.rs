@@ -1,6 +1,6 @@
 //! A session's SFU: claimed by the first publisher, found by everybody's handshakes, lost and replaced.
 
-use arbiter_tests::{Project, Room, Socket, Stack, until};
+use arbiter_tests::{Project, Room, Socket, Stack, unstamped, until};
 use serde_json::{Value, json};
 
 /// A producer's offer, with media or with data channels only.
@@ -23,7 +23,7 @@ fn answer(room: &Room, session: &str, receiver: &str) -> Value {
 async fn relays(client: &mut Socket, peer: &str, sfu: &mut Socket, room: &Room, session: &str) {
     let offer = offer(peer, session, true);
     assert_eq!(client.request("handshake", offer.clone()).await["type"], "ack");
-    assert_eq!(sfu.next_of("producer").await, offer);
+    assert_eq!(unstamped(sfu.next_of("producer").await), offer);
     let answer = answer(room, session, peer);
     assert_eq!(sfu.request("handshake", answer.clone()).await["type"], "ack");
     assert_eq!(client.next_of("producer").await, answer);
@@ -141,7 +141,7 @@ async fn a_subscriber_may_reject_what_it_does_not_take() {
     ] {
         let relayed = described(kind, description, sdp);
         assert_eq!(bob.request("handshake", relayed.clone()).await["type"], "ack", "{kind}");
-        assert_eq!(sfu.next_of(kind).await, relayed);
+        assert_eq!(unstamped(sfu.next_of(kind).await), relayed);
         for (from, to) in [("BUNDLE 0", "BUNDLE 0 1"), ("a=mid:1", "a=mid:1\na=bundle-only")] {
             assert!(sdp.contains(from));
             let sends = described(kind, description, &sdp.replace(from, to));

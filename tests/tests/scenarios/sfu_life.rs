@@ -1,6 +1,6 @@
 //! An SFU comes, loses its socket, comes back, leaves.
 
-use arbiter_tests::{Room, Socket, Stack, until};
+use arbiter_tests::{Room, Socket, Stack, unstamped, unstamped_all, until};
 use serde_json::{Value, json};
 
 /// ARCHITECTURE, failure 3: an SFU proves itself.
@@ -49,7 +49,7 @@ async fn clients_are_told_when_their_sfu_is_lost_and_when_it_is_back() {
     let mut sfu = room.sfu(&["candidates"]).await;
     assert_eq!(client.next().await, json!({ "type": "sfuConnect", "roomId": room.id }));
     assert_eq!(client.request("handshake", room.candidate("p", "again")).await["type"], "ack");
-    assert_eq!(sfu.next().await, room.candidate("p", "again"));
+    assert_eq!(unstamped(sfu.next().await), room.candidate("p", "again"));
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn an_sfu_that_reconnects_early_is_not_missed() {
     first.closed().await;
     stack.invoked("disconnect", 1).await;
     assert_eq!(client.request("handshake", room.candidate("p", "c")).await["type"], "ack");
-    assert_eq!(second.next().await, room.candidate("p", "c"));
+    assert_eq!(unstamped(second.next().await), room.candidate("p", "c"));
     assert_eq!(client.heard().await, Vec::<Value>::new());
 }
 
@@ -149,7 +149,7 @@ async fn an_sfu_may_say_again_who_it_is() {
     let mut client = stack.join(&room.id, "p").await;
     assert_eq!(room.identify_sfu(&mut sfu, &["candidates"]).await["type"], "identified");
     assert_eq!(client.request("handshake", room.candidate("p", "c")).await["type"], "ack");
-    assert_eq!(sfu.heard().await, [room.candidate("p", "c")]);
+    assert_eq!(unstamped_all(sfu.heard().await), [room.candidate("p", "c")]);
     let disguised = json!({ "type": "client", "id": room.id, "roomId": room.id });
     assert_eq!(sfu.request("identify", disguised).await["code"], "already_identified");
 }

@@ -1,6 +1,6 @@
 //! Rooms that are kept warm: asked for by a claim, started by createRoom's function, given up when they are spare.
 
-use arbiter_tests::{Room, Socket, Stack, until};
+use arbiter_tests::{Room, Socket, Stack, unstamped, until};
 use serde_json::{Value, json};
 
 async fn keeping(idle_rooms: &str) -> Stack {
@@ -166,7 +166,7 @@ async fn a_spare_sfu_leaves_and_a_needed_one_stays() {
         "ack",
         "nothing has changed"
     );
-    assert_eq!(other_sfu.next_of("producer").await, other.candidate("p", "c"));
+    assert_eq!(unstamped(other_sfu.next_of("producer").await), other.candidate("p", "c"));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! `handshake`: relays one SDP or some ICE candidates, byte for byte. The first of a session that sends media claims an
-//! SFU for it.
+//! `handshake`: relays one SDP or some ICE candidates. What goes to an SFU says on whose socket it came; all else is byte
+//! for byte. The first of a session that sends media claims an SFU for it.
 
 use gateway::app::App;
 use gateway::edge::Reply;
@@ -49,6 +49,7 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
     sender.recognized(&identity);
     check(&identity, receiver.as_ref(), &handshake)?;
     let room = handshake.direction.room();
+    let text = handshake.relayed(sender.stamp());
     let (to, absent) = match (receiver, &handshake.direction) {
         (Some(Receiver::Sfu(sfu)), _) => (Recipient::sfu(room, sfu), Error::SfuUnavailable),
         (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
@@ -60,13 +61,15 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
         }
         (_, Direction::ToPeer(..)) => return Err(Error::PeerNotFound),
         (_, Direction::ToSfu(_)) => match &identity {
-            Identity::Client { session: Some(_), .. } => return sessions::publish(deps, &handshake).await,
+            Identity::Client { session: Some(_), .. } => {
+                return sessions::publish(deps, &handshake, &text).await;
+            }
             Identity::Client { session: None, .. } | Identity::Sfu { .. } => {
                 return Err(without_sfu(app, room).await?);
             }
         },
     };
-    relayed(app, relay(app, &to, handshake.text).await?, absent).await
+    relayed(app, relay(app, &to, &text).await?, absent).await
 }
 
 /// What the sender is told of a delivery; `absent`, if nobody is there to receive it.

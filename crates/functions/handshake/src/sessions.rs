@@ -31,16 +31,16 @@ pub(crate) fn check_role(role: Role, handshake: &Handshake<'_>) -> Result<(), Er
     }
 }
 
-/// Relays a handshake of a session that relays found no SFU for. An SFU of the pool whose socket is gone is given up at
-/// once, and the next one taken: it serves nobody yet, so that nobody's media would come back with it.
-pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>) -> Result<Reply, Error> {
+/// Relays a handshake, as `text`, of a session that relays found no SFU for. An SFU of the pool whose socket is gone is
+/// given up at once, and the next one taken: it serves nobody yet, so that nobody's media would come back with it.
+pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>, text: &str) -> Result<Reply, Error> {
     let app = &deps.app;
     let session = handshake.direction.room();
     let mut grace = app.sfu_grace;
     for _ in 0..CLAIMS {
         let (sfu, claimed) = sfu(deps, session, handshake.sends_media, grace).await?;
         let stamp = sfu.stamp.clone();
-        match relay(app, &Recipient::sfu(session, sfu), handshake.text).await {
+        match relay(app, &Recipient::sfu(session, sfu), text).await {
             Ok(Delivery::Gone(ended)) if claimed => {
                 if let Some(ended) = ended {
                     departure::announce_ended(app, &ended).await?;

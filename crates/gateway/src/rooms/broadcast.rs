@@ -71,7 +71,7 @@ impl Announcement {
             Identity::Client { peer_id, session, .. } => {
                 let to_sfu = Notice::ClientDisconnect {
                     client_id: peer_id.clone(),
-                    connection_id: stamp.connection_id.clone(),
+                    stamp: stamp.clone(),
                     reason: reason.of_room(),
                 };
                 let to_members = match session {

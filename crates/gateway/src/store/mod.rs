@@ -23,7 +23,7 @@ mod write;
 pub use admission::{Join, Policy};
 pub use claims::Claimant;
 pub use rate_limit::{Limited, Sequence};
-pub use read::{Receiver, Roster, Route};
+pub use read::{Members, Receiver, Roster, Route};
 pub(crate) use retry::Pauses;
 pub use sfus::Serve;
 pub use slots::Limits;

@@ -44,6 +44,15 @@ pub enum Receiver {
     Member(Member),
 }
 
+/// What an SFU has asked, and who asks.
+#[derive(Debug)]
+pub struct Members {
+    /// The sender's row.
+    pub sender: Option<Connection>,
+    /// Those who are members.
+    pub members: Vec<(PeerId, Member)>,
+}
+
 /// Everybody with a place in a room.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
@@ -131,6 +140,28 @@ impl Store {
         let (sender, member) = self.pair::<Member>(sender, Key::member(room, peer)).await?;
         let member = member.filter(|member| !member.expires_at.expired(now));
         Ok(Route { sender, receiver: member.map(Receiver::Member) })
+    }
+
+    /// The sender's row, and those of `peers` who are members of the room: one batched read of so many items and one, however
+    /// many members there are. Who has been away for longer than its grace is none.
+    pub async fn members(
+        &self,
+        sender: &ConnectionId,
+        room: &RoomId,
+        peers: Vec<PeerId>,
+        now: EpochMillis,
+    ) -> Result<Members, Failure> {
+        let keys = peers.iter().map(|peer| Key::member(room, peer)).collect();
+        let mut found = self.batch(Some(sender), keys).await?;
+        let sender = found.take(&self.connections).map(read_item).transpose()?;
+        let mut members = Vec::new();
+        for peer in peers {
+            let item = found.take_sk(&self.rooms, &Key::member(room, &peer).sk);
+            let member: Option<Member> = item.map(read_item).transpose()?;
+            let member = member.filter(|member| !member.expires_at.expired(now) && !member.is_overdue(now));
+            members.extend(member.map(|member| (peer, member)));
+        }
+        Ok(Members { sender, members })
     }
 
     /// Everybody in a room.

@@ -108,6 +108,8 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     client.send(&handshake.to_string()).await;
     sfu.next_text().await;
     steps.took("handshake, a candidate", "handshake", &[("BatchGetItem", 1), ("PostToConnection", 1)]).await;
+    sfu.request("roster", json!({ "roomId": room.id, "peers": ["ada", "bob"] })).await;
+    steps.took("roster, of two", "roster", &[("BatchGetItem", 1), ("PostToConnection", 1)]).await;
     client.request("ping", json!({})).await;
     steps.took("ping", "default", &[("PostToConnection", 1)]).await;
     let leaves: Design = &[("GetItem", 1), ("PostToConnection", 3), ("Query", 1), ("TransactWriteItems", 1)];

@@ -42,6 +42,7 @@ async fn call(stack: &Stack, path: &str, handshakes: usize) {
         client.send(&candidate).await;
         sfu.next_text().await;
     }
+    sfu.request("roster", json!({ "roomId": room.id, "peers": ["ada"] })).await;
     client.request("ping", json!({})).await;
     client.request("leave", json!({})).await;
     client.close(1000).await;

@@ -17,8 +17,6 @@ export interface Handshake {
   roomId: string;
   /** Whose media a consumer connection carries. */
   remotePeerId?: string;
-  /** With an offer: the socket that the client has now. */
-  connectionId?: string;
   negotiation?: number;
   description?: Description;
   candidate?: RTCIceCandidateInit;
@@ -107,7 +105,12 @@ const MESSAGES = {
   issueReported: {} as Answer & { issueId: string },
   pong: {},
   // Notices.
-  clientDisconnect: {} as { clientId: string; connectionId: string; reason: "left" | "lost" },
+  clientDisconnect: {} as {
+    clientId: string;
+    connectionId: string;
+    connectedAt: number;
+    reason: "left" | "lost";
+  },
   goAway: {} as { reason: string },
   sfuConnect: {} as { roomId: string },
   sfuDisconnect: {} as { roomId: string; claimAfterMs: number },

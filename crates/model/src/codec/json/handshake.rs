@@ -5,7 +5,9 @@ use serde_json::value::RawValue;
 use super::envelope::Data;
 use super::fields;
 use crate::error::Error;
-use crate::handshake::{Direction, Handshake, Kind, MAX_CANDIDATE_BYTES, MAX_CANDIDATES, MAX_SDP_BYTES};
+use crate::handshake::{
+    Direction, Handshake, Kind, MAX_CANDIDATE_BYTES, MAX_CANDIDATES, MAX_SDP_BYTES, STAMP,
+};
 use crate::id::{PeerId, RoomId};
 use crate::json::{self, Object};
 use crate::sdp::sends_media;
@@ -28,6 +30,10 @@ pub(super) fn read<'a>(data: &Data<'a>) -> Result<Handshake<'a>, Error> {
     let direction = match fields::id(object, "receiver")? {
         // The original SFU names no room: its own id is its room's.
         Some(receiver) => Direction::ToPeer(room.unwrap_or_else(|| sender.clone().into()), receiver),
+        // Two of them, and the SFU could take either.
+        None if object.has(STAMP) => {
+            return Err(Error::BadMessage { field: STAMP, allowed: "is the gateway's" });
+        }
         None => Direction::ToSfu(fields::required("roomId", room)?),
     };
     let Content { batch, sends_media } = content(object)?;
@@ -112,6 +118,9 @@ fn check_candidates(raw: &RawValue) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::codec::json::envelope::Envelope;
+    use crate::id::ConnectionId;
+    use crate::stamp::Stamp;
+    use crate::time::EpochMillis;
 
     fn message(data: &str) -> String {
         let body = format!(r#"{{"action":"handshake","data":{data}}}"#);
@@ -134,6 +143,27 @@ mod tests {
         let handshake = read(&envelope.data().unwrap()).unwrap();
         let room = RoomId::try_from("room".to_owned()).unwrap();
         assert_eq!(handshake.direction, Direction::ToPeer(room, PeerId::try_from("p".to_owned()).unwrap()));
+    }
+
+    #[test]
+    fn an_sfu_is_told_the_senders_socket_by_nobody_but_the_gateway() {
+        let by = Stamp { connected_at: EpochMillis(5), connection_id: ConnectionId::new("c\"=".into()) };
+        let relayed = |data: &str| {
+            let body = format!(r#"{{"data": {data} }}"#);
+            let envelope = Envelope::parse(&body).unwrap();
+            read(&envelope.data().unwrap()).unwrap().relayed(&by).into_owned()
+        };
+        let text = relayed(
+            r#"{ "type":"producer","sender":"p","roomId":"r","candidate":{"x":1.50} , "y":"\ud800"}"#,
+        );
+        let stamp = r#"{"stamp":{"connectedAt":5,"connectionId":"c\"="}, "type":"producer","sender":"p","#;
+        assert_eq!(text, stamp.to_owned() + r#""roomId":"r","candidate":{"x":1.50} , "y":"\ud800"}"#);
+        let to_peer = r#"{"type":"consumer","sender":"room","receiver":"p","candidate":{},"stamp":7}"#;
+        assert_eq!(relayed(to_peer), to_peer);
+        for stamp in [r#""stamp":{}"#, r#""stamp":null"#, r#""st\u0061mp":7"#, r#""stamp":1,"stamp":2"#] {
+            let refused = with(&format!(r#""candidate":{{}},{stamp}"#));
+            assert_eq!(refused, "bad_message stamp: is the gateway's", "{stamp}");
+        }
     }
 
     #[test]

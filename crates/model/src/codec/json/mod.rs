@@ -5,6 +5,7 @@ mod fields;
 mod handshake;
 mod identify;
 mod leave;
+mod roster;
 mod session;
 
 use self::envelope::Envelope;
@@ -66,6 +67,7 @@ pub fn request<'a>(envelope: &Envelope<'a>, action: Action) -> Result<Request<'a
         Action::Signal => Request::Signal(session::signal(&envelope.data()?)?),
         Action::ForceDisconnect => Request::ForceDisconnect(session::force_disconnect(&envelope.data()?)?),
         Action::ReportIssue => Request::ReportIssue(session::report_issue(&envelope.data()?)?),
+        Action::Roster => Request::Roster(roster::read(&envelope.data()?)?),
         Action::Ping => Request::Ping,
     })
 }

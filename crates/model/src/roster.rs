@@ -1,0 +1,40 @@
+//! `roster`: an SFU asks which of its people are members of its room, and on which sockets.
+
+use serde::Serialize;
+
+use crate::id::{PeerId, RoomId};
+use crate::member::{Member, Reach};
+use crate::stamp::Stamp;
+
+/// How many peers an SFU may ask for at once: as many as it serves.
+pub const MAX_ASKED: usize = 64;
+
+/// What an SFU asks.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AskRoster {
+    /// The room that it serves; checked against the connection.
+    pub room: RoomId,
+    /// Whom it asks for: at most [`MAX_ASKED`].
+    pub peers: Vec<PeerId>,
+}
+
+/// A member, as an SFU is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Who.
+    pub id: PeerId,
+    /// The socket that has its place, or had it when it went away.
+    pub stamp: Stamp,
+    /// Its place is kept while its socket is gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
+}
+
+impl Listed {
+    /// The member that is `peer`.
+    #[must_use]
+    pub fn of(peer: PeerId, member: Member) -> Self {
+        let away = member.reach() == Reach::None;
+        Self { id: peer, stamp: member.stamp, away }
+    }
+}
