@@ -21,4 +21,5 @@ mod sessions;
 mod sfu_life;
 mod signals;
 mod tokens;
+mod vouched;
 mod warm;

@@ -50,7 +50,7 @@ impl Room {
                 if allowed {
                     self.broadcast_features(key, initial_connect);
                 }
-                self.mark_reachable(now, key, connection_id);
+                self.hint(now, key, connection_id.as_deref());
             }
             Some(Channel::Chat) | None => {}
         }

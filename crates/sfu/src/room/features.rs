@@ -22,7 +22,7 @@ pub(crate) struct SentMedia {
 /// A message on the features channel.
 pub(crate) struct FeaturesMessage {
     pub(crate) features: Features,
-    /// The socket that the peer has now.
+    /// The socket that the peer says it has now.
     pub(crate) connection_id: Option<String>,
     /// `initialConnect`: passed on once, and not to those who come later.
     pub(crate) initial_connect: Option<Value>,

@@ -49,6 +49,7 @@ impl Room {
                 self.adapt(now, pair);
             }
         }
+        self.sweep_roster(now);
         self.lifecycle.sweep(now, self.peers.is_empty(), &mut self.outbox);
     }
 
@@ -69,7 +70,7 @@ impl Room {
     /// Derives features from the media of a peer that sends none: original clients do not display a peer
     /// without features.
     fn derive_features(&mut self, key: PeerKey) {
-        let peer = self.peers.get_mut(key).filter(|peer| peer.silent && peer.connection_id.is_none());
+        let peer = self.peers.get_mut(key).filter(|peer| peer.silent && !peer.knows_presence);
         let Some(peer) = peer else { return };
         let tracks = peer.producer.as_ref().map_or(&[][..], |producer| &producer.tracks);
         let sends = |kind| tracks.iter().any(|track| track.kind == kind);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use model::id::{PeerId, RoomId};
+use model::stamp::Stamp;
 
 use super::Room;
 use super::consumers::PairView;
@@ -21,12 +22,12 @@ impl Room {
     /// A client's handshake about its producer connection.
     pub(super) fn take_producer(&mut self, now: Instant, handshake: Handshake) {
         let number = handshake.number();
-        let Handshake { sender, room_id, connection_id, description, .. } = handshake;
+        let Handshake { sender, room_id, stamp, description, .. } = handshake;
         let offer = description.filter(|description| description.kind == DescriptionKind::Offer);
-        let Some(offer) = offer.filter(|_| !connection_id.as_ref().is_some_and(|id| self.left.contains(id)))
-        else {
-            return;
-        };
+        let Some(offer) = offer else { return };
+        if stamp.as_ref().is_some_and(|stamp| self.ended.has(&sender, stamp)) {
+            return self.roster.want(&sender);
+        }
         let first = self.peers.key(&sender).is_none();
         if first && !self.first_offer_limit.admit(now, &sender) {
             return;
@@ -35,7 +36,7 @@ impl Room {
             if first && offer.transport.is_none() {
                 return Err(Refused::NothingToTake);
             }
-            Ok((self.enter(now, &sender, connection_id.as_ref())?, offer))
+            Ok((self.enter(now, &sender, stamp.as_ref())?, offer))
         });
         let (key, offer) = match joined {
             Ok(joined) => joined,
@@ -47,6 +48,7 @@ impl Room {
             }
         };
         let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.knows_presence |= number.is_some();
         let past = |transport: &Transport| peer.has_left(&transport.fingerprint);
         if offer.transport.as_ref().is_some_and(past) || !peer.offer_limit.take(now) {
             return;
@@ -59,7 +61,7 @@ impl Room {
             if number >= producer.number {
                 // The answer may have been lost on its way.
                 let answer = (number == producer.number).then(|| producer.answer.clone());
-                self.mark_reachable(now, key, connection_id);
+                self.heard(now, key, stamp.as_ref());
                 if let Some(answer) = answer {
                     self.send_answer(now, &sender, number, answer);
                 }
@@ -67,7 +69,7 @@ impl Room {
             return;
         }
         match self.accept_offer(now, (key, &sender, &room_id), number, offer) {
-            Ok(()) => self.mark_reachable(now, key, connection_id),
+            Ok(()) => self.heard(now, key, stamp.as_ref()),
             Err(why) => self.refuse(now, &sender, number, why),
         }
     }
@@ -82,11 +84,11 @@ impl Room {
     }
 
     /// The peer's key. A peer that is not in the room is added, if the room is not full.
-    fn enter(&mut self, now: Instant, id: &PeerId, connection: Option<&String>) -> Result<PeerKey, Refused> {
+    fn enter(&mut self, now: Instant, id: &PeerId, stamp: Option<&Stamp>) -> Result<PeerKey, Refused> {
         match self.peers.key(id) {
             Some(key) => Ok(key),
             None if self.peers.len() >= MAX_PEERS => Err(Refused::RoomFull),
-            None => Ok(self.peers.insert(Peer::new(id.clone(), connection.cloned(), now))),
+            None => Ok(self.peers.insert(Peer::new(id.clone(), stamp.cloned(), now))),
         }
     }
 
@@ -188,6 +190,10 @@ impl Room {
     pub(super) fn take_consumer(&mut self, now: Instant, handshake: Handshake) {
         let number = handshake.number();
         let Some(pair) = self.pair_of(&handshake) else { return };
+        // Without a stamp it may have been under way when the signaling was lost.
+        if handshake.stamp.is_some() {
+            self.heard(now, pair.receiver, handshake.stamp.as_ref());
+        }
         match handshake.description {
             Some(description) if description.kind == DescriptionKind::Answer => {
                 self.take_answer(now, pair, number, &description.sdp);

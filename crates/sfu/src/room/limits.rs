@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Peers in a room.
 pub(crate) const MAX_PEERS: usize = 64;
-/// Sockets that were left on purpose, and ids whose first offer was bad, that are remembered.
+/// Places that have ended, and ids whose first offer was bad, that are remembered.
 pub(crate) const MAX_REMEMBERED: usize = 256;
 /// Media sections of a producer's description, those of closed tracks included.
 pub(crate) const MAX_SECTIONS: usize = 32;

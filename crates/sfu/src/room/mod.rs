@@ -9,6 +9,8 @@
 //! | `forwarding` | sends packets to receivers, and chooses their encodings |
 //! | `data_channels` | broadcasts chat and features |
 //! | `presence` | knows whether a peer can be reached, tells the others, and removes it |
+//! | `roster` | asks the gateway who is there, and heals what was missed |
+//! | `ended` | remembers whose places have ended |
 //! | `housekeeping` | ends graces, replaces silent connections, repeats offers |
 //! | `lifecycle` | decides when the room is left, and how the process ends |
 //! | `room_identity` | knows the ids in the room's messages |
@@ -22,6 +24,7 @@ mod consumer;
 mod consumers;
 mod data_channels;
 mod demux;
+mod ended;
 mod features;
 mod first_offers;
 mod forwarding;
@@ -43,17 +46,18 @@ mod presence;
 mod producer;
 mod rewrite;
 mod room_identity;
+mod roster;
 mod sdp;
 mod settings;
 mod signal;
 mod speaking;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use model::id::PeerId;
+use model::stamp::Stamp;
 use str0m::Event;
 use str0m::net::Receive;
 
@@ -65,14 +69,15 @@ pub use self::settings::Settings;
 
 use self::bucket::Bucket;
 use self::consumers::Consumers;
+use self::ended::Ended;
 use self::first_offers::FirstOfferLimit;
 use self::ids::{LinkId, Pair, PeerKey};
 use self::lifecycle::Lifecycle;
-use self::limits::MAX_REMEMBERED;
 use self::links::{Links, Role};
 use self::outbox::{About, Outbox, Outcome};
 use self::peers::Peers;
 use self::room_identity::RoomIdentity;
+use self::roster::Roster;
 use self::signal::{Incoming, Reason};
 
 /// The least time between two log lines about bad descriptions.
@@ -103,8 +108,9 @@ pub struct Room {
     outbox: Outbox,
     lifecycle: Lifecycle,
     counters: Counters,
-    /// Sockets that were left on purpose: an offer that arrives from one afterwards is ignored.
-    left: VecDeque<String>,
+    /// Those who have left, or were sent away: an offer that arrives from them afterwards is ignored.
+    ended: Ended,
+    roster: Roster,
     first_offer_limit: FirstOfferLimit,
     /// How often a bad description is logged.
     log_limit: Bucket,
@@ -124,7 +130,8 @@ impl Room {
             links: Links::default(),
             outbox: Outbox::default(),
             counters: Counters::default(),
-            left: VecDeque::new(),
+            ended: Ended::default(),
+            roster: Roster::default(),
             first_offer_limit: FirstOfferLimit::new(now),
             log_limit: Bucket::new(now, 1, LOG_PACE),
             swept: now,
@@ -135,12 +142,15 @@ impl Room {
     pub fn gateway_opened(&mut self, now: Instant) {
         self.lifecycle.gateway_opened();
         self.outbox.open(now);
+        self.roster.open(now);
+        self.sweep_roster(now);
     }
 
     /// The last socket to the gateway is gone.
     pub fn gateway_closed(&mut self, now: Instant) {
         self.lifecycle.gateway_closed(now);
         self.outbox.close();
+        self.roster.close();
     }
 
     /// Takes a message of the gateway. One that cannot be parsed is counted and ignored.
@@ -157,8 +167,14 @@ impl Room {
             }
             Incoming::Producer(handshake) => self.take_producer(now, handshake),
             Incoming::Consumer(handshake) => self.take_consumer(now, handshake),
-            Incoming::ClientDisconnect { client_id, connection_id, reason } => {
-                self.take_disconnect(now, &client_id, connection_id, reason);
+            Incoming::ClientDisconnect { client_id, ended, reason } => {
+                self.take_disconnect(now, &client_id, ended, reason);
+            }
+            Incoming::Roster { request_id, peers } => {
+                // An answer to an earlier question is out of date.
+                if self.outbox.ack(&request_id) == Some(Outcome::Done(About::Roster)) {
+                    self.take_roster(now, peers);
+                }
             }
             Incoming::Ack { request_id } => {
                 if let Some(Outcome::Done(About::Leave)) = self.outbox.ack(&request_id) {
@@ -168,6 +184,7 @@ impl Room {
             Incoming::Error { request_id: Some(request), status, code } => {
                 match self.outbox.error(now, &request, status, &code) {
                     Some(Outcome::Refused(About::Leave, code)) => self.lifecycle.refused(now, &code),
+                    Some(Outcome::Refused(About::Roster, _)) => self.roster.refused(),
                     // A peer without signaling: the gateway reports that by itself, and offers are repeated.
                     Some(Outcome::Refused(..) | Outcome::Done(_)) => self.counters.refused += 1,
                     None => {}
@@ -281,32 +298,31 @@ impl Room {
         Gauges { peers: self.peers.len(), producers, consumers: self.links.len().saturating_sub(producers) }
     }
 
-    fn take_disconnect(&mut self, now: Instant, id: &PeerId, connection: Option<String>, reason: Reason) {
+    /// The gateway says that a peer's place has ended on a socket.
+    fn take_disconnect(&mut self, now: Instant, id: &PeerId, ended: Option<Stamp>, reason: Reason) {
         let key = self.peers.key(id);
-        let known = key.and_then(|key| self.peers.get(key)?.connection_id.as_ref());
-        // The end of an earlier socket changes nothing.
-        if let (Some(known), Some(ended)) = (known, &connection)
-            && known != ended
-        {
-            return;
+        let known = key.and_then(|key| self.peers.get(key)?.stamp.as_ref());
+        // A newer socket than the one that is known was the peer's too, though nothing came over it. An older one is old news,
+        // unless it was let in later: the gateway knows.
+        if known.zip(ended.as_ref()).is_some_and(|(known, ended)| ended < known) {
+            return self.roster.want(id);
         }
         match (reason, key) {
             (Reason::Left, key) => {
-                self.remember_left(connection);
+                if let Some(ended) = ended {
+                    self.ended.remember(id.clone(), ended);
+                }
                 if let Some(key) = key {
                     self.remove(now, key);
                 }
             }
-            (Reason::Lost, Some(key)) => self.lose(now, key),
+            (Reason::Lost, Some(key)) => {
+                if let Some(ended) = ended {
+                    self.be_on(key, &ended);
+                }
+                self.lose(now, key);
+            }
             (Reason::Lost, None) => {}
-        }
-    }
-
-    /// An offer may arrive after the notice that its sender has left.
-    fn remember_left(&mut self, connection: Option<String>) {
-        self.left.extend(connection);
-        if self.left.len() > MAX_REMEMBERED {
-            self.left.pop_front();
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum About {
     Answer(PeerId),
     /// The offer to the first peer of the second's media.
     Offer(PeerId, PeerId),
+    /// Who is there.
+    Roster,
     /// The room's own end.
     Leave,
 }
@@ -71,7 +73,7 @@ impl Outbox {
         self.flights.retain(|_, flight| match &flight.about {
             About::Answer(peer) => peer != gone,
             About::Offer(receiver, remote) => receiver != gone && remote != gone,
-            About::Leave => true,
+            About::Roster | About::Leave => true,
         });
     }
 

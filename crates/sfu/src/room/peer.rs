@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use model::id::PeerId;
+use model::stamp::Stamp;
 use serde_json::{Map, Value};
 
 use super::bucket::Bucket;
@@ -15,8 +16,10 @@ use super::speaking::Voice;
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) born: Instant,
-    /// The socket that it has now, as far as it has said.
-    pub(crate) connection_id: Option<String>,
+    /// The socket that it was last heard on, or had its place on: the gateway's word. `None` as long as that has said nothing.
+    pub(crate) stamp: Option<Stamp>,
+    /// Its client is none of the original's, and understands `presence`.
+    pub(crate) knows_presence: bool,
     /// When its signaling broke.
     pub(crate) lost: Option<Instant>,
     /// The connection on which it sends.
@@ -38,11 +41,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, connection_id: Option<String>, now: Instant) -> Self {
+    pub(crate) fn new(id: PeerId, stamp: Option<Stamp>, now: Instant) -> Self {
         Self {
             id,
             born: now,
-            connection_id,
+            stamp,
+            knows_presence: false,
             lost: None,
             producer: None,
             fingerprints: VecDeque::new(),

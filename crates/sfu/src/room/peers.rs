@@ -55,6 +55,11 @@ impl Peers {
         self.by_key.keys().copied().collect()
     }
 
+    /// The ids as they are now.
+    pub(crate) fn ids(&self) -> Vec<PeerId> {
+        self.keys.keys().cloned().collect()
+    }
+
     pub(crate) fn others(&self, key: PeerKey) -> Vec<PeerKey> {
         self.by_key.keys().copied().filter(|other| *other != key).collect()
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use model::stamp::Stamp;
 use serde_json::Value;
 
 use super::Room;
@@ -41,28 +42,63 @@ impl Room {
         self.links.remove_all(self.consumers.extract(closed));
     }
 
-    /// A peer has sent something: if its signaling was lost, it may be back.
-    pub(super) fn mark_reachable(&mut self, now: Instant, key: PeerKey, connection: Option<String>) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
-        let newer = connection.is_some() && connection != peer.connection_id;
-        if newer {
-            peer.connection_id = connection;
-            for consumer in self.consumers.of_receiver_mut(key) {
-                consumer.failures = 0;
+    /// A handshake of a peer has come over the socket that the gateway names. If its signaling was lost, it is back.
+    pub(super) fn heard(&mut self, now: Instant, key: PeerKey, stamp: Option<&Stamp>) {
+        let Some(peer) = self.peers.get(key) else { return };
+        match (stamp, &peer.stamp) {
+            (Some(stamp), Some(known)) if stamp == known => {}
+            (Some(stamp), known) if known.as_ref().is_none_or(|known| known < stamp) => {
+                self.be_on(key, stamp);
+                self.find(now, key);
             }
-        }
-        // An original client names no socket: its offer alone shows that it is back.
-        if peer.lost.is_some() && (newer || peer.connection_id.is_none()) {
-            peer.lost = None;
-            let up = peer.is_up();
-            self.broadcast_presence(key, Presence::Here);
-            for receiver in self.peers.others(key) {
-                if up && !self.knows_presence(receiver) {
-                    self.update_offer(now, Pair { source: key, receiver });
-                }
-            }
+            // An earlier gateway, which names none: that the message came is all there is to go by.
+            (None, None) => self.find(now, key),
+            // It was under way for long, or an older socket was let in later: the gateway knows.
+            (Some(_) | None, _) => self.roster.want(&peer.id),
         }
         self.lifecycle.used(now);
+    }
+
+    /// A peer says itself on which socket it is: if the gateway has named another, that is a reason to ask it, and no more.
+    pub(super) fn hint(&mut self, now: Instant, key: PeerKey, connection: Option<&str>) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Some(connection) = connection else {
+            // As an original client does, to which this gateway has given no stamp.
+            if peer.stamp.is_none() && !peer.knows_presence {
+                self.find(now, key);
+            }
+            return;
+        };
+        peer.knows_presence = true;
+        match &peer.stamp {
+            Some(known) if known.connection_id.as_str() == connection => {}
+            Some(_) => self.roster.want(&peer.id),
+            None => self.find(now, key),
+        }
+    }
+
+    /// A peer's place is on this socket: the gateway's word.
+    pub(super) fn be_on(&mut self, key: PeerKey, stamp: &Stamp) {
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.stamp.as_ref() != Some(stamp)) else {
+            return;
+        };
+        peer.stamp = Some(stamp.clone());
+        for consumer in self.consumers.of_receiver_mut(key) {
+            consumer.failures = 0;
+        }
+    }
+
+    /// A peer can be reached.
+    pub(super) fn find(&mut self, now: Instant, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.lost.is_some()) else { return };
+        peer.lost = None;
+        let up = peer.is_up();
+        self.broadcast_presence(key, Presence::Here);
+        for receiver in self.peers.others(key) {
+            if up && !self.knows_presence(receiver) {
+                self.update_offer(now, Pair { source: key, receiver });
+            }
+        }
     }
 
     /// Removes a peer with all its connections, and tells the others.
@@ -94,10 +130,10 @@ impl Room {
         }
     }
 
-    /// Whether a peer's client understands `presence`. Those that do name their socket; an original client
-    /// takes any message about a peer for a sign that it is there.
+    /// Whether a peer's client understands `presence`. Those that do number their offers; an original client takes any message
+    /// about a peer for a sign that it is there.
     pub(super) fn knows_presence(&self, key: PeerKey) -> bool {
-        self.peers.get(key).is_some_and(|peer| peer.connection_id.is_some())
+        self.peers.get(key).is_some_and(|peer| peer.knows_presence)
     }
 
     /// Whether the receiver is told of the source, and offered its media. To clients that know no presence a

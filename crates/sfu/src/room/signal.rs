@@ -2,6 +2,7 @@
 //! clients').
 
 use model::id::{PeerId, RoomId};
+use model::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 
 use super::room_identity::RoomIdentity;
@@ -18,11 +19,14 @@ pub(crate) enum Incoming {
     /// A client's signaling is gone.
     ClientDisconnect {
         client_id: PeerId,
-        #[serde(default)]
-        connection_id: Option<String>,
+        /// The socket that had the place; earlier gateways do not say when it opened.
+        #[serde(flatten)]
+        ended: Option<Stamp>,
         #[serde(default)]
         reason: Reason,
     },
+    /// Who is there of those who were asked for.
+    Roster { request_id: String, peers: Vec<Listed> },
     /// A request succeeded.
     Ack { request_id: String },
     /// A request failed.
@@ -48,6 +52,17 @@ pub(crate) enum Reason {
     Left,
 }
 
+/// A member of the room.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) id: PeerId,
+    /// The socket that has its place.
+    pub(crate) stamp: Stamp,
+    /// That socket is gone, and the place is kept.
+    #[serde(default)]
+    pub(crate) away: bool,
+}
+
 /// A client's handshake. Its candidates are not read: the SFU is ICE-lite, and learns where a client is from
 /// the client's own checks.
 #[derive(Deserialize)]
@@ -57,8 +72,9 @@ pub(crate) struct Handshake {
     pub(crate) room_id: RoomId,
     #[serde(default)]
     pub(crate) remote_peer_id: Option<PeerId>,
+    /// The socket that it came over: the gateway's word, which no client can say. Earlier gateways do not say it.
     #[serde(default)]
-    pub(crate) connection_id: Option<String>,
+    pub(crate) stamp: Option<Stamp>,
     #[serde(default)]
     pub(crate) negotiation: Option<serde_json::Value>,
     #[serde(default)]
@@ -121,6 +137,13 @@ struct Envelope<'a, T> {
     action: &'static str,
     request_id: &'a str,
     data: T,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AskRoster<'a> {
+    room_id: &'a RoomId,
+    peers: &'a [PeerId],
 }
 
 #[derive(Serialize)]
@@ -201,6 +224,11 @@ pub(crate) fn offer(
 /// Leaves the room; with `if_spare`, only if the pool does not need it.
 pub(crate) fn leave(id: &str, if_spare: bool) -> String {
     request(id, "leave", Leave { if_spare })
+}
+
+/// Asks who of these is there.
+pub(crate) fn roster(id: &str, identity: &RoomIdentity, peers: &[PeerId]) -> String {
+    request(id, "roster", AskRoster { room_id: identity.room(), peers })
 }
 
 fn request<T: Serialize>(request_id: &str, action: &'static str, data: T) -> String {

@@ -95,8 +95,9 @@ pub(crate) struct Client {
     pub(crate) id: String,
     /// The room that it is in, as it knows it.
     pub(crate) room: String,
-    pub(crate) connection_id: Option<String>,
-    /// An original client: no numbers, no connection id.
+    /// The socket that it has.
+    pub(crate) socket: String,
+    /// An original client: no numbers.
     pub(crate) original: bool,
     pub(crate) producer: Connection,
     pub(crate) sources: Vec<Source>,
@@ -189,7 +190,7 @@ impl Client {
         Self {
             id: id.into(),
             room: "room".into(),
-            connection_id: Some(format!("{id}-1")),
+            socket: format!("{id}-1"),
             original: false,
             producer,
             sources: vec![],
@@ -273,7 +274,7 @@ impl Client {
     pub(crate) fn refresh(&mut self, now: Instant, connection: &str) {
         let mut new = Self::new(&self.id, now);
         new.room.clone_from(&self.room);
-        new.connection_id = Some(connection.into());
+        new.socket = connection.into();
         new.microphone();
         new.camera(&[None]);
         *self = new;
@@ -353,7 +354,6 @@ impl Client {
         });
         if !self.original {
             data["negotiation"] = self.number.into();
-            data["connectionId"] = self.connection_id.clone().into();
         }
         if self.number == 1 {
             self.first_offer = data.clone();

@@ -113,6 +113,7 @@ fn lost_here_and_gone_are_broadcast() {
     world.until("lost", 2, |world| last(world, "ben", "anna")["presence"] == "lost");
     world.join("cleo");
     world.until("a newcomer hears of it", 5, |world| last(world, "cleo", "anna")["presence"] == "lost");
+    world.reconnect("anna", "anna-2");
     world
         .client("anna")
         .send_features(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
@@ -250,6 +251,7 @@ fn a_client_that_knows_no_presence_is_sent_nothing_about_lost_or_gone_peers() {
     assert_eq!(heard(&mut world, "older", "anna"), (0, 0), "nor is a newcomer offered its media");
 
     // It is back, under another socket: both see it anew, on connections of their own.
+    world.reconnect("anna", "anna-2");
     world
         .client("anna")
         .send_features(&json!({ "id": "anna", "features": { "audio": true }, "connectionId": "anna-2" }));
@@ -285,7 +287,7 @@ fn a_newcomer_that_knows_no_presence_is_sent_nothing_about_who_left_while_it_joi
 fn features_of_a_peer_that_sends_none_are_derived_from_its_media() {
     let mut world = World::new();
     let mut anna = Client::new("anna", world.now);
-    (anna.original, anna.connection_id) = (true, None);
+    anna.original = true;
     anna.microphone();
     anna.camera(&[None]);
     world.enter(anna);

@@ -124,7 +124,7 @@ fn an_original_client_is_served() {
     let mut world = World::new();
     world.join("anna");
     let mut ben = Client::new("ben", world.now);
-    (ben.original, ben.connection_id) = (true, None);
+    ben.original = true;
     ben.microphone();
     ben.camera(&[None]);
     world.enter(ben);

@@ -20,4 +20,5 @@ mod renegotiating;
 mod sessions;
 mod signaling;
 mod simulcast;
+mod vouched;
 mod world;

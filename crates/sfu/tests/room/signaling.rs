@@ -147,17 +147,16 @@ fn an_offer_that_comes_after_its_sender_left_brings_nobody_back() {
     let mut ben = Client::new("ben", world.now);
     ben.offer(world.now);
     world.disconnect("ben", "ben-1", "left");
-    world.gateway(&ben.first_offer);
+    world.relay(&ben.first_offer, "ben-1");
     assert_eq!(world.room.gauges().peers, 0);
 }
 
 #[test]
 fn a_repeated_offer_over_a_new_socket_shows_that_its_sender_is_back() {
     let mut world = call(&["anna", "ben"]);
-    let mut offer = world.client("anna").first_offer.clone();
+    let offer = world.client("anna").first_offer.clone();
     world.disconnect("anna", "anna-1", "lost");
-    offer["connectionId"] = "anna-2".into();
-    world.gateway(&offer);
+    world.relay(&offer, "anna-2");
     world.disconnect("anna", "anna-1", "lost");
     world.seconds(20);
     assert_eq!(world.room.gauges().peers, 2);

@@ -1,6 +1,6 @@
 //! A world for a room: clients that are str0m too, a network and a gateway, and a clock that only tests move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,14 @@ pub(crate) struct World {
     pub(crate) repeats: bool,
     /// What the gateway answers to the room's requests in place of `ack`.
     pub(crate) refusals: Vec<(u16, &'static str)>,
+    /// The members of the room, as the gateway knows them: the socket of each, and whether it is away.
+    pub(crate) members: BTreeMap<String, (String, bool)>,
+    /// Sockets whose ends the gateway has noticed.
+    pub(crate) ended: BTreeSet<String>,
+    /// An earlier gateway: it does not say over which socket a message came, and cannot be asked who is there.
+    pub(crate) earlier: bool,
+    /// How long the gateway takes to answer who is there; `None`: for ever.
+    pub(crate) lists_after: Option<Duration>,
     /// Whether the room's messages get through at all.
     pub(crate) delivers: bool,
     pub(crate) latency: Duration,
@@ -84,6 +92,10 @@ impl World {
             jitter: Duration::ZERO,
             repeats: false,
             refusals: vec![],
+            members: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            earlier: false,
+            lists_after: Some(Duration::ZERO),
             delivers: true,
             latency: Duration::from_millis(10),
             together: false,
@@ -116,6 +128,7 @@ impl World {
     pub(crate) fn enter(&mut self, mut client: Client) {
         let now = self.now;
         client.offer(now);
+        self.members.insert(client.id.clone(), (client.socket.clone(), false));
         self.clients.insert(client.id.clone(), client);
         self.collect();
     }
@@ -126,8 +139,47 @@ impl World {
         self.collect();
     }
 
-    pub(crate) fn disconnect(&mut self, id: &str, connection: &str, reason: &str) {
-        let notice = json!({ "type": "clientDisconnect", "clientId": id, "connectionId": connection, "reason": reason });
+    /// A handshake of somebody who is a member on this socket.
+    pub(crate) fn relay(&mut self, message: &Value, socket: &str) {
+        let message = self.stamped(message, socket);
+        self.gateway(&message);
+    }
+
+    /// What the gateway makes of a handshake that comes over a socket. To relay it, it must know its sender there.
+    fn stamped(&mut self, message: &Value, socket: &str) -> Value {
+        let mut message = message.clone();
+        if !self.ended.contains(socket) {
+            let sender = message["sender"].as_str().unwrap().to_owned();
+            self.members.insert(sender, (socket.into(), false));
+        }
+        if !self.earlier {
+            message["stamp"] = stamp(socket);
+        }
+        message
+    }
+
+    /// A client has a new socket, and has taken its place over with it.
+    pub(crate) fn reconnect(&mut self, id: &str, socket: &str) {
+        self.client(id).socket = socket.into();
+        self.members.insert(id.into(), (socket.into(), false));
+    }
+
+    /// A peer's place has ended on a socket.
+    pub(crate) fn end(&mut self, id: &str, socket: &str) {
+        self.ended.insert(socket.into());
+        if self.members.get(id).is_some_and(|(known, _)| known == socket) {
+            self.members.remove(id);
+        }
+    }
+
+    /// The same, and the room is told.
+    pub(crate) fn disconnect(&mut self, id: &str, socket: &str, reason: &str) {
+        self.end(id, socket);
+        let mut notice =
+            json!({ "type": "clientDisconnect", "clientId": id, "connectionId": socket, "reason": reason });
+        if !self.earlier {
+            notice["connectedAt"] = stamp(socket)["connectedAt"].clone();
+        }
         self.gateway(&notice);
     }
 
@@ -209,12 +261,13 @@ impl World {
         let mut signals = vec![];
         for client in self.clients.values_mut() {
             packets.append(&mut client.packets);
-            signals.append(&mut client.signals);
+            signals.extend(client.signals.drain(..).map(|signal| (signal, client.socket.clone())));
         }
         for (source, bytes) in packets {
             self.packet(source, Delivery::ToRoom(source, bytes));
         }
-        for signal in signals {
+        for (signal, socket) in signals {
+            let signal = self.stamped(&signal, &socket);
             self.travel_signal(now, || Delivery::SignalToRoom(signal.to_string()));
         }
     }
@@ -259,6 +312,9 @@ impl World {
             let error = json!({ "type": "error", "requestId": request, "status": status, "code": code, "message": "" });
             return self.travel_signal(self.now, || Delivery::SignalToRoom(error.to_string()));
         }
+        if message["action"] == "roster" {
+            return self.list(&message);
+        }
         let ack = json!({ "type": "ack", "requestId": request });
         self.travel_signal(self.now, || Delivery::SignalToRoom(ack.to_string()));
         if message["action"] == "handshake" {
@@ -266,6 +322,31 @@ impl World {
             let receiver = data["receiver"].as_str().unwrap().to_owned();
             self.travel_signal(self.now, || Delivery::SignalToClient(receiver.clone(), data.clone()));
         }
+    }
+
+    /// Answers who is there, as it is now.
+    fn list(&mut self, question: &Value) {
+        let request = &question["requestId"];
+        if self.earlier {
+            let error =
+                json!({ "type": "error", "requestId": request, "status": 400, "code": "unknown_action" });
+            return self.travel_signal(self.now, || Delivery::SignalToRoom(error.to_string()));
+        }
+        let Some(after) = self.lists_after else { return };
+        let asked = question["data"]["peers"].as_array().unwrap();
+        let listed = asked.iter().filter_map(|id| {
+            let (socket, away) = self.members.get(id.as_str()?)?;
+            Some(json!({ "id": id, "stamp": stamp(socket), "away": away }))
+        });
+        let answer = json!({ "type": "roster", "requestId": request, "peers": listed.collect::<Vec<_>>() });
+        self.travel_signal(self.now + after, || Delivery::SignalToRoom(answer.to_string()));
+    }
+
+    /// Whom the room has asked for, each time.
+    pub(crate) fn asked(&self) -> Vec<Vec<&str>> {
+        let asked = self.said.iter().filter(|said| said["action"] == "roster");
+        let ids = asked.map(|said| said["data"]["peers"].as_array().unwrap());
+        ids.map(|ids| ids.iter().filter_map(Value::as_str).collect()).collect()
     }
 
     /// How many offers of a kind the room has made to somebody.
@@ -279,6 +360,12 @@ impl World {
         let offers = offers.filter(|said| said["data"]["receiver"] == receiver);
         offers.map(|said| said["data"]["negotiation"].as_u64().unwrap()).collect()
     }
+}
+
+/// A socket as the gateway names it. The number at the end of its name says when it opened.
+pub(crate) fn stamp(socket: &str) -> Value {
+    let opened: u64 = socket.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
+    json!({ "connectedAt": opened, "connectionId": socket })
 }
 
 pub(crate) fn room_id() -> RoomId {
