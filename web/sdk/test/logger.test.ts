@@ -27,7 +27,7 @@ describe("a call's log", () => {
   test("tells why it reconnected, what signaling went through, and what was sent again", async () => {
     const { logger, lines, says } = listening();
     const { room, sfu } = await calling({ logger });
-    const connectionId = sfu.offers("ann")[0]?.connectionId ?? "";
+    const connectionId = sfu.offers("ann")[0]?.stamp?.connectionId ?? "";
     sfu.answers = false;
     await room.setTrack("microphone", new FakeTrack("audio") as unknown as MediaStreamTrack);
     await until("the offer", () => sfu.offers("ann").length === 2);
@@ -96,7 +96,7 @@ describe("a call's log", () => {
     const { logger, lines } = listening();
     const token = "a-token-that-nobody-may-read";
     const { room, sfu } = await calling({ logger, token, name: "Anna Karenina", path: "/a-private-page" });
-    await gateway().cut(sfu.offers("ann")[0]?.connectionId ?? "");
+    await gateway().cut(sfu.offers("ann")[0]?.stamp?.connectionId ?? "");
     await until("reconnecting", () => room.state === "reconnecting");
     await until("joined", () => room.state === "joined");
     await room.leave();

@@ -156,12 +156,8 @@ export class Signaling {
   }
 
   #flush(): void {
-    const { socket, connectionId } = this.#connection;
+    const { socket } = this.#connection;
     if (!socket) return;
-    for (const handshake of this.#outbox.take(clock())) {
-      const offers = handshake.type === "producer" && handshake.description !== undefined;
-      // Not before now: a message that waited for a socket belongs to the socket that it leaves through.
-      socket.handshake(offers && connectionId !== undefined ? { ...handshake, connectionId } : handshake);
-    }
+    for (const handshake of this.#outbox.take(clock())) socket.handshake(handshake);
   }
 }

@@ -9,7 +9,7 @@ describe("a socket that breaks", () => {
   test("leaves the media alone, and the SFU hears of the new one", async () => {
     const { room, sfu, producer, heard } = await calling();
     const connection = producer();
-    const first = sfu.offers("ann")[0]?.connectionId;
+    const first = sfu.offers("ann")[0]?.stamp?.connectionId;
     await gateway().cut(first ?? "");
     await until("reconnecting", () => room.state === "reconnecting");
     await until("joined", () => room.state === "joined");
@@ -171,7 +171,7 @@ describe("an SFU that is gone", () => {
           }
         },
       );
-      await gateway().cut(sfu.offers("ann")[0]?.connectionId ?? "");
+      await gateway().cut(sfu.offers("ann")[0]?.stamp?.connectionId ?? "");
       await until("reconnecting", () => room.state === "reconnecting");
       sfu[end]();
       await until("the SFU's end", async () => !(await gateway().isFound(room.path)));

@@ -21,7 +21,7 @@ describe("joining", () => {
       id: room.self.id,
       features: { audio: true, video: true, name: "Ann", screen: null },
       initialConnect: true,
-      connectionId: sfu.offers(room.self.id)[0]?.connectionId,
+      connectionId: sfu.offers(room.self.id)[0]?.stamp?.connectionId,
     });
   });
 

@@ -88,7 +88,8 @@ describe("entering a room", () => {
       features: ["candidates", "ice-lite"],
     });
     const heard = await sfu.hears("the offer", ({ type }) => type === "producer");
-    expect(heard).toEqual({ ...offer(1), connectionId: signaling.connectionId });
+    const stamp = { connectedAt: expect.any(Number), connectionId: signaling.connectionId };
+    expect(heard).toEqual({ ...offer(1), stamp });
     await until("the answer", () =>
       told.handshakes.find(({ description }) => description?.type === "answer"),
     );
@@ -161,8 +162,8 @@ describe("a socket that breaks", () => {
     await until("the offer again", () => sfu.offers("ann").length === 2);
     const [first, second] = sfu.offers("ann");
     expect(second?.negotiation).toBe(first?.negotiation);
-    expect(second?.connectionId).toBe(signaling.connectionId);
-    expect(second?.connectionId).not.toBe(first?.connectionId);
+    expect(second?.stamp?.connectionId).toBe(signaling.connectionId);
+    expect(second?.stamp?.connectionId).not.toBe(first?.stamp?.connectionId);
     expect([told.failed.length, traffic.reconnects]).toEqual([0, 1]);
   });
 
@@ -230,7 +231,7 @@ describe("a planned reconnect", () => {
     expect(told).toMatchObject({ down: 0, failed: [] });
     expect(traffic.reconnects).toBe(1);
     expect(sfu.heard.some(({ type }) => (type as string) === "clientDisconnect")).toBe(false);
-    expect(sfu.offers("ann")[0]?.connectionId).not.toBe(old);
+    expect(sfu.offers("ann")[0]?.stamp?.connectionId).not.toBe(old);
   });
 
   test("goes unnoticed also when the old socket hears of it, and is closed, before the new one does", async () => {

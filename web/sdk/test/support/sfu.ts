@@ -2,7 +2,13 @@ import WebSocket from "ws";
 import type { Handshake } from "../../src/signaling/wire.js";
 import { until } from "./until.js";
 
-type Message = Handshake & { code?: string; clientId?: string; reason?: string };
+type Message = Handshake & {
+  /** The sender's socket, by the gateway's word. */
+  stamp?: { connectedAt: number; connectionId: string };
+  code?: string;
+  clientId?: string;
+  reason?: string;
+};
 
 /** An SFU that speaks the wire (docs/PROTOCOL.md, docs/MEDIA.md) and does what the test says; of media it has none. */
 export class Sfu {
@@ -54,7 +60,7 @@ export class Sfu {
   }
 
   /** The offers of somebody's producer connections so far. */
-  offers(sender: string): Handshake[] {
+  offers(sender: string): Message[] {
     return this.heard.filter(
       ({ type, sender: by, description }) => type === "producer" && by === sender && description,
     );

@@ -1,0 +1,132 @@
+import { execFile } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Page } from "playwright-core";
+import { BINARIES, type Stack } from "./stack";
+import { until } from "./until";
+
+const run = promisify(execFile);
+
+/** A routed session with an SFU in the pool for it, and what its project signs tokens with. */
+export class Session {
+  private constructor(
+    private readonly stack: Stack,
+    private readonly project: { apiKey: string; secret: string },
+    private readonly roomId: string,
+  ) {}
+
+  static async create(stack: Stack): Promise<Session> {
+    const { stdout } = await run(join(BINARIES, "arbiter-project"), ["--local-dir", stack.folder]);
+    const project = JSON.parse(stdout);
+    const { httpUrl } = stack.urls;
+    const before = (await stack.sfus()).length;
+    await fetch(`${httpUrl}/createRoom`, { method: "PUT" });
+    await until("an SFU", async () => (await stack.sfus()).length > before || undefined);
+    const headers = { accept: "application/json", "x-opentok-auth": sign(project, {}) };
+    const body = new URLSearchParams({ "p2p.preference": "disabled" });
+    const made = await fetch(`${httpUrl}/session/create`, { method: "POST", headers, body });
+    return new Session(stack, project, (await made.json())[0].session_id);
+  }
+
+  /** Joins from a page, with camera and microphone. `claim` is the socket that it says it has, in place of its own. */
+  async join(page: Page, id: string, role: string, claim?: string): Promise<void> {
+    const { roomId, project } = this;
+    const token = sign(project, { session_id: roomId, role, scope: "session.connect" });
+    const joining = { signalUrl: this.stack.urls.signalUrl, apiKey: project.apiKey, roomId, token, id };
+    await page.goto(`${this.stack.urls.demoUrl}/config.json`);
+    await page.evaluate(inPage, { ...joining, ...(claim !== undefined && { claim }) });
+  }
+}
+
+/** A JWT of a project. */
+function sign({ apiKey, secret }: { apiKey: string; secret: string }, claims: object): string {
+  const now = Math.floor(Date.now() / 1_000);
+  const all = { iss: apiKey, ist: "project", iat: now, exp: now + 240, ...claims };
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part(all)}`;
+  return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
+}
+
+/** Somebody in a session, in the page. */
+export interface Member {
+  /** How many packets of somebody's media have come. */
+  received(of: string): Promise<number>;
+  /** Ends somebody's connection, as a moderator; resolves when the gateway has done so. */
+  sendAway(who: string): Promise<void>;
+  /** The socket is open. */
+  signals(): boolean;
+}
+
+declare global {
+  interface Window {
+    member: Member;
+  }
+}
+
+interface Joining {
+  signalUrl: string;
+  apiKey: string;
+  roomId: string;
+  token: string;
+  id: string;
+  claim?: string;
+}
+
+/** Runs in the page: a client that may say anything, as the library's does not. */
+async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining): Promise<void> {
+  const socket = new WebSocket(signalUrl);
+  const send = (action: string, data: object, requestId?: string) =>
+    socket.send(JSON.stringify({ action, ...(requestId && { requestId }), data }));
+  const handshake = (content: object, requestId?: string) =>
+    send("handshake", { sender: id, roomId, ...(claim && { connectionId: claim }), ...content }, requestId);
+  const producer = new RTCPeerConnection();
+  const features = producer.createDataChannel("features", { negotiated: true, id: 110 });
+  features.onopen = () => {
+    const on = { audio: true, video: true };
+    features.send(JSON.stringify({ id, features: on, ...(claim && { connectionId: claim }) }));
+  };
+  const media = await navigator.mediaDevices.getUserMedia({
+    audio: true,
+    video: { width: 320, height: 240 },
+  });
+  for (const track of media.getTracks()) producer.addTrack(track, media);
+  await producer.setLocalDescription();
+  const offer = () =>
+    handshake({ type: "producer", negotiation: 1, description: producer.localDescription }, "offer");
+  const consumers: Record<string, RTCPeerConnection> = {};
+  const acknowledged: Record<string, () => void> = {};
+  socket.onmessage = async ({ data }) => {
+    const { type, requestId, description, remotePeerId, negotiation } = JSON.parse(data);
+    if (type === "identified") offer();
+    else if (type === "error" && requestId === "offer") setTimeout(offer, 200);
+    else if (type === "ack") acknowledged[requestId]?.();
+    else if (type === "producer" && description.type === "answer")
+      await producer.setRemoteDescription(description);
+    else if (type === "consumer" && description.type === "offer") {
+      consumers[remotePeerId] ??= new RTCPeerConnection();
+      const consumer = consumers[remotePeerId];
+      await consumer.setRemoteDescription(description);
+      await consumer.setLocalDescription();
+      handshake({ type: "consumer", remotePeerId, negotiation, description: consumer.localDescription });
+    }
+  };
+  window.member = {
+    async received(of) {
+      let packets = 0;
+      for (const report of (await consumers[of]?.getStats())?.values() ?? [])
+        if (report.type === "inbound-rtp") packets += report.packetsReceived;
+      return packets;
+    },
+    sendAway: (who) =>
+      new Promise((resolve) => {
+        acknowledged[who] = resolve;
+        send("forceDisconnect", { connectionId: who }, who);
+      }),
+    signals: () => socket.readyState === WebSocket.OPEN,
+  };
+  await new Promise((resolve) => {
+    socket.onopen = resolve;
+  });
+  send("identify", { type: "client", id, roomId, apiKey, token });
+}
