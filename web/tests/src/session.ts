@@ -76,6 +76,9 @@ interface Joining {
 /** Runs in the page: a client that may say anything, as the library's does not. */
 async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining): Promise<void> {
   const socket = new WebSocket(signalUrl);
+  const opened = new Promise((resolve) => {
+    socket.onopen = resolve;
+  });
   const send = (action: string, data: object, requestId?: string) =>
     socket.send(JSON.stringify({ action, ...(requestId && { requestId }), data }));
   const handshake = (content: object, requestId?: string) =>
@@ -125,8 +128,6 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining):
       }),
     signals: () => socket.readyState === WebSocket.OPEN,
   };
-  await new Promise((resolve) => {
-    socket.onopen = resolve;
-  });
+  await opened;
   send("identify", { type: "client", id, roomId, apiKey, token });
 }
