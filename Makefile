@@ -73,6 +73,7 @@ bench: web ## Measure functions, relays and calls, and write the tables of docs/
 	$(call first,$(or $(CARGO_TARGET_DIR),target)/release/arbiter-local,First optimised build: about 20 minutes on two cores.)
 	@cargo build --release --workspace --bins
 	@cargo run --release --quiet -p arbiter-tests --bin bench
+	@cargo bench --quiet -p arbiter-sfu
 	@scripts/tools.sh wrtc
 	@cd web/tests && CHROMIUM="$$(../../scripts/program.sh chromium)" PROFILE=release npx vitest run --config bench/bench.config.ts
 

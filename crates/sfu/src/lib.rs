@@ -5,3 +5,4 @@
 
 pub mod room;
 pub mod shell;
+mod stun;

@@ -32,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) connected: bool,
     /// ICE has been up since then.
     pub(crate) ice: bool,
+    /// What checks name it by: another after each ICE restart.
+    pub(crate) ufrag: String,
     /// Assigns the packets that str0m cannot.
     pub(crate) demux: Demux,
 }
@@ -67,15 +69,23 @@ impl Link {
             rtc
         };
         let rtc = catch_unwind(AssertUnwindSafe(make)).ok();
-        Self {
+        let mut link = Self {
             rtc,
             deadline: Some(now),
             last_packet: now,
             born: now,
             connected: false,
             ice: false,
+            ufrag: String::new(),
             demux: Demux::default(),
-        }
+        };
+        link.read_ufrag();
+        link
+    }
+
+    fn read_ufrag(&mut self) {
+        let read = |rtc: &mut Rtc| rtc.direct_api().local_ice_credentials().ufrag;
+        self.ufrag = self.with(read).unwrap_or_default();
     }
 
     /// Calls into the connection, if it lives.
@@ -166,7 +176,9 @@ impl Link {
             let offer = SdpOffer::from_sdp_string(sdp).ok()?;
             rtc.sdp_api().accept_offer(offer).ok().map(|answer| answer.to_sdp_string())
         };
-        self.with(accept).ok_or(Failed::Ended)?.ok_or(Failed::Description)
+        let answer = self.with(accept).ok_or(Failed::Ended)?.ok_or(Failed::Description);
+        self.read_ufrag();
+        answer
     }
 
     /// Takes a client's answer.

@@ -11,6 +11,7 @@ use str0m::{Event, Input};
 use super::ids::{LinkId, Pair, PeerKey};
 use super::limits::MAX_ROUTES;
 use super::link::{Link, Step};
+use crate::stun;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ struct Entry {
     /// It has been given the time since its last input.
     ticked: bool,
     routes: Vec<Route>,
+    /// The ufrag by which it is found.
+    ufrag: String,
     /// The deadline under which it stands in the heap.
     queued: Option<Instant>,
 }
@@ -39,6 +42,7 @@ type Route = (Protocol, SocketAddr);
 #[derive(Default)]
 pub(crate) struct Links {
     entries: HashMap<LinkId, Entry>,
+    ufrags: HashMap<String, LinkId>,
     routes: HashMap<Route, LinkId>,
     dirty: VecDeque<LinkId>,
     deadlines: BinaryHeap<Reverse<(Instant, LinkId)>>,
@@ -50,8 +54,12 @@ impl Links {
     pub(crate) fn insert(&mut self, role: Role, link: Link) -> LinkId {
         self.last += 1;
         let id = LinkId(self.last);
-        self.entries
-            .insert(id, Entry { link, role, dirty: false, ticked: false, routes: vec![], queued: None });
+        let ufrag = link.ufrag.clone();
+        self.ufrags.insert(ufrag.clone(), id);
+        self.entries.insert(
+            id,
+            Entry { link, role, dirty: false, ticked: false, routes: vec![], ufrag, queued: None },
+        );
         self.mark(id);
         id
     }
@@ -59,6 +67,7 @@ impl Links {
     /// Ends a connection. The other side is told (DTLS `close_notify`) if DTLS is up.
     pub(crate) fn remove(&mut self, id: LinkId) {
         let Some(mut entry) = self.entries.remove(&id) else { return };
+        self.ufrags.remove(&entry.ufrag);
         for route in entry.routes {
             self.routes.remove(&route);
         }
@@ -99,19 +108,18 @@ impl Links {
         }
     }
 
-    /// Gives a packet, parsed and as its bytes, to the connection that it belongs to, if there is one.
+    /// Gives a packet, parsed and as its bytes, to the connection that it belongs to, if there is one: a check
+    /// to the one that it names, anything else to the one that a check has come to from the same address. No
+    /// packet has all connections asked, so that a flood from anywhere costs the same however many there are.
     pub(crate) fn receive(&mut self, now: Instant, packet: Receive<'_>, bytes: &[u8]) -> Option<LinkId> {
         let route = (packet.proto, packet.source);
         let input = Input::Receive(now, packet);
-        let known = self.routes.get(&route).copied().filter(|id| self.accepts(*id, &input));
-        let id = if let Some(id) = known {
-            id
-        } else {
-            let mut entries = self.entries.iter_mut();
-            let id = entries.find_map(|(id, entry)| entry.link.accepts(&input).then_some(*id))?;
-            self.learn(route, id);
-            id
-        };
+        let named = stun::addressee(bytes).and_then(|ufrag| self.ufrags.get(ufrag)).copied();
+        let id = named.or_else(|| self.routes.get(&route).copied())?;
+        if !self.accepts(id, &input) {
+            return None;
+        }
+        self.learn(route, id);
         if let Input::Receive(now, packet) = input {
             self.mark(id);
             let entry = self.entries.get_mut(&id)?;
@@ -127,6 +135,9 @@ impl Links {
 
     /// Remembers where a connection's packets come from.
     fn learn(&mut self, route: Route, id: LinkId) {
+        if self.routes.get(&route) == Some(&id) {
+            return;
+        }
         if let Some(before) = self.routes.insert(route, id)
             && let Some(entry) = self.entries.get_mut(&before)
         {
@@ -225,6 +236,12 @@ impl Links {
             }
         }
         entry.dirty = false;
+        // Before the answer with the new one is sent: that is polled after the connections.
+        if entry.ufrag != entry.link.ufrag {
+            self.ufrags.remove(&entry.ufrag);
+            entry.ufrag.clone_from(&entry.link.ufrag);
+            self.ufrags.insert(entry.ufrag.clone(), id);
+        }
         self.queue(id);
         None
     }

@@ -194,23 +194,25 @@ impl Room {
         }
     }
 
-    /// Takes a packet that came from `source`. Handing in several before polling costs less: their receivers'
-    /// connections are then polled once.
-    pub fn handle_packet(&mut self, now: Instant, proto: Protocol, source: SocketAddr, bytes: &[u8]) {
+    /// Takes a packet that came from `source`, and answers whether it is a connection's. Of an address that is
+    /// new, the first that is has to be a check with the right credentials. Handing in several before polling
+    /// costs less: their receivers' connections are then polled once.
+    pub fn handle_packet(&mut self, now: Instant, proto: Protocol, source: SocketAddr, bytes: &[u8]) -> bool {
         self.counters.packets_in += 1;
         self.counters.bytes_in += bytes.len() as u64;
-        let Some(destination) = self.settings.addresses.first().copied() else { return };
+        let Some(destination) = self.settings.addresses.first().copied() else { return false };
         // Anybody can send a packet: a panic while it is parsed may not end the process.
         let read = || Receive::new(proto, source, destination, bytes).ok();
         let packet = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         let Some(link) = packet.and_then(|packet| self.links.receive(now, packet, bytes)) else {
             self.counters.strays += 1;
-            return;
+            return false;
         };
         // Events are taken now: a connection that gets a second packet before it was polled loses the first.
         while let Some((role, event)) = self.links.event_of(now, link) {
             self.on_event(now, link, role, event);
         }
+        true
     }
 
     /// Gives the room the time.

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::environment::{Environment, Public};
 use super::media::Media;
-use super::stun;
+use crate::stun;
 
 /// The waits for a STUN server's answer.
 const STUN_WAITS: [Duration; 3] =

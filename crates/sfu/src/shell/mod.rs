@@ -7,7 +7,6 @@ mod logging;
 mod media;
 mod metrics;
 mod process;
-mod stun;
 mod tcp;
 mod tls;
 

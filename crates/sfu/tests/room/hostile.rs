@@ -140,6 +140,34 @@ fn packets_of_unknown_senders_are_counted_as_strays() {
 }
 
 #[test]
+fn only_checks_are_taken_from_an_address_that_is_new_and_only_with_the_right_password() {
+    let mut world = call(&["anna", "ben"]);
+    let strays = |world: &World| world.room.counters().strays;
+    let (anna, now) = (world.client("anna").producer.address, world.now);
+    let before = strays(&world);
+    // The same address by the other protocol is another one.
+    let rtp = [&[0x80, 111][..], &[0; 30]].concat();
+    assert!(world.room.handle_packet(now, Protocol::Udp, anna, &rtp));
+    assert!(!world.room.handle_packet(now, Protocol::Tcp, anna, &rtp));
+    assert_eq!(strays(&world) - before, 1);
+
+    world.overheard = Some(vec![]);
+    world.seconds(10);
+    let overheard = world.overheard.take().unwrap();
+    let is_check = |packet: &&Vec<u8>| packet.starts_with(&[0, 1]);
+    let check = overheard.iter().map(|(_, packet)| packet).find(is_check).unwrap();
+    let stranger = "192.0.2.66:6".parse().unwrap();
+    let now = world.now;
+    let (name, end) = (28, check.len() - 1);
+    for place in [name, end - 8] {
+        let mut forged = check.clone();
+        forged[place] ^= 1;
+        assert!(!world.room.handle_packet(now, Protocol::Udp, stranger, &forged), "{place}");
+    }
+    assert!(world.room.handle_packet(now, Protocol::Udp, stranger, check));
+}
+
+#[test]
 fn a_giant_packet_of_one_client_hurts_no_other() {
     let mut world = call(&["anna", "ben"]);
     world.client("anna").sources[0].giant = true;

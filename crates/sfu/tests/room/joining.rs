@@ -120,6 +120,18 @@ fn a_person_whose_connection_never_comes_up_is_forgotten() {
 }
 
 #[test]
+fn a_check_finds_the_connection_that_it_names_though_another_s_had_its_address() {
+    let mut world = call(&["anna", "cleo"]);
+    let mut ben = Client::new("ben", world.now);
+    // A network gives the address of somebody who has just gone to the next one.
+    let gone = world.clients.remove("anna").unwrap();
+    world.dead.push(ben.producer.address);
+    ben.moved(gone.producer.address);
+    world.enter(ben);
+    world.until("ben's connection is up", 5, |world| world.client("ben").producer.connected);
+}
+
+#[test]
 fn an_original_client_is_served() {
     let mut world = World::new();
     world.join("anna");

@@ -63,6 +63,8 @@ pub(crate) struct World {
     pub(crate) together: bool,
     /// The bits a second that each address takes; the rest queues, and is lost beyond 200 ms.
     pub(crate) bottleneck: BTreeMap<SocketAddr, (u64, Instant)>,
+    /// The packets that have come to the room, and from where, if they are kept.
+    pub(crate) overheard: Option<Vec<(SocketAddr, Vec<u8>)>>,
     travelling: Vec<Travelling<Delivery>>,
     order: u64,
     dice: u64,
@@ -100,6 +102,7 @@ impl World {
             latency: Duration::from_millis(10),
             together: false,
             bottleneck: BTreeMap::new(),
+            overheard: None,
             travelling: vec![],
             order: 0,
             dice: 1,
@@ -229,7 +232,12 @@ impl World {
     fn deliver(&mut self, delivery: Delivery) {
         let now = self.now;
         match delivery {
-            Delivery::ToRoom(source, bytes) => self.room.handle_packet(now, Protocol::Udp, source, &bytes),
+            Delivery::ToRoom(source, bytes) => {
+                self.room.handle_packet(now, Protocol::Udp, source, &bytes);
+                if let Some(overheard) = &mut self.overheard {
+                    overheard.push((source, bytes));
+                }
+            }
             Delivery::ToClient(destination, bytes) => {
                 for client in self.clients.values_mut() {
                     client.receive(now, destination, &bytes);
