@@ -13,7 +13,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
 use tokio::task::yield_now;
 
-use super::tcp::Streams;
+use super::tcp::{LIMITS, StreamId, Streams};
 use crate::room::Room;
 
 /// Packets that are read in a row before any is forwarded and other tasks get a turn.
@@ -38,7 +38,7 @@ pub(super) struct Media {
     streams: Streams,
     buffer: Box<[u8; DATAGRAM]>,
     /// A packet of a stream that was awaited and is yet to be handled.
-    frame: Option<(SocketAddr, Vec<u8>)>,
+    frame: Option<(StreamId, Vec<u8>)>,
     /// The last read ended at [`BATCH`]: more packets may wait.
     more: bool,
 }
@@ -64,7 +64,8 @@ impl Media {
             );
         }
         let buffer = Box::new([0; DATAGRAM]);
-        Ok(Self { sockets, streams: Streams::listen(listeners), buffer, frame: None, more: false })
+        let streams = Streams::listen(listeners, LIMITS);
+        Ok(Self { sockets, streams, buffer, frame: None, more: false })
     }
 
     /// The port; of the first address, where several have their own.
@@ -115,8 +116,10 @@ impl Media {
 
     /// Hands the packets that have come to the room.
     pub(super) fn receive(&mut self, room: &mut Room) {
-        if let Some((source, bytes)) = self.frame.take() {
-            room.handle_packet(Instant::now(), Protocol::Tcp, source, &bytes);
+        if let Some((stream, bytes)) = self.frame.take()
+            && room.handle_packet(Instant::now(), Protocol::Tcp, stream.source, &bytes)
+        {
+            self.streams.taken(stream);
         }
         self.more = false;
         for socket in &self.sockets {

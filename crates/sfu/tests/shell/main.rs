@@ -7,6 +7,7 @@
 )]
 
 mod gateway;
+mod ice_tcp;
 
 use std::time::Duration;
 
