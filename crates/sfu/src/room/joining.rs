@@ -9,7 +9,7 @@ use model::stamp::Stamp;
 use super::Room;
 use super::consumers::PairView;
 use super::ids::{Pair, PeerKey};
-use super::limits::MAX_PEERS;
+use super::limits::{MAX_PEERS, MAX_UNPROVEN};
 use super::link::Link;
 use super::links::Role;
 use super::outbox::About;
@@ -85,10 +85,23 @@ impl Room {
 
     /// The peer's key. A peer that is not in the room is added, if the room is not full.
     fn enter(&mut self, now: Instant, id: &PeerId, stamp: Option<&Stamp>) -> Result<PeerKey, Refused> {
-        match self.peers.key(id) {
-            Some(key) => Ok(key),
-            None if self.peers.len() >= MAX_PEERS => Err(Refused::RoomFull),
-            None => Ok(self.peers.insert(Peer::new(id.clone(), stamp.cloned(), now))),
+        if let Some(key) = self.peers.key(id) {
+            return Ok(key);
+        }
+        self.make_room(now);
+        if self.peers.len() >= MAX_PEERS {
+            return Err(Refused::RoomFull);
+        }
+        Ok(self.peers.insert(Peer::new(id.clone(), stamp.cloned(), now)))
+    }
+
+    /// An offer costs nothing, and proves nothing: of those who have done no more the oldest gives its place to
+    /// the next one, if there are many of them or all places are taken.
+    fn make_room(&mut self, now: Instant) {
+        let full = self.peers.len() >= MAX_PEERS || self.peers.unproven().count() >= MAX_UNPROVEN;
+        let oldest = self.peers.unproven().next().filter(|_| full);
+        if let Some(oldest) = oldest {
+            self.remove(now, oldest);
         }
     }
 

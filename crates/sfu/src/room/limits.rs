@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Peers in a room.
 pub(crate) const MAX_PEERS: usize = 64;
+/// Those of them whose connection has never come up: more than join in the second that it takes.
+pub(crate) const MAX_UNPROVEN: usize = 32;
 /// Places that have ended, and ids whose first offer was bad, that are remembered.
 pub(crate) const MAX_REMEMBERED: usize = 256;
 /// Media sections of a producer's description, those of closed tracks included.

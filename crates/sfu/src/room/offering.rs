@@ -35,9 +35,10 @@ impl Room {
     /// was offered everybody's media at once; with a later one it is offered now, so that a connection that
     /// never comes up costs no offers.
     pub(super) fn producer_connected(&mut self, now: Instant, key: PeerKey) {
-        let producer = self.peers.producer_mut(key).filter(|producer| producer.up.is_none());
-        let Some(producer) = producer else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Some(producer) = peer.producer.as_mut().filter(|producer| producer.up.is_none()) else { return };
         producer.up = Some(now);
+        peer.proven = true;
         self.counters.joins += 1;
         self.tracks_changed(now, key);
         if !self.peers.get(key).is_some_and(Peer::is_new) {

@@ -22,6 +22,8 @@ pub(crate) struct Peer {
     pub(crate) knows_presence: bool,
     /// When its signaling broke.
     pub(crate) lost: Option<Instant>,
+    /// A connection of it has come up once.
+    pub(crate) proven: bool,
     /// The connection on which it sends.
     pub(crate) producer: Option<Producer>,
     /// Fingerprints of earlier ones, by which a late offer of an earlier connection is recognized.
@@ -48,6 +50,7 @@ impl Peer {
             stamp,
             knows_presence: false,
             lost: None,
+            proven: false,
             producer: None,
             fingerprints: VecDeque::new(),
             last_offer: 0,

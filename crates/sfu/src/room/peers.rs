@@ -64,6 +64,11 @@ impl Peers {
         self.by_key.keys().copied().filter(|other| *other != key).collect()
     }
 
+    /// Those whose connection has never come up, the oldest first.
+    pub(crate) fn unproven(&self) -> impl Iterator<Item = PeerKey> {
+        self.by_key.iter().filter(|(_, peer)| !peer.proven).map(|(key, _)| *key)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }

@@ -175,10 +175,43 @@ fn a_full_room_admits_nobody() {
     for n in 0..70 {
         let client = Client::new(&format!("peer{n}"), world.now);
         world.enter(client);
+        // So many at a time: of those who are not up yet there may be 32.
+        if n % 16 == 15 {
+            world.until("they are up", 5, |world| world.room.counters().joins > n);
+        }
     }
     world.pass(Duration::from_millis(40));
     assert_eq!(world.room.gauges().peers, 64);
     let refused: Vec<_> = world.clients.values().flat_map(|client| &client.refusals).collect();
     assert_eq!(refused.len(), 6);
     assert!(refused.iter().all(|why| why["code"] == "room_full"), "and says so: {refused:?}");
+}
+
+#[test]
+fn offers_that_nothing_comes_of_keep_nobody_out_and_nobody_s_place() {
+    let mut world = call(&["anna", "ben"]);
+    for n in 0..100 {
+        let filler = Client::new(&format!("filler{n}"), world.now);
+        world.dead.push(filler.producer.address);
+        world.enter(filler);
+    }
+    world.pass(Duration::from_millis(40));
+    assert_eq!(world.room.gauges().peers, 2 + 32);
+    world.join("cleo");
+    all_meet(&mut world, &["anna", "ben", "cleo"]);
+
+    for n in 0..30 {
+        let guest = Client::new(&format!("guest{n}"), world.now);
+        world.enter(guest);
+    }
+    world.until("they are up", 5, |world| world.room.counters().joins == 33);
+    for n in 0..62 {
+        let filler = Client::new(&format!("other{n}"), world.now);
+        world.dead.push(filler.producer.address);
+        world.enter(filler);
+    }
+    world.pass(Duration::from_millis(40));
+    assert_eq!(world.room.gauges().peers, 64, "all places are taken");
+    world.join("dora");
+    all_meet(&mut world, &["anna", "ben", "cleo", "dora"]);
 }
