@@ -200,7 +200,7 @@ def check_sfu(resources):
 
 
 def check_turn(resources):
-    """The TURN server may read its secret, and has no port open but its own."""
+    """The TURN server may read its secret, has no port open but its own, and relays to the SFUs' alone."""
     role = resources["InstanceRole"]["Properties"]
     if role.get("ManagedPolicyArns") or len(role["Policies"]) != 1:
         complain("InstanceRole: the TURN server has one policy of its own and no managed one")
@@ -215,8 +215,12 @@ def check_turn(resources):
         complain("Instance: its role's credentials could be had by a relayed request")
     group = resources["SecurityGroup"]["Properties"]
     open_ports = {(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in group["SecurityGroupIngress"]}
-    if open_ports != {("udp", 443, 443), ("tcp", 443, 443), ("udp", 49152, 65535)}:
-        complain("The TURN server's security group must let in 443 and the relayed ports, and nothing else")
+    if open_ports != {("udp", 443, 443), ("tcp", 443, 443)}:
+        complain("The TURN server's security group must let in 443, and nothing else")
+    port = str({"Ref": "MediaPort"})
+    ways_out = {(r["IpProtocol"], str(r["FromPort"]), str(r["ToPort"])) for r in group["SecurityGroupEgress"]}
+    if ways_out != {("udp", port, port), ("tcp", "443", "443"), ("tcp", "80", "80")}:
+        complain("The TURN server's security group must let out UDP to MediaPort, TCP 443 and 80, and nothing else")
 
 
 def check_other_roles(resources, expected):
