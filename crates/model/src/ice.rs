@@ -14,10 +14,13 @@ use sha1::Sha1;
 
 use crate::time::EpochMillis;
 
-/// How long credentials are good. TURN asks for them again with every refresh of an allocation, and an allocation
-/// keeps those that it began with: they have to outlast the longest call. Later connections of a long one can begin
-/// with new ones, which come with every reconnect of the signaling, at least every two hours.
-pub const CREDENTIALS_LAST: Duration = Duration::from_hours(12);
+/// How long credentials are good: to make an allocation with. One that is there goes on with those that it was made
+/// with (`docs/adr/0015`), but a new connection of a long call, and a restart of ICE, want good ones.
+pub const CREDENTIALS_LAST: Duration = Duration::from_hours(1);
+/// When a client should have others, counted from when it was given them. New ones come with every socket, so that is
+/// when it should have a new one. The quarter of an hour that is left is for reconnects that take long, and for clocks
+/// that differ.
+const RENEW_AFTER: Duration = Duration::from_mins(45);
 
 /// A TURN server, as the gateway knows it.
 #[derive(Clone)]
@@ -62,6 +65,12 @@ impl IceServers {
     #[must_use]
     pub fn have_credentials(&self) -> bool {
         self.turn.is_some()
+    }
+
+    /// When a client that is given a list at `now` should have another: at `latest`, or before its credentials end.
+    #[must_use]
+    pub fn renew_before(&self, now: EpochMillis, latest: EpochMillis) -> EpochMillis {
+        if self.have_credentials() { latest.min(now.plus(RENEW_AFTER)) } else { latest }
     }
 
     /// The list without credentials, a JSON array.
@@ -114,7 +123,7 @@ mod tests {
         }
     }
 
-    /// `printf '1800043200:p' | openssl dgst -sha1 -hmac secret -binary | base64`
+    /// `printf '1800003600:p' | openssl dgst -sha1 -hmac secret -binary | base64`
     #[test]
     fn credentials_are_those_that_coturn_computes() {
         let list = servers(Some(turn())).for_user("p", EpochMillis(1_800_000_000_999));
@@ -122,7 +131,7 @@ mod tests {
             list.get(),
             concat!(
                 r#"[{"urls" : "stun:s", "x":1},{"urls":["turn:t?transport=udp","turn:t?transport=tcp"],"#,
-                r#""username":"1800043200:p","credential":"Q1zhfLNxoeiRDyERQEQ53GMYtTQ="}]"#
+                r#""username":"1800003600:p","credential":"Qy6AQcLm4qOt0NyqH8l/t5WdN2E="}]"#
             )
         );
     }
@@ -134,6 +143,19 @@ mod tests {
         for list in [list.for_user("p", EpochMillis(1)), list.public(), servers(Some(turn())).public()] {
             assert_eq!(list.get(), r#"[{"urls" : "stun:s", "x":1}]"#);
         }
+    }
+
+    #[test]
+    fn credentials_are_renewed_in_time_and_nothing_else_is() {
+        let minute = |minute: u64| EpochMillis(minute * 60_000);
+        assert_eq!(servers(None).renew_before(minute(2), minute(110)), minute(110));
+        let with_turn = servers(Some(turn()));
+        assert_eq!(with_turn.renew_before(minute(2), minute(110)), minute(47));
+        assert_eq!(
+            with_turn.renew_before(minute(100), minute(110)),
+            minute(110),
+            "a socket ends before that"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub const PENDING_LEASE: Duration = Duration::from_mins(10);
 pub const LEASE: Duration = Duration::from_hours(3);
 /// How long the row of a connection outlives its `connectedAt`; API Gateway cuts sockets at 2 h.
 pub const CONNECTION_LEASE: Duration = Duration::from_mins(130);
-/// When a client should have a new socket, counted from `connectedAt`.
+/// When a client should have a new socket at the latest, counted from `connectedAt`.
 pub const RECONNECT_AFTER: Duration = Duration::from_mins(110);
 
 /// The number of a slot: rooms have one of `0..MaxRooms` each, which is what makes the cap a hard one.

@@ -32,15 +32,19 @@ fn unauthorized() -> (u16, Value) {
     (401, json!({ "message": "Unauthorized" }))
 }
 
+/// Whose the credentials in a list are, and when they end: seconds since the epoch.
+fn credentials(list: &Value) -> (&str, u64) {
+    let (expires, name) = list[1]["username"].as_str().unwrap().split_once(':').unwrap();
+    (name, expires.parse().unwrap())
+}
+
 /// Checks a list with credentials for `user`, as the TURN server would: by the secret, and by the time.
 async fn check(stack: &Stack, list: &Value, user: &str) {
     let secret = stack.secret_text("TurnSecret").await;
     let [first, turn] = list.as_array().unwrap().as_slice() else { panic!("two servers: {list}") };
     assert_eq!(*first, stun());
-    let username = turn["username"].as_str().unwrap();
-    let (expires, name) = username.split_once(':').unwrap();
+    let (name, expires) = credentials(list);
     assert_eq!(name, user);
-    let expires: u64 = expires.parse().unwrap();
     let issued = expires - CREDENTIALS_LAST.as_secs();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     assert!((now - 60..=now).contains(&issued), "issued at {issued}, now it is {now}");
@@ -81,6 +85,9 @@ async fn an_identified_peer_gets_credentials_of_its_own() {
     let mut client = stack.connect().await;
     let identified = client.identify(&room.id, "ann").await;
     check(&stack, &identified["iceServers"], "ann").await;
+    let (_, pair) = credentials(&identified["iceServers"]);
+    let left = (pair + 1) * 1_000 - identified["reconnectBefore"].as_u64().unwrap();
+    assert_eq!(left / 1_000, 15 * 60, "another pair a quarter of an hour before this one ends");
 
     let query = |id: &str| format!("?connectionId={}", id.replace('=', "%3D"));
     let own = query(identified["connectionId"].as_str().unwrap());
@@ -116,8 +123,7 @@ async fn the_bearer_of_a_token_gets_credentials_before_it_has_a_room() {
     assert_eq!(status, 200, "{answer}");
     check(&stack, &answer["iceServers"], "ann").await;
     let (_, answer) = ice_servers(&stack, "", Some(&token)).await;
-    let username = answer["iceServers"][1]["username"].as_str().unwrap();
-    check(&stack, &answer["iceServers"], username.split_once(':').unwrap().1).await;
+    check(&stack, &answer["iceServers"], credentials(&answer["iceServers"]).0).await;
     for bad in [None, Some("a.b.c")] {
         assert_eq!(ice_servers(&stack, "", bad).await, unauthorized());
     }

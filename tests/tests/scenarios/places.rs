@@ -192,7 +192,11 @@ async fn a_holder_that_comes_back_while_it_is_probed_keeps_its_place() {
     stack.no_fault(&hold).await;
     assert_eq!(code(&newcomer.next_of("error").await), (409, "peer_in_use"));
     assert_eq!(back.request("handshake", room.candidate("ann", "c")).await["type"], "ack");
-    assert_eq!(unstamped_all(sfu.heard().await), [room.candidate("ann", "c")], "nobody was announced as gone");
+    assert_eq!(
+        unstamped_all(sfu.heard().await),
+        [room.candidate("ann", "c")],
+        "nobody was announced as gone"
+    );
 }
 
 #[tokio::test]

@@ -128,12 +128,14 @@ fn answers(
     let others = if suppressed { Vec::new() } else { std::mem::take(&mut snapshot.connections) };
     let mut lists = chunks(others);
     let last = lists.pop().unwrap_or_default();
+    let now = deps.app.clock.now();
+    let latest = join.socket.stamp.connected_at.plus(RECONNECT_AFTER);
     let identified = Identified {
         peer_id: join.peer.clone(),
         room_id: join.room.clone(),
         connection_id: join.socket.stamp.connection_id.clone(),
-        reconnect_before: join.socket.stamp.connected_at.plus(RECONNECT_AFTER),
-        ice_servers: deps.ice_servers.for_user(join.peer.as_str(), deps.app.clock.now()),
+        reconnect_before: deps.ice_servers.renew_before(now, latest),
+        ice_servers: deps.ice_servers.for_user(join.peer.as_str(), now),
         features: std::mem::take(&mut snapshot.features),
         session: in_session(deps, join, member, snapshot, last),
         request_id: sender.request_id().cloned(),

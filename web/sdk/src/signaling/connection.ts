@@ -10,8 +10,8 @@ const FIRST_ATTEMPTS = 5;
 const IN_USE_ATTEMPTS = 6;
 /** API Gateway's limit of 2 hours, less what the gateway keeps in hand, in milliseconds: no `reconnectBefore` is later. */
 const LONGEST_MS = 110 * 60_000;
-/** Without a usable `reconnectBefore`, because this machine's clock is off: when to reconnect, in milliseconds. */
-const BLIND_MS = 100 * 60_000;
+/** When to reconnect without a usable `reconnectBefore`, as this machine's clock is off, in milliseconds: credentials for TURN last an hour. */
+const BLIND_MS = 50 * 60_000;
 /** How long an old socket may take to be closed by the gateway after a planned reconnect, in milliseconds. */
 export const OLD_MS = 5_000;
 

@@ -10,11 +10,15 @@ describe("a socket that breaks", () => {
     const { room, sfu, producer, heard } = await calling();
     const connection = producer();
     const first = sfu.offers("ann")[0]?.stamp?.connectionId;
+    const { configuration } = connection;
     await gateway().cut(first ?? "");
     await until("reconnecting", () => room.state === "reconnecting");
     await until("joined", () => room.state === "joined");
     expect(heard()).toEqual(["reconnecting", "joined"]);
     expect(producer()).toBe(connection);
+    // With the new socket came new ICE servers, for the next restart of ICE: credentials for TURN last an hour.
+    expect(connection.configuration).toEqual(configuration);
+    expect(connection.configuration).not.toBe(configuration);
     expect(sfu.offers("ann")).toHaveLength(1);
     const announced = await until("the features", () =>
       connection.channels.features?.sent.find(({ connectionId }) => connectionId !== first),
