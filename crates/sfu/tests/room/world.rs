@@ -31,6 +31,7 @@ enum Delivery {
     SignalToClient(String, Value),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what a gateway and a network may do")]
 pub(crate) struct World {
     pub(crate) room: Room,
     pub(crate) now: Instant,
