@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Encoding;
+use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
 use crate::room::Slot;
 use crate::secret::SecretHash;

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`request`], [`identify`], [`handshake`], [`leave`], [`roster`], [`sdp`] | what may be asked for on a socket |
 //! | [`notice`], [`departure`], [`error`] | what the gateway says there |
-//! | [`codec`] | how both look in bytes |
+//! | [`codec`], [`encoding`] | how both look in bytes |
 //! | [`http`], [`ice`] | the HTTP API |
 //! | [`room`], [`sfu`], [`member`], [`connection`], [`key`] | what is stored, and under which keys |
 //! | [`stamp`], [`outcome`] | who wins a race |
@@ -16,6 +16,7 @@ pub mod claims;
 pub mod codec;
 pub mod connection;
 pub mod departure;
+pub mod encoding;
 pub mod error;
 pub mod handshake;
 pub mod http;

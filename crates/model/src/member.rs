@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Encoding;
 use crate::connection::{Identity, Socket};
+use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
 use crate::secret::SecretHash;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Encoding;
+use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
 use crate::outcome::Ended;
 use crate::stamp::Stamp;

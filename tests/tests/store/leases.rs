@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::races::client;
-use model::codec::Encoding;
+use model::encoding::Encoding;
 
 use super::*;
 

@@ -6,7 +6,8 @@
 
 use gateway::{edge, logging};
 use model::codec::json::Json;
-use model::codec::{Codec, Codecs, Encoding, Message};
+use model::codec::{Codec, Codecs, Message};
+use model::encoding::Encoding;
 use model::error::Error;
 use model::id::RequestId;
 use model::notice::Notice;

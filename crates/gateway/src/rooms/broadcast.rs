@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
-use model::codec::{Codecs, Encoding};
+use model::codec::Codecs;
 use model::connection::Identity;
 use model::departure::Departure;
+use model::encoding::Encoding;
 use model::id::{PeerId, RoomId};
 use model::notice::Notice;
 use model::outbox::Change;

@@ -1,7 +1,8 @@
 //! One message to one member, or to the SFU, of a room.
 
-use model::codec::{Codecs, Encoding};
+use model::codec::Codecs;
 use model::connection::{Identity, Socket};
+use model::encoding::Encoding;
 use model::id::{PeerId, RoomId};
 use model::member::{Member, Reach};
 use model::notice::{GoAway, Notice};

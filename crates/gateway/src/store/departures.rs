@@ -1,8 +1,8 @@
 //! A connection's place in its room ends.
 
-use model::codec::Encoding;
 use model::connection::Identity;
 use model::departure::Departure;
+use model::encoding::Encoding;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::{Member, Reach};

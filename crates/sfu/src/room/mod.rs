@@ -9,7 +9,7 @@
 //! | `forwarding` | sends packets to receivers, and chooses their encodings |
 //! | `data_channels` | broadcasts chat and features |
 //! | `presence` | knows whether a peer can be reached, tells the others, and removes it |
-//! | `roster` | asks the gateway who is there, and heals what was missed |
+//! | `reconciling` | asks the gateway who is there, and heals what was missed |
 //! | `ended` | remembers whose places have ended |
 //! | `housekeeping` | ends graces, replaces silent connections, repeats offers |
 //! | `lifecycle` | decides when the room is left, and how the process ends |
@@ -44,6 +44,7 @@ mod peer;
 mod peers;
 mod presence;
 mod producer;
+mod reconciling;
 mod rewrite;
 mod room_identity;
 mod roster;

@@ -13,6 +13,7 @@ use super::limits::{CHANNEL_BURST, CHANNEL_PACE, MAX_FINGERPRINTS, SIGNAL_BURST,
 use super::producer::Producer;
 use super::speaking::Voice;
 
+#[expect(clippy::struct_excessive_bools, reason = "four facts about a peer that depend on nothing")]
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) born: Instant,

@@ -1,5 +1,4 @@
-//! The room's questions to the gateway: who of its people is a member, and on which socket. The gateway says each thing once,
-//! and what it says may be lost; its answer to this is the truth of one moment, which heals whatever was.
+//! Questions to the gateway about who is there: whom to ask for and when, until an answer comes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -7,11 +6,8 @@ use std::time::{Duration, Instant};
 use model::id::PeerId;
 use model::stamp::Stamp;
 
-use super::Room;
 use super::ids::PeerKey;
 use super::limits::MAX_PEERS;
-use super::outbox::About;
-use super::signal::{self, Listed};
 
 /// How often everybody is asked for.
 const EVERY: Duration = Duration::from_mins(1);
@@ -22,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was known of a peer when it was asked for: an answer says nothing about what has come since. `None`: it was not in the
 /// room.
-type Known = Option<(PeerKey, Option<Stamp>, Option<Instant>)>;
+pub(super) type Known = Option<(PeerKey, Option<Stamp>, Option<Instant>)>;
 
 /// What has been asked, and what is to be asked next.
 #[derive(Debug, Default)]
@@ -65,7 +61,11 @@ impl Roster {
     }
 
     /// Whom to ask for now, if anybody; `everybody` is in the room.
-    fn due(&mut self, now: Instant, everybody: impl FnOnce() -> Vec<PeerId>) -> Option<Vec<PeerId>> {
+    pub(super) fn due(
+        &mut self,
+        now: Instant,
+        everybody: impl FnOnce() -> Vec<PeerId>,
+    ) -> Option<Vec<PeerId>> {
         let next = self.next?;
         let again = self.asked.as_ref().is_some_and(|asked| asked.again <= now);
         if again {
@@ -83,14 +83,14 @@ impl Roster {
         Some(wanted.collect()).filter(|wanted: &Vec<_>| !wanted.is_empty())
     }
 
-    fn ask(&mut self, now: Instant, peers: BTreeMap<PeerId, Known>) {
+    pub(super) fn ask(&mut self, now: Instant, peers: BTreeMap<PeerId, Known>) {
         let patience = (PATIENCE * 2u32.pow(self.unanswered.min(4))).min(EVERY);
         self.rests = Some(now + PACE);
         self.asked = Some(Asked { peers, again: now + patience });
     }
 
     /// The last question was answered.
-    fn answered(&mut self) -> BTreeMap<PeerId, Known> {
+    pub(super) fn answered(&mut self) -> BTreeMap<PeerId, Known> {
         self.unanswered = 0;
         self.asked.take().map(|asked| asked.peers).unwrap_or_default()
     }
@@ -98,58 +98,5 @@ impl Roster {
     /// The gateway will not answer the last question, as one that knows no such route does not: it is asked in a minute.
     pub(crate) fn refused(&mut self) {
         self.asked = None;
-    }
-}
-
-impl Room {
-    /// Asks the gateway for those of whom it is time to ask.
-    pub(super) fn sweep_roster(&mut self, now: Instant) {
-        let Self { roster, peers, outbox, identity, .. } = self;
-        let Some(wanted) = roster.due(now, || peers.ids()) else { return };
-        outbox.push(now, About::Roster, |request| signal::roster(request, identity, &wanted));
-        let known = |id: PeerId| {
-            let key = peers.key(&id);
-            let peer = key.and_then(|key| Some((key, peers.get(key)?)));
-            (id, peer.map(|(key, peer)| (key, peer.stamp.clone(), peer.lost)))
-        };
-        roster.ask(now, wanted.into_iter().map(known).collect());
-    }
-
-    /// The gateway has answered the last question: `listed` are members, and who else was asked for is none.
-    pub(super) fn take_roster(&mut self, now: Instant, listed: Vec<Listed>) {
-        let mut listed: BTreeMap<_, _> =
-            listed.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
-        for (id, known) in self.roster.answered() {
-            let listed = listed.remove(&id);
-            let key = self.peers.key(&id);
-            let peer = key.and_then(|key| self.peers.get(key));
-            let Some((peer, (key, stamp, lost))) = peer.zip(known) else {
-                // Somebody whose messages were ignored, for its place had ended. It has one again.
-                if let Some(listed) = listed {
-                    self.ended.forget(&id, &listed.stamp);
-                }
-                continue;
-            };
-            if (self.peers.key(&id), &peer.stamp, peer.lost) != (Some(key), &stamp, lost) {
-                continue;
-            }
-            match listed {
-                None => {
-                    tracing::info!(peer.id = id.as_str(), "a peer is no member any more");
-                    if let Some(stamp) = stamp {
-                        self.ended.remember(id, stamp);
-                    }
-                    self.remove(now, key);
-                }
-                Some(listed) if listed.away => {
-                    self.be_on(key, &listed.stamp);
-                    self.lose(now, key);
-                }
-                Some(listed) => {
-                    self.be_on(key, &listed.stamp);
-                    self.find(now, key);
-                }
-            }
-        }
     }
 }

@@ -9,7 +9,8 @@ mod roster;
 mod session;
 
 use self::envelope::Envelope;
-use super::{Codec, Encoding, Message};
+use super::{Codec, Message};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::request::{Action, Request};
