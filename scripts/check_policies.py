@@ -93,6 +93,8 @@ def wanted_grants(calls):
         wanted.add(("execute-api:ManageConnections", SOCKETS % method, None, None))
     for action in calls.get("refills", []):
         wanted.add((f"sqs:{action}", "RefillQueue.Arn", None, None))
+    for action in calls.get("stream", []):
+        wanted.add((f"dynamodb:{action}", "RoomsTable.StreamArn", None, None))
     # The timer's own function is there only when there are timers.
     timers = calls.get("timers", [])
     for action in timers:

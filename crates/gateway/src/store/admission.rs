@@ -56,7 +56,7 @@ pub enum Policy {
 }
 
 /// What is known of the place that is to be joined.
-struct Seen {
+struct PlaceSnapshot {
     holder: Member,
     /// Whether its lease had ended.
     expired: bool,
@@ -65,7 +65,7 @@ struct Seen {
 /// What follows from a refusal.
 enum Next {
     /// Another try, with what is known of the place now.
-    Try(Option<Seen>),
+    Try(Option<PlaceSnapshot>),
     /// That is the answer.
     Answer(Joined),
 }
@@ -81,7 +81,7 @@ impl Store {
     /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
     /// transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
-        let mut seen: Option<Seen> = None;
+        let mut seen: Option<PlaceSnapshot> = None;
         for _ in 0..ROUNDS {
             let member = join.member(seen.as_ref(), now);
             let pauses = match join.policy {
@@ -94,10 +94,10 @@ impl Store {
                 Transacted::Done => {
                     let previous = match seen {
                         None => PreviousHolder::Nobody,
-                        Some(Seen { holder, expired: true }) => {
+                        Some(PlaceSnapshot { holder, expired: true }) => {
                             PreviousHolder::Expired(Box::new(join.ended(&holder, now)))
                         }
-                        Some(Seen { holder, expired: false }) => match holder.reach() {
+                        Some(PlaceSnapshot { holder, expired: false }) => match holder.reach() {
                             Reach::Socket(socket) => PreviousHolder::Older(socket),
                             Reach::None => PreviousHolder::Away,
                         },
@@ -117,7 +117,7 @@ impl Store {
         &self,
         join: &Join,
         member: &Member,
-        seen: Option<&Seen>,
+        seen: Option<&PlaceSnapshot>,
         now: EpochMillis,
     ) -> Transaction {
         let holder = seen.map(|seen| &seen.holder);
@@ -265,7 +265,7 @@ impl Join {
 
     /// The place as the newcomer will have it. A stay that goes on keeps its beginning and its data, which nobody may
     /// change.
-    fn member(&self, seen: Option<&Seen>, now: EpochMillis) -> Member {
+    fn member(&self, seen: Option<&PlaceSnapshot>, now: EpochMillis) -> Member {
         let session = match &self.policy {
             Policy::Page { .. } => None,
             Policy::Session { member, .. } => Some(member.clone()),
@@ -279,7 +279,7 @@ impl Join {
             away_until: None,
             expires_at: self.socket.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         };
-        if let Some(Seen { holder, expired: false }) = seen {
+        if let Some(PlaceSnapshot { holder, expired: false }) = seen {
             member.joined_at = holder.joined_at;
             if let (Some(session), Some(before)) = (&mut member.session, &holder.session) {
                 session.data.clone_from(&before.data);
@@ -324,7 +324,9 @@ impl Join {
             }
             Admission::PeerInUse => Next::Answer(Joined::PeerInUse(holder.holder(&self.peer, &self.room))),
             Admission::Superseded => Next::Answer(Joined::Superseded(holder.holder(&self.peer, &self.room))),
-            Admission::Replace => Next::Try(Some(Seen { expired: holder.expires_at.expired(now), holder })),
+            Admission::Replace => {
+                Next::Try(Some(PlaceSnapshot { expired: holder.expires_at.expired(now), holder }))
+            }
         })
     }
 }

@@ -43,13 +43,8 @@ impl Room {
                 continue;
             }
             match listed {
-                None => {
-                    tracing::info!(peer.id = id.as_str(), "a peer is no member any more");
-                    if let Some(stamp) = stamp {
-                        self.ended.remember(id, stamp);
-                    }
-                    self.remove(now, key);
-                }
+                // Its place may have ended with its socket, which it is about to replace: its media goes on for a while.
+                None => self.lose(now, key),
                 Some(listed) if listed.away => {
                     self.be_on(key, &listed.stamp);
                     self.lose(now, key);

@@ -60,7 +60,8 @@ fn a_client_that_says_it_has_another_socket_is_a_reason_to_ask_and_nothing_more(
     says_it_is_on(&mut world, "anna", "anna-2");
     world.seconds(2);
     assert_eq!(world.asked(), [["anna"]]);
-    assert_eq!(world.room.gauges().peers, 1, "she was no member, whatever she said");
+    assert_eq!(presence(&world, "ben", "anna"), "lost", "she was no member, whatever she said");
+    world.until("her grace is over", 15, |world| world.room.gauges().peers == 1);
 
     let mut world = with_features(&["anna", "ben"]);
     world.disconnect("anna", "anna-1", "lost");
@@ -107,10 +108,24 @@ fn everybody_is_asked_for_once_a_minute_and_whenever_the_gateway_is_back() {
 /// Each notice that a function which was killed has not sent.
 #[test]
 fn what_the_gateway_said_and_was_lost_is_made_up_for_within_a_minute() {
-    // Somebody has left, or was sent away, and goes on sending.
+    // Somebody has left, was lost or sent away, and goes on sending.
     let mut world = with_features(&["anna", "ben"]);
     world.end("anna", "anna-1");
-    world.until("she is gone", 60, |world| world.room.gauges().peers == 1);
+    world.until("she is lost", 60, |world| presence(world, "ben", "anna") == "lost");
+    world.until("she is gone", 16, |world| world.room.gauges().peers == 1);
+
+    // Somebody is lost, and has a place again before her grace is over.
+    let mut world = with_features(&["anna", "ben"]);
+    world.end("anna", "anna-1");
+    world.until("she is lost", 60, |world| presence(world, "ben", "anna") == "lost");
+    world.reconnect("anna", "anna-2");
+    says_it_is_on(&mut world, "anna", "anna-2");
+    world.until("she is back", 2, |world| presence(world, "ben", "anna") == "here");
+    assert!(receives(&mut world, "ben", "anna"));
+
+    let mut world = with_features(&["anna", "ben"]);
+    world.end("anna", "anna-1");
+    world.until("she is gone", 76, |world| world.room.gauges().peers == 1);
     world.until("ben hears it", 1, |world| presence(world, "ben", "anna") == "gone");
 
     // Somebody is away, with a place that is kept.
@@ -243,5 +258,5 @@ fn an_earlier_gateway_which_vouches_for_nothing_is_believed_as_before() {
     // The gateway is replaced by one that does.
     world.earlier = false;
     world.end("ben", "ben-1");
-    world.until("it says so", 60, |world| world.room.gauges().peers == 0);
+    world.until("it says so", 76, |world| world.room.gauges().peers == 0);
 }
