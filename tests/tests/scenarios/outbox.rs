@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arbiter_tests::{Project, Room, Socket, Stack};
 use futures::future::join_all;
+use model::outbox::PATIENCE;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -265,4 +266,28 @@ async fn matrix(action: Action) -> Vec<String> {
 async fn everybodys_picture_is_right_soon_after_any_failure_of_any_call() {
     let wrong = join_all(ACTIONS.map(matrix)).await.concat();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The stream is not needed where somebody works in the room: here its function dies each time.
+#[tokio::test]
+async fn whoever_works_in_a_room_tells_what_it_is_owed() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut watcher, _) = project.join(&session, "publisher", &json!({ "id": "watcher" })).await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    watcher.next_of("connectionCreated").await;
+    stack.fault(json!({ "fault": "kill", "function": "outbox", "afterCalls": 0 })).await;
+    stack.fault(json!({ "fault": "kill", "function": "leave", "afterCalls": 2 })).await;
+    ann.send(r#"{"action":"leave","data":{}}"#).await;
+    stack.invoked("leave", 1).await;
+
+    watcher.request("signal", json!({ "data": "too early for others" })).await;
+    let early = watcher.heard().await;
+    assert!(!early.iter().any(|notice| notice["type"] == "connectionDestroyed"), "{early:?}");
+    sleep(PATIENCE).await;
+    watcher.request("signal", json!({ "data": "late" })).await;
+    assert_eq!(watcher.next_of("connectionDestroyed").await["connection"]["connectionId"], "ann");
+    stack.invoked("signal", 2).await;
+    assert_eq!(stack.rooms("OWED#").await, Vec::<Value>::new());
 }

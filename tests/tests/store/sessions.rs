@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use gateway::store::{Limited, Sequence};
 use model::member::Member;
+use model::outbox::{Change, PATIENCE};
 use model::outcome::{Expelled, RateLimited};
 use model::session::{ApiKey, MediaMode, Rate, Role, Session, SessionMember};
 use serde_json::json;
@@ -287,4 +288,23 @@ async fn ghosts_are_listed_in_the_table_as_they_are() {
     tables.joined("a", "p", START).await;
     let item = &tables.stack.rooms("PEER#").await[0];
     assert_eq!(item["session"], json!({ "role": "publisher", "data": "of a", "suppressed": false }));
+}
+
+#[tokio::test]
+async fn of_two_that_find_a_change_overdue_one_takes_it_over() {
+    let tables = Tables::new().await;
+    tables.session("s").await;
+    let (stamp, _) = tables.joined("a", "p", START).await;
+    let created = Change::Created { peer_id: peer("p"), joined_at: START };
+    tables.store.settle(&room("s"), &created).await.unwrap();
+    assert!(matches!(tables.end(&stamp).await, Departed::Gone(_)));
+    let overdue = async |now| tables.store.roster(&room("s"), now).await.unwrap().owed;
+    assert_eq!(overdue(EpochMillis(START.plus(PATIENCE).0 - 1)).await, []);
+    let later = START.plus(PATIENCE);
+    let [owed] = overdue(later).await.try_into().unwrap();
+    let take = || tables.store.take_over(&owed, later);
+    let (one, other) = futures::join!(take(), take());
+    assert_eq!([one.unwrap(), other.unwrap()].iter().filter(|taken| **taken).count(), 1);
+    assert_eq!(overdue(later).await, [], "it is told by whoever has taken it over");
+    assert_eq!(overdue(later.plus(PATIENCE)).await.len(), 1, "unless that dies as well");
 }

@@ -7,7 +7,7 @@ use gateway::app::App;
 use gateway::failure::Failure;
 use gateway::rooms;
 use model::key::Key;
-use model::outbox::PATIENCE;
+use model::outbox::{Owed, PATIENCE};
 use tokio::time::sleep;
 
 /// How many items one batched read takes.
@@ -21,23 +21,27 @@ const READ: usize = 100;
 /// # Errors
 /// When DynamoDB fails, or a room could not be told of everything; the stream brings the same changes again.
 pub async fn outbox(app: &App, keys: &[Key]) -> Result<(), Failure> {
-    let mut owing = BTreeSet::new();
-    let mut youngest = None;
-    for keys in keys.chunks(READ) {
-        for owed in app.store.owed(keys.to_vec(), app.clock.now()).await? {
-            youngest = youngest.max(Some(owed.since));
-            owing.insert(owed.room_id);
-        }
-    }
-    let Some(since) = youngest else { return Ok(()) };
+    let owed = still_owed(app, keys).await?;
+    let Some(since) = owed.iter().map(|owed| owed.since).max() else { return Ok(()) };
     let left = since.plus(PATIENCE).0.saturating_sub(app.clock.now().0);
     sleep(Duration::from_millis(left)).await;
-    let mut result = Ok(());
-    for room in owing {
+    let rooms: BTreeSet<_> = owed.into_iter().map(|owed| owed.room_id).collect();
+    for room in rooms {
         if let Err(failure) = rooms::outbox::tell(app, &room).await {
             tracing::error!(room.id = %room, %failure, "Room not told");
-            result = Err(failure);
         }
     }
-    result
+    // Another function may have taken over meanwhile, and may die as well.
+    match still_owed(app, keys).await?.len() {
+        0 => Ok(()),
+        left => Err(Failure::new("outbox", format!("changes that are still owed: {left}"))),
+    }
+}
+
+async fn still_owed(app: &App, keys: &[Key]) -> Result<Vec<Owed>, Failure> {
+    let mut owed = Vec::new();
+    for keys in keys.chunks(READ) {
+        owed.append(&mut app.store.owed(keys.to_vec(), app.clock.now()).await?);
+    }
+    Ok(owed)
 }

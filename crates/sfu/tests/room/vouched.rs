@@ -185,8 +185,12 @@ fn an_offer_of_somebody_who_was_sent_away_counts_again_when_the_gateway_has_let_
 fn whoever_ends_on_a_socket_that_nothing_came_over_has_ended_all_the_same() {
     for reason in ["left", "lost"] {
         let mut world = with_features(&["anna", "ben"]);
+        // The gateway answers no question: its notice alone has to do.
+        world.lists_after = None;
         world.reconnect("anna", "anna-2");
         world.disconnect("anna", "anna-2", reason);
+        world.seconds(1);
+        assert_eq!(presence(&world, "ben", "anna"), if reason == "left" { "gone" } else { "lost" });
         // What was under way from there changes nothing.
         let offer = world.client("anna").first_offer.clone();
         world.relay(&offer, "anna-2");
@@ -253,7 +257,14 @@ fn an_earlier_gateway_which_vouches_for_nothing_is_believed_as_before() {
         "it is asked in vain, once a minute"
     );
     assert!(receives(&mut world, "ben", "anna"));
-    world.disconnect("anna", "anna-2", "left");
+    // A handshake says that she is back as well.
+    world.disconnect("anna", "anna-2", "lost");
+    world.until("lost again", 1, |world| presence(world, "ben", "anna") == "lost");
+    world.reconnect("anna", "anna-3");
+    let offer = world.client("anna").first_offer.clone();
+    world.relay(&offer, "anna-3");
+    world.until("here again", 1, |world| presence(world, "ben", "anna") == "here");
+    world.disconnect("anna", "anna-3", "left");
     assert_eq!(world.room.gauges().peers, 1);
     // The gateway is replaced by one that does.
     world.earlier = false;
