@@ -3,6 +3,7 @@
 mod call;
 mod connections;
 mod settings;
+mod signature;
 
 pub(crate) use call::{Call, CallError, Service};
 pub(crate) use connections::{connector, http_client, no_retries, warm_up};

@@ -13,8 +13,6 @@ use std::time::SystemTime;
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -25,6 +23,7 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::settings::{ATTEMPT_LIMIT, ATTEMPTS, BACKOFF, CALL_LIMIT, endpoint_of};
+use super::signature::{Signed, Signer};
 use crate::failure::Failure;
 
 /// What can be drawn for retries until calls succeed again, and what one costs: in an outage calls soon fail
@@ -36,9 +35,9 @@ const TIMEOUT_COST: u32 = 10;
 /// A service that is called without an SDK.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
-    signing_name: &'static str,
+    /// Without a slash at its end.
     endpoint: String,
-    region: String,
+    signer: Arc<Signer>,
     credentials: Option<SharedCredentialsProvider>,
     http: SharedHttpConnector,
     quota: Arc<AtomicU32>,
@@ -95,9 +94,8 @@ impl Service {
             format!("https://{signing_name}.{region}.amazonaws.com{suffix}")
         });
         Self {
-            signing_name,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
-            region,
+            signer: Arc::new(Signer::new(region, signing_name)),
             credentials: config.credentials_provider(),
             http,
             quota: Arc::new(AtomicU32::new(RETRY_QUOTA)),
@@ -154,32 +152,19 @@ impl Service {
     async fn signed(&self, call: &Call<'_>) -> Result<HttpRequest, CallError> {
         let credentials = self.credentials.as_ref().ok_or(CallError::NotBuilt)?;
         let credentials = credentials.provide_credentials().await.map_err(|_| CallError::NotBuilt)?;
-        let identity = credentials.into();
-        let params = SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(self.signing_name)
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_| CallError::NotBuilt)?
-            .into();
         let uri = format!("{}{}", self.endpoint, call.path);
-        let headers = call.headers.iter().copied();
-        let signable = SignableRequest::new(call.method, &uri, headers, SignableBody::Bytes(&call.body));
-        let signed = signable.and_then(|signable| sign(signable, &params));
-        let (signature, _) = signed.map_err(|_| CallError::NotBuilt)?.into_parts();
+        let (_, rest) = uri.split_once("://").ok_or(CallError::NotBuilt)?;
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let Call { method, headers, body, .. } = call;
+        let signature =
+            self.signer.sign(&Signed { method, host, path, headers, body }, &credentials, SystemTime::now());
 
-        let mut request = HttpRequest::new(SdkBody::from(call.body.clone()));
-        request.set_method(call.method).map_err(|_| CallError::NotBuilt)?;
+        let mut request = HttpRequest::new(SdkBody::from(body.clone()));
+        request.set_method(method).map_err(|_| CallError::NotBuilt)?;
         request.set_uri(uri).map_err(|_| CallError::NotBuilt)?;
-        let headers = request.headers_mut();
-        for (name, value) in call.headers {
-            headers.try_insert(*name, (*value).to_owned()).map_err(|_| CallError::NotBuilt)?;
-        }
-        for header in signature.into_parts().0 {
-            let value = header.value().to_owned();
-            headers.try_insert(header.name(), value).map_err(|_| CallError::NotBuilt)?;
+        let given = headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        for (name, value) in given.chain(signature) {
+            request.headers_mut().try_insert(name, value).map_err(|_| CallError::NotBuilt)?;
         }
         Ok(request)
     }
