@@ -15,9 +15,9 @@ import { Parts, type PartsContext, type Stage } from "./context.ts";
 import { LocalMedia } from "./media/localMedia.ts";
 import { remember, remembered } from "./media/remembered.ts";
 import { shownPath } from "./people.ts";
+import { RoomSession } from "./roomSession.ts";
 import { useLatest } from "./useLatest.ts";
 import { type UseRoom, type UseRoomOptions, useCall, useCallStore } from "./useRoom.ts";
-import { Visit } from "./visit.ts";
 
 /** A socket is replaced within half a second, and the call goes on: an interruption is shown after this time, milliseconds. */
 const INTERRUPTION = 1_000;
@@ -58,7 +58,7 @@ export function ArbiterProvider({ children, ...props }: ArbiterProps & { childre
   const [name, keepName] = useName(props.name);
   const [media] = useState(() => new LocalMedia());
   const options = roomOptions(props, name);
-  // What makes another room for `useRoom` makes another visit, which begins at its beginning.
+  // What makes another room for `useRoom` makes another room session, which begins at its beginning.
   const { httpUrl, signalUrl, path, exactPath } = options;
   const key = JSON.stringify([httpUrl, signalUrl, path, exactPath, options.token !== undefined]);
   return (
@@ -83,8 +83,8 @@ function OneCall({ props, options, name, keepName, media, children }: OneCallPro
   const store = useCallStore(options);
   const call = useCall(store);
   const wishes = useLatest(props);
-  const visit = useMemo(() => new Visit(store, media, wishes), [store, media, wishes]);
-  const entered = useSyncExternalStore(visit.subscribe, visit.stage, visit.stage);
+  const roomSession = useMemo(() => new RoomSession(store, media, wishes), [store, media, wishes]);
+  const entered = useSyncExternalStore(roomSession.subscribe, roomSession.stage, roomSession.stage);
   const preview = useSyncExternalStore(media.subscribe, media.snapshot, media.snapshot);
   const inBrowser = useInBrowser();
   const { room, state, error } = call;
@@ -98,16 +98,16 @@ function OneCall({ props, options, name, keepName, media, children }: OneCallPro
   const inviteUrl = inBrowser ? inviteUrlOf(props) : undefined;
 
   useEffect(() => {
-    visit.mount();
-    return () => visit.unmount();
-  }, [visit]);
+    roomSession.mount();
+    return () => roomSession.unmount();
+  }, [roomSession]);
   useLobbyMedia(media, stage === "lobby");
   useErrors(error, props.onError);
 
   const { panel, statistics } = open;
   const parts: PartsContext = {
     ...{ stage, call, interrupted, name, setName: keepName, inviteUrl, panel, statistics, actions },
-    ...{ join: visit.enter, cancel: visit.cancel, path, media, preview },
+    ...{ join: roomSession.enter, cancel: roomSession.cancel, path, media, preview },
   };
   return (
     <div

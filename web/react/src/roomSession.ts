@@ -2,11 +2,11 @@ import { Room, type RoomState } from "@arbiter/client";
 import type { CallStore } from "./callStore.ts";
 import type { LocalMedia } from "./media/localMedia.ts";
 
-/** Where a person is in a visit. `entered`: in the call, or on the way into it. */
+/** Where a person is in a room session. `entered`: in the call, or on the way into it. */
 export type Stage = "lobby" | "entered" | "left" | "failed";
 
-/** What the page wants of a visit, as of now. */
-export interface VisitWishes {
+/** What the page wants of a room session, as of now. */
+export interface RoomSessionWishes {
   readonly current: { autoJoin?: boolean; onLeave?: () => void; onRoom?: (room: Room) => void };
 }
 
@@ -19,10 +19,10 @@ export const callsArePossible = (): boolean => Room.supported !== false;
  * The room's state leads, whoever brought it about: the person, the page's own code, or a page that hides the component. It
  * outlives being hidden and React's double mount in StrictMode, as the store does.
  */
-export class Visit {
+export class RoomSession {
   readonly #store: CallStore;
   readonly #media: LocalMedia;
-  readonly #wishes: VisitWishes;
+  readonly #wishes: RoomSessionWishes;
   readonly #listeners = new Set<() => void>();
   #stage: Stage;
   #state: RoomState = "idle";
@@ -33,7 +33,7 @@ export class Visit {
   #attempt: AbortController | undefined;
   #stop: (() => void) | undefined;
 
-  constructor(store: CallStore, media: LocalMedia, wishes: VisitWishes) {
+  constructor(store: CallStore, media: LocalMedia, wishes: RoomSessionWishes) {
     this.#store = store;
     this.#media = media;
     this.#wishes = wishes;
@@ -53,7 +53,7 @@ export class Visit {
     this.#mounted = true;
     this.#state = this.#store.snapshot().state;
     this.#stop ??= this.#follow();
-    // What the visit before was about to take stays for this one's lobby.
+    // What the room session before was about to take stays for this one's lobby.
     if (!this.#attempt) this.#media.keep();
     const over = this.#stage === "entered" && !this.#attempt && !isActive(this.#state);
     const enters = over ? this.#wishes.current.autoJoin : this.#stage === "lobby" && !callsArePossible();
@@ -70,7 +70,7 @@ export class Visit {
   /** Leaves the call, unless `mount` follows at once. */
   unmount(): void {
     this.#mounted = false;
-    // Now: the next visit may begin before this one's call is left.
+    // Now: the next room session may begin before this one's call is left.
     if (!this.#attempt) this.#rememberSwitches();
     this.#store.unmount(() => {
       this.#stop?.();

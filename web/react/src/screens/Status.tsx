@@ -1,5 +1,5 @@
 import { useParts } from "../context.ts";
-import { callsArePossible } from "../visit.ts";
+import { callsArePossible } from "../roomSession.ts";
 import { Message } from "./Message.tsx";
 import { errorWords, progressWords } from "./texts.ts";
 
