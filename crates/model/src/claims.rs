@@ -23,13 +23,5 @@ pub struct Claims {
     pub role: Option<String>,
 }
 
-impl Claims {
-    /// Whether the bearer may be `peer`.
-    #[must_use]
-    pub fn admits_peer(&self, peer: &PeerId) -> bool {
-        self.peer_id.as_ref().is_none_or(|own| own == peer)
-    }
-}
-
 /// How long after `exp` a token is still good, in seconds.
 pub const LEEWAY_SECONDS: u64 = 60;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
+use crate::held::Resumption;
 use crate::id::{PeerId, RoomId};
 use crate::room::Slot;
 use crate::secret::SecretHash;
@@ -56,6 +57,9 @@ pub enum Identity {
         /// In a session: since when, and as what.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<InSession>,
+        /// What lets it have its place again when this socket is lost; absent if it gave no resume token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumption: Option<Resumption>,
     },
     /// The room's media process.
     Sfu {

@@ -49,6 +49,13 @@ impl Key {
         Self { pk: format!("ROOM#{room}"), sk: format!("PEER#{peer}") }
     }
 
+    /// A place in the room that is held for a peer whose socket is lost, in a partition of its own: nobody who reads the
+    /// room meets it.
+    #[must_use]
+    pub fn held(room: &RoomId, peer: &PeerId) -> Self {
+        Self { pk: format!("HELD#{room}"), sk: format!("PEER#{peer}") }
+    }
+
     /// A change that the room has yet to be told of, by its name.
     #[must_use]
     pub fn owed(room: &RoomId, change: &str) -> Self {

@@ -19,6 +19,7 @@ pub mod departure;
 pub mod encoding;
 pub mod error;
 pub mod handshake;
+pub mod held;
 pub mod http;
 pub mod ice;
 pub mod id;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::{Identity, Socket};
 use crate::encoding::Encoding;
+use crate::held::Resumption;
 use crate::id::{PeerId, RoomId};
 use crate::secret::SecretHash;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
@@ -87,7 +88,15 @@ impl Member {
             peer_id: peer.clone(),
             room_id: room.clone(),
             session: session.map(|session| InSession { role: session.role, since: self.joined_at }),
+            resumption: self.resumption(),
         }
+    }
+
+    /// What lets it have its place again when its socket is lost.
+    #[must_use]
+    pub fn resumption(&self) -> Option<Resumption> {
+        let signed = self.session.as_ref().and_then(SessionMember::signed);
+        self.resume_hash.clone().map(|resume_hash| Resumption { resume_hash, signed })
     }
 
     /// The member as its session's others see it; `None` in a room that is no session.

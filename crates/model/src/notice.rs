@@ -78,6 +78,9 @@ pub enum Notice {
     ConnectionCreated {
         /// Who.
         connection: SessionConnection,
+        /// It was let in as who had the place before, and lost it: only the bearer of the same proof is.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        resumed: bool,
     },
     /// Somebody is gone from the session.
     ConnectionDestroyed {

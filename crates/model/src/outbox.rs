@@ -48,6 +48,9 @@ pub enum Change {
         peer_id: PeerId,
         /// When, which tells it from the peer's other stays.
         joined_at: EpochMillis,
+        /// Whether it was let in as who had the place before, and lost it.
+        #[serde(default)]
+        resumed: bool,
     },
     /// The room has an SFU, on this socket.
     SfuConnected {
@@ -82,7 +85,7 @@ impl Change {
     pub fn name(&self) -> String {
         match self {
             Self::Ended { ended, .. } => format!("ENDED#{}#{}", ended.stamp.connection_id, ended.at.0),
-            Self::Created { peer_id, joined_at } => format!("CREATED#{peer_id}#{}", joined_at.0),
+            Self::Created { peer_id, joined_at, .. } => format!("CREATED#{peer_id}#{}", joined_at.0),
             Self::SfuConnected { sfu } => format!("SFU#{}", sfu.connection_id),
         }
     }
@@ -100,10 +103,15 @@ mod tests {
         let stamp = Stamp { connected_at: EpochMillis(7), connection_id: ConnectionId::new("c=".into()) };
         let peer_id = PeerId::try_from("p".to_owned()).unwrap();
         let room_id = RoomId::try_from("r".to_owned()).unwrap();
-        let identity = Identity::Client { peer_id: peer_id.clone(), room_id: room_id.clone(), session: None };
+        let identity = Identity::Client {
+            peer_id: peer_id.clone(),
+            room_id: room_id.clone(),
+            session: None,
+            resumption: None,
+        };
         let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Forced, at: EpochMillis(9) };
         let forced = Change::Ended { ended, close: Some(Encoding::JSON) };
-        let created = Change::Created { peer_id, joined_at: EpochMillis(8) };
+        let created = Change::Created { peer_id, joined_at: EpochMillis(8), resumed: true };
         for change in [forced, created, Change::SfuConnected { sfu: stamp }] {
             let owed = Owed::new(room_id.clone(), change, EpochMillis(1_000));
             let text = serde_json::to_string(&owed).unwrap();

@@ -40,6 +40,8 @@ pub enum Joined {
     PeerInUse(Holder),
     /// A newer connection of this peer is there, unless it is gone in the same way.
     Superseded(Holder),
+    /// This peer's socket is lost, and its place is held for somebody else.
+    Held,
 }
 
 /// Who had the place that a peer has joined.
@@ -54,6 +56,8 @@ pub enum PreviousHolder {
     Older(Socket),
     /// The same stay, which was away. Nobody notices.
     Away,
+    /// An earlier stay of the same member, whose socket was lost. The others have been told of its end.
+    Lost,
     /// Another stay, whose lease had ended and of whose end nobody was told.
     Expired(Box<Ended>),
 }
@@ -89,6 +93,8 @@ pub enum RateLimited {
 pub enum Expelled {
     /// It has lost its place: it and the others have to be told.
     Gone(Ended, Reach),
+    /// It was gone already, and its place is held for it no more. Nobody has to be told.
+    Forgotten,
     /// Nobody of this id is there.
     NotThere,
 }

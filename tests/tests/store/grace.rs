@@ -115,7 +115,7 @@ async fn a_return_that_meets_the_timer_begins_anew() {
     // Its first transaction finds the place kept, its second one would take it.
     let (returned, fired) =
         tables.meanwhile(TRANSACT, 2, tables.resume(&back, "p", "r"), tables.fire(&older, until)).await;
-    assert_eq!((returned, fired), (MEMBER, Some(p())));
+    assert_eq!((returned, fired), (Came::Member(PreviousHolder::Lost), Some(p())));
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ async fn a_token_opens_no_room_that_is_over() {
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,
+        bound: false,
         policy: Policy::Page { path: Some(UrlPath::new("page".into()).unwrap()) },
     };
     let end = START.plus(LEASE);
@@ -65,7 +66,14 @@ async fn the_resume_token_is_the_holders() {
     let join = async |id: &str, at: EpochMillis, token: Option<&str>| {
         let stamp = tables.connection(id, at, None).await;
         let resume_hash = token.map(SecretHash::of);
-        let join = Join { socket: stamp.into(), peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
+        let join = Join {
+            socket: stamp.into(),
+            peer: peer("p"),
+            room: room("r"),
+            resume_hash,
+            bound: false,
+            policy: PAGE,
+        };
         came(tables.store.join(&join, at).await.unwrap())
     };
     assert_eq!(join("a", START, Some("first")).await, MEMBER);
@@ -92,8 +100,14 @@ async fn a_place_that_was_taken_without_a_token_cannot_be_taken_with_its_predece
     assert!(matches!(tables.join(&second, "p", "r", now).await, Came::Member(PreviousHolder::Expired(..))));
     let third = tables.connection("c", minutes(131), None).await;
     let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-    let join =
-        Join { socket: third.clone().into(), peer: peer("p"), room: room("r"), resume_hash, policy: PAGE };
+    let join = Join {
+        socket: third.clone().into(),
+        peer: peer("p"),
+        room: room("r"),
+        resume_hash,
+        bound: false,
+        policy: PAGE,
+    };
     assert!(matches!(
         came(tables.store.join(&join, now).await.unwrap()),
         Came::Refused(Joined::PeerInUse(_))

@@ -10,6 +10,7 @@
 
 mod claims;
 mod grace;
+mod held;
 mod leases;
 mod races;
 mod sessions;
@@ -131,6 +132,7 @@ impl Tables {
             peer: peer(peer_id),
             room: room(id),
             resume_hash: None,
+            bound: false,
             policy: PAGE,
         };
         came(self.store.join(&join, now).await.unwrap())
@@ -159,7 +161,8 @@ fn came(joined: Joined) -> Came {
         | Joined::LimitExceeded
         | Joined::SecretMissing
         | Joined::PeerInUse(_)
-        | Joined::Superseded(_) => Came::Refused(joined),
+        | Joined::Superseded(_)
+        | Joined::Held => Came::Refused(joined),
     }
 }
 
@@ -371,6 +374,7 @@ async fn a_token_for_another_path_opens_nothing() {
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,
+        bound: false,
         policy: Policy::Page { path: Some(UrlPath::new(path.into()).unwrap()) },
     };
     assert_eq!(

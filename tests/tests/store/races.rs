@@ -50,7 +50,8 @@ impl Tables {
 
     pub(super) async fn resume_on(&self, socket: Socket, peer_id: &str, id: &str) -> Came {
         let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-        let join = Join { socket, peer: peer(peer_id), room: room(id), resume_hash, policy: PAGE };
+        let join =
+            Join { socket, peer: peer(peer_id), room: room(id), resume_hash, bound: false, policy: PAGE };
         came(self.store.join(&join, START).await.unwrap())
     }
 
@@ -67,13 +68,21 @@ impl Tables {
 }
 
 pub(super) fn client(peer_id: &str, id: &str) -> Identity {
-    Identity::Client { peer_id: peer(peer_id), room_id: room(id), session: None }
+    Identity::Client { peer_id: peer(peer_id), room_id: room(id), session: None, resumption: None }
+}
+
+/// An identity without what it may have its place again by.
+pub(super) fn named(mut identity: Identity) -> Identity {
+    if let Identity::Client { resumption, .. } = &mut identity {
+        *resumption = None;
+    }
+    identity
 }
 
 /// Whose stay has ended.
 pub(super) fn whose(departed: Departed) -> Option<Identity> {
     match departed {
-        Departed::Gone(ended) => Some(ended.identity),
+        Departed::Gone(ended) => Some(named(ended.identity)),
         Departed::Nothing => None,
     }
 }
@@ -81,7 +90,7 @@ pub(super) fn whose(departed: Departed) -> Option<Identity> {
 /// Who has left.
 fn who(left: Left) -> Option<Identity> {
     match left {
-        Left::Gone(ended) => Some(ended.identity),
+        Left::Gone(ended) => Some(named(ended.identity)),
         Left::NotIdentified | Left::NotAnSfu | Left::RoomNeeded | Left::RoomClaimed => None,
     }
 }

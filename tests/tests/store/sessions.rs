@@ -15,12 +15,12 @@ use super::*;
 const RESUME: &str = "0123456789abcdef";
 const HOUR: Duration = Duration::from_hours(1);
 
-fn api_key() -> ApiKey {
+pub(super) fn api_key() -> ApiKey {
     ApiKey::try_from("47000001".to_owned()).unwrap()
 }
 
 impl Tables {
-    async fn session(&self, id: &str) {
+    pub(super) async fn session(&self, id: &str) {
         let session = Session {
             api_key: api_key(),
             media_mode: MediaMode::Routed,
@@ -44,6 +44,7 @@ impl Tables {
             room: room(id),
             peer: peer(peer_id),
             resume_hash: Some(SecretHash::of(RESUME)),
+            bound: false,
             policy: Policy::Session { api_key: api_key(), member, e2ee_ready: false, limit: 2 },
         }
     }
@@ -52,18 +53,18 @@ impl Tables {
         self.store.join(&Self::entry(stamp, peer_id, id, Role::Publisher), now).await.unwrap()
     }
 
-    async fn joined(&self, connection: &str, peer_id: &str, now: EpochMillis) -> (Stamp, Member) {
+    pub(super) async fn joined(&self, connection: &str, peer_id: &str, now: EpochMillis) -> (Stamp, Member) {
         let stamp = self.connection(connection, now, None).await;
         let joined = self.enter(&stamp, peer_id, "s", now).await;
         let Joined::Member { member, .. } = joined else { panic!("{joined:?}") };
         (stamp, member)
     }
 
-    async fn count_of(&self, id: &str) -> u32 {
+    pub(super) async fn count_of(&self, id: &str) -> u32 {
         self.store.session(&room(id)).await.unwrap().unwrap().connections
     }
 
-    async fn expel(&self, peer_id: &str) -> Expelled {
+    pub(super) async fn expel(&self, peer_id: &str) -> Expelled {
         self.store.expel(&room("s"), &peer(peer_id), START).await.unwrap()
     }
 
@@ -100,9 +101,10 @@ async fn a_place_is_counted_down_once_however_often_its_end_is_noticed() {
     let identity = member.identity(&peer("a"), &room("s"));
     let depart = || tables.store.depart(&stamp, identity.clone(), START);
     let (late, first) = tables.meanwhile(TRANSACT, 1, tables.end(&stamp), depart()).await;
-    assert_eq!(races::whose(first.unwrap()), Some(identity.clone()));
+    assert_eq!(races::whose(first.unwrap()), Some(races::named(identity.clone())));
     assert_eq!(late, Departed::Nothing);
     assert_eq!(depart().await.unwrap(), Departed::Nothing);
+    assert_eq!(tables.expel("a").await, Expelled::Forgotten, "its place is held, and counted by nobody");
     assert_eq!(tables.expel("a").await, Expelled::NotThere);
     assert_eq!(tables.count_of("s").await, 0);
 }
@@ -295,7 +297,7 @@ async fn of_two_that_find_a_change_overdue_one_takes_it_over() {
     let tables = Tables::new().await;
     tables.session("s").await;
     let (stamp, _) = tables.joined("a", "p", START).await;
-    let created = Change::Created { peer_id: peer("p"), joined_at: START };
+    let created = Change::Created { peer_id: peer("p"), joined_at: START, resumed: false };
     tables.store.settle(&room("s"), &created).await.unwrap();
     assert!(matches!(tables.end(&stamp).await, Departed::Gone(_)));
     let overdue = async |now| tables.store.roster(&room("s"), now).await.unwrap().owed;

@@ -4,6 +4,7 @@ use gateway::auth::{Bearer, Denied};
 use gateway::rooms::sender::Sender;
 use gateway::store::{Join, Policy};
 use model::error::Error;
+use model::id::PeerId;
 use model::identify::{ClientIdentify, SessionIdentify};
 use model::session::SessionMember;
 
@@ -12,13 +13,13 @@ use crate::Deps;
 /// A client of a page, with the token of `AuthMode`.
 pub(crate) async fn to_page(deps: &Deps, sender: &Sender<'_>, client: ClientIdentify) -> Result<Join, Error> {
     let ClientIdentify { peer, room, token, resume_hash } = client;
-    let path = match deps.auth.verify(token.as_deref()).await {
-        Ok(Bearer::Anybody) => None,
-        Ok(Bearer::Holder(claims)) if claims.admits_peer(&peer) => Some(claims.path),
-        Ok(Bearer::Holder(_)) => return Err(Error::Forbidden("The token admits another peer")),
+    let (path, bound_to) = match deps.auth.verify(token.as_deref()).await {
+        Ok(Bearer::Anybody) => (None, None),
+        Ok(Bearer::Holder(claims)) => (Some(claims.path), claims.peer_id),
         Err(denied) => return Err(refused(denied, "A valid token is required")),
     };
-    Ok(Join { socket: sender.socket(), peer, room, resume_hash, policy: Policy::Page { path } })
+    let bound = is_bound(bound_to.as_ref(), &peer)?;
+    Ok(Join { socket: sender.socket(), peer, room, resume_hash, bound, policy: Policy::Page { path } })
 }
 
 /// A client of a session, with a token of its project.
@@ -36,13 +37,25 @@ pub(crate) async fn to_session(
         layout_classes: grant.layout_classes,
         suppressed,
     };
+    let peer = peer.or_else(|| grant.peer.clone());
+    let peer = peer.unwrap_or_else(|| sender.stamp().connection_id.clone().into());
     Ok(Join {
-        peer: peer.unwrap_or_else(|| sender.stamp().connection_id.clone().into()),
+        bound: is_bound(grant.peer.as_ref(), &peer)?,
+        peer,
         socket: sender.socket(),
         room: session,
         resume_hash,
         policy: Policy::Session { api_key, member, e2ee_ready, limit: deps.session_connections },
     })
+}
+
+/// Whether a token names `peer` as the one that its bearer may be. One that names nobody leaves the choice to the client.
+fn is_bound(to: Option<&PeerId>, peer: &PeerId) -> Result<bool, Error> {
+    match to {
+        None => Ok(false),
+        Some(bound) if bound == peer => Ok(true),
+        Some(_) => Err(Error::Forbidden("id: must be the token's peerId")),
+    }
 }
 
 fn refused(denied: Denied, sentence: &'static str) -> Error {

@@ -105,6 +105,7 @@ async fn joined(
             Joined::RoomClosed => return Err(Error::RoomClosed),
             Joined::OtherPath => return Err(Error::Forbidden("The token admits to another path")),
             Joined::SecretMissing => return Err(Error::EncryptionSecretMissing),
+            Joined::Held => return Err(Error::PeerInUse),
             Joined::PeerInUse(holder) => (holder, Error::PeerInUse),
             Joined::Superseded(holder) => (holder, Error::Superseded),
         };
@@ -196,7 +197,7 @@ async fn answer(
             Delivery::Delivered => {}
             Delivery::Gone(_) => {
                 match previous {
-                    PreviousHolder::Nobody | PreviousHolder::Expired(_) => {
+                    PreviousHolder::Nobody | PreviousHolder::Lost | PreviousHolder::Expired(_) => {
                         departure::never_joined(app, sender.stamp()).await?;
                     }
                     PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {

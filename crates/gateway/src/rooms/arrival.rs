@@ -74,12 +74,13 @@ pub async fn joined(
     snapshot: Snapshot,
 ) {
     let created = member.in_session(peer).filter(|_| snapshot.newcomer == Some(member.joined_at));
-    let created = created.map(Announcement::created);
+    let resumed = *previous == PreviousHolder::Lost;
+    let created = created.map(|connection| Announcement::created(connection, resumed));
     let of_end = |ended: &Ended| Announcement::ended(ended, app.sfu_grace);
     let mut announcements: Vec<_> = ended.iter().map(of_end).collect();
     match previous {
         PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {}
-        PreviousHolder::Nobody => announcements.extend(created),
+        PreviousHolder::Nobody | PreviousHolder::Lost => announcements.extend(created),
         PreviousHolder::Expired(before) => {
             announcements.push(of_end(before));
             announcements.extend(created);

@@ -54,12 +54,12 @@ impl Announcement {
         Self { change, ..Self::to_members(Notice::SfuConnect { room_id: room.clone() }) }
     }
 
-    /// Somebody has come into a session.
-    pub(crate) fn created(connection: SessionConnection) -> Self {
+    /// Somebody has come into a session; `resumed`: as who had the place before, and lost it.
+    pub(crate) fn created(connection: SessionConnection, resumed: bool) -> Self {
         let Stay { connection_id: peer_id, creation_time: joined_at } = connection.stay.clone();
         let about = Some(peer_id.clone());
-        let change = Some(Change::Created { peer_id, joined_at });
-        let members = Some(Notice::ConnectionCreated { connection });
+        let change = Some(Change::Created { peer_id, joined_at, resumed });
+        let members = Some(Notice::ConnectionCreated { connection, resumed });
         Self { members, sfu: None, about, presence: true, change }
     }
 
@@ -303,7 +303,8 @@ mod tests {
         let recipient = |name: &str, encoding: &Encoding| {
             let stamp = Stamp { connected_at: EpochMillis(1), connection_id: ConnectionId::new(name.into()) };
             let peer_id = PeerId::try_from(name.to_owned()).unwrap();
-            let identity = Identity::Client { peer_id, room_id: room_id.clone(), session: None };
+            let identity =
+                Identity::Client { peer_id, room_id: room_id.clone(), session: None, resumption: None };
             Recipient { socket: Socket { stamp, encoding: encoding.clone() }, identity, suppressed: false }
         };
         let smoke = Encoding::new("smoke signals");

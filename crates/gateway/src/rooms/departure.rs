@@ -94,7 +94,8 @@ async fn announce_left(app: &App, left: Left) -> Result<(), Error> {
     }
 }
 
-/// Ends somebody's stay in a session: its place is freed, it hears why, its socket is closed and the others are told.
+/// Ends somebody's stay in a session: its place is freed, it hears why, its socket is closed and the others are told. Who is
+/// lost has no place any more that it could come back to.
 ///
 /// # Errors
 /// When DynamoDB fails: before the place is freed, or when it is free and the room cannot be read to be told. Its media may
@@ -102,6 +103,7 @@ async fn announce_left(app: &App, left: Left) -> Result<(), Error> {
 pub async fn forced(app: &App, session: &RoomId, peer: &PeerId) -> Result<Delivery, Failure> {
     let (ended, reach) = match app.store.expel(session, peer, app.clock.now()).await? {
         Expelled::NotThere => return Ok(Delivery::Gone(None)),
+        Expelled::Forgotten => return Ok(Delivery::Delivered),
         Expelled::Gone(ended, reach) => (ended, reach),
     };
     // First, since who has been told to go is owed nothing more.

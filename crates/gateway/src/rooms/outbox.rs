@@ -84,10 +84,10 @@ fn announcement(app: &App, room: &RoomId, roster: &Roster, change: &Change) -> O
                 Identity::Sfu { .. } => roster.sfu.is_none().then_some(announcement),
             }
         }
-        Change::Created { peer_id, joined_at } => {
+        Change::Created { peer_id, joined_at, resumed } => {
             let (peer, member) = roster.members.iter().find(|(peer, _)| peer == peer_id)?;
             (member.joined_at == *joined_at).then_some(())?;
-            member.in_session(peer).map(Announcement::created)
+            member.in_session(peer).map(|connection| Announcement::created(connection, *resumed))
         }
         Change::SfuConnected { sfu } => {
             let there = roster.sfu.as_ref().is_some_and(|there| there.stamp == *sfu);

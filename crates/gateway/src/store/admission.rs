@@ -2,6 +2,7 @@
 
 use model::connection::{Connection, Socket};
 use model::departure::Departure;
+use model::held::{Claimant, Held};
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::{Admission, Member, Reach};
@@ -30,6 +31,8 @@ pub struct Join {
     pub room: RoomId,
     /// The hash of its resume token.
     pub resume_hash: Option<SecretHash>,
+    /// Its token names the one peer that its bearer may be: this one.
+    pub bound: bool,
     /// On what terms it is let in.
     pub policy: Policy,
 }
@@ -55,7 +58,16 @@ pub enum Policy {
     },
 }
 
-/// What is known of the place that is to be joined.
+/// What is known of the place that is to be joined: what may be taken, and is expected to be there still.
+#[derive(Default)]
+struct Seen {
+    /// Who has it.
+    place: Option<PlaceSnapshot>,
+    /// That it is held for this peer.
+    held: Option<Held>,
+}
+
+/// Who has a place.
 struct PlaceSnapshot {
     holder: Member,
     /// Whether its lease had ended.
@@ -65,34 +77,36 @@ struct PlaceSnapshot {
 /// What follows from a refusal.
 enum Next {
     /// Another try, with what is known of the place now.
-    Try(Option<PlaceSnapshot>),
+    Try(Seen),
     /// That is the answer.
     Answer(Joined),
 }
 
 impl Store {
     /// Makes a peer a member, in one transaction: the connection is there and nobody else, the room lets it in by its
-    /// [`Policy`], and the place is free, or to be taken by the rule of [`Member::admits`]. A session's count rises only when
-    /// a place is filled that was empty.
+    /// [`Policy`], and the place is free, or to be taken by the rule of [`Member::admits`], and held for nobody else. A
+    /// session's count rises only when a place is filled that was empty.
     ///
     /// Race: of two connections that want one place the transaction that comes second is refused, sees who has it, and decides
     /// again by the same rule; whoever takes a place deletes the older connection's row with it, so that the older one can
-    /// neither relay nor be announced as gone. The room may close at the same moment: then the check fails, or the close sees
+    /// neither relay nor be announced as gone. A holder may be lost at the same moment: its end, and for whom its place is held,
+    /// is one transaction, and this one, which names both, comes before or after. The room may close at the same moment: then the check fails, or the close sees
     /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
     /// transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
-        let mut seen: Option<PlaceSnapshot> = None;
+        let mut seen = Seen::default();
         for _ in 0..ROUNDS {
-            let member = join.member(seen.as_ref(), now);
+            let member = join.member(seen.place.as_ref(), now);
             let pauses = match join.policy {
                 Policy::Page { .. } => Pauses::new(),
                 // All that join or leave a session write its count.
                 Policy::Session { .. } => Pauses::contended(),
             };
-            let writes = self.join_writes(join, &member, seen.as_ref(), now);
+            let writes = self.join_writes(join, &member, &seen, now);
             match self.transact(writes, pauses).await? {
                 Transacted::Done => {
-                    let previous = match seen {
+                    let previous = match seen.place {
+                        None if seen.held.is_some() => PreviousHolder::Lost,
                         None => PreviousHolder::Nobody,
                         Some(PlaceSnapshot { holder, expired: true }) => {
                             PreviousHolder::Expired(Box::new(join.ended(&holder, now)))
@@ -113,14 +127,9 @@ impl Store {
         Err(Self::lost_every_round("identify"))
     }
 
-    fn join_writes(
-        &self,
-        join: &Join,
-        member: &Member,
-        seen: Option<&PlaceSnapshot>,
-        now: EpochMillis,
-    ) -> Transaction {
-        let holder = seen.map(|seen| &seen.holder);
+    fn join_writes(&self, join: &Join, member: &Member, seen: &Seen, now: EpochMillis) -> Transaction {
+        let Seen { place: seen, held } = seen;
+        let holder = seen.as_ref().map(|seen| &seen.holder);
         let room = match &join.policy {
             Policy::Page { path } => (Part::Room, self.page_check(&join.room, path.as_ref(), now)),
             Policy::Session { api_key, e2ee_ready, limit, .. } => {
@@ -137,10 +146,14 @@ impl Store {
             let row = connection_key(&older.stamp.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
         }
+        // While somebody has a place it is held for nobody.
+        if seen.as_ref().is_none_or(|seen| seen.expired) {
+            writes.add(Part::Held, self.held_write(join, held.as_ref(), now));
+        }
         // A page's members hear nothing of who comes; of who comes back a session's do not.
-        if member.session.is_some() && seen.is_none_or(|seen| seen.expired) {
-            let (peer_id, joined_at) = (join.peer.clone(), member.joined_at);
-            let (part, owed) = self.owe(&join.room, Change::Created { peer_id, joined_at }, now);
+        if member.session.is_some() && seen.as_ref().is_none_or(|seen| seen.expired) {
+            let (peer_id, joined_at, resumed) = (join.peer.clone(), member.joined_at, held.is_some());
+            let (part, owed) = self.owe(&join.room, Change::Created { peer_id, joined_at, resumed }, now);
             writes.add(part, owed);
             if let Some(seen) = seen {
                 let ended = Change::ended(&join.ended(&seen.holder, now));
@@ -159,15 +172,23 @@ impl Store {
         if in_session.is_some() {
             set.push_str(", #session = :session");
         }
-        let write = Write::update(&self.connections, connection_key(&join.socket.stamp.connection_id), set)
-            .when(
-                "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
+        let resumption = member.resumption();
+        if resumption.is_some() {
+            set.push_str(", #resumption = :resumption");
+        }
+        let mut write =
+            Write::update(&self.connections, connection_key(&join.socket.stamp.connection_id), set)
+                .when(
+                    "#connectedAt = :connectedAt AND (attribute_not_exists(#kind) \
                  OR (#kind = :client AND #peerId = :peer AND #roomId = :room))",
-            )
-            .bind(":client", "client")
-            .bind(":peer", &join.peer)
-            .bind(":room", &join.room)
-            .bind(":connectedAt", join.socket.stamp.connected_at);
+                )
+                .bind(":client", "client")
+                .bind(":peer", &join.peer)
+                .bind(":room", &join.room)
+                .bind(":connectedAt", join.socket.stamp.connected_at);
+        if let Some(resumption) = resumption {
+            write = write.bind(":resumption", resumption);
+        }
         match in_session {
             Some(in_session) => write.bind(":session", in_session),
             None => write,
@@ -210,6 +231,18 @@ impl Store {
         }
         condition.push_str(" AND #e2ee = :no");
         write.when(condition).bind(":key", api_key).bind(":no", false)
+    }
+
+    /// The place is held for nobody, or as it was seen; and no more, once its member is there.
+    fn held_write(&self, join: &Join, seen: Option<&Held>, now: EpochMillis) -> Write {
+        let write = Write::delete(&self.rooms, room_key(Key::held(&join.room, &join.peer)));
+        match seen {
+            None => write.when("attribute_not_exists(#pk) OR #heldUntil <= :now").bind(":now", now),
+            Some(held) => write
+                .when("#connectionId = :heldId AND #connectedAt = :heldAt")
+                .bind(":heldId", &held.stamp.connection_id)
+                .bind(":heldAt", held.stamp.connected_at),
+        }
     }
 
     /// The member's place: free, or exactly as it was seen.
@@ -288,6 +321,16 @@ impl Join {
         member
     }
 
+    /// Whether a place is held for this client.
+    fn is_meant_by(&self, held: &Held) -> bool {
+        let signed = match &self.policy {
+            Policy::Page { .. } => None,
+            Policy::Session { member, .. } => member.signed(),
+        };
+        let resume_hash = self.resume_hash.as_ref();
+        held.is_for(&Claimant { resume_hash, signed: signed.as_ref(), bound: self.bound })
+    }
+
     /// What a refusal means: of the connection before all else, then of the room, then of the place.
     fn refused(&self, refusals: &Refusals, now: EpochMillis) -> Result<Next, Failure> {
         if refusals.refused(Part::Connection) {
@@ -317,7 +360,14 @@ impl Join {
             }
             Policy::Page { .. } | Policy::Session { .. } => {}
         }
-        let Some(holder) = holder else { return Ok(Next::Try(None)) };
+        let Some(holder) = holder else {
+            let held: Option<Held> = refusals.held(Part::Held)?;
+            return Ok(match held.filter(|held| !held.is_over(now)) {
+                Some(held) if self.is_meant_by(&held) => Next::Try(Seen { place: None, held: Some(held) }),
+                Some(_) => Next::Answer(Joined::Held),
+                None => Next::Try(Seen::default()),
+            });
+        };
         Ok(match holder.admits(&self.socket.stamp, self.resume_hash.as_ref(), now) {
             Admission::Own => {
                 Next::Answer(Joined::Member { member: holder, previous: PreviousHolder::Itself })
@@ -325,7 +375,8 @@ impl Join {
             Admission::PeerInUse => Next::Answer(Joined::PeerInUse(holder.holder(&self.peer, &self.room))),
             Admission::Superseded => Next::Answer(Joined::Superseded(holder.holder(&self.peer, &self.room))),
             Admission::Replace => {
-                Next::Try(Some(PlaceSnapshot { expired: holder.expires_at.expired(now), holder }))
+                let place = PlaceSnapshot { expired: holder.expires_at.expired(now), holder };
+                Next::Try(Seen { place: Some(place), held: None })
             }
         })
     }
@@ -375,6 +426,7 @@ mod tests {
             peer: PeerId::try_from("p".to_owned()).unwrap(),
             room: RoomId::try_from("r".to_owned()).unwrap(),
             resume_hash: None,
+            bound: false,
             policy,
         }
     }
@@ -401,7 +453,7 @@ mod tests {
         for policy in policies() {
             let room = if matches!(policy, Policy::Page { .. }) { Part::Room } else { Part::Session };
             let join = join(policy);
-            let writes = || store().join_writes(&join, &join.member(None, NOW), None, NOW);
+            let writes = || store().join_writes(&join, &join.member(None, NOW), &Seen::default(), NOW);
             let answer = |writes: &Transaction, part| {
                 let refusals = writes.refusals(&reasons(writes, part));
                 match join.refused(&refusals, NOW).unwrap() {

@@ -3,6 +3,7 @@
 use model::connection::Identity;
 use model::departure::Departure;
 use model::encoding::Encoding;
+use model::held::Held;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::{Member, Reach};
@@ -103,7 +104,7 @@ impl Store {
         until: EpochMillis,
         now: EpochMillis,
     ) -> Result<bool, Failure> {
-        let Identity::Client { peer_id, room_id, session } = identity else { return Ok(false) };
+        let Identity::Client { peer_id, room_id, session, .. } = identity else { return Ok(false) };
         let lease = member_lease(session.is_some());
         let place = Write::update(
             &self.rooms,
@@ -181,8 +182,8 @@ impl Store {
         Err(Self::lost_every_round("leave"))
     }
 
-    /// Frees the place of a stay or of an SFU that ends, and writes down what its room is to be told; `close` is what the
-    /// socket speaks that has to be closed with it.
+    /// Frees the place of a stay or of an SFU that ends, and writes down what its room is to be told, and whom the place is held
+    /// for; `close` is what the socket speaks that has to be closed with it.
     async fn release_place(
         &self,
         ended: &Ended,
@@ -193,9 +194,13 @@ impl Store {
         let change = Change::Ended { ended: ended.clone(), close: close.cloned() };
         let (part, owed) = self.owe(identity.room(), change, *at);
         let mut writes = match identity {
-            Identity::Client { peer_id, room_id, session } => {
+            Identity::Client { peer_id, room_id, session, .. } => {
                 let stay = session.as_ref().map(|session| session.since);
                 let mut writes = self.member_writes(stamp, room_id, peer_id, stay, row);
+                if let Some(held) = Held::after(ended) {
+                    let key = room_key(Key::held(room_id, peer_id));
+                    writes.add(Part::Held, Write::put(&self.rooms, key, &held));
+                }
                 if session.is_some() {
                     writes.add(Part::Session, self.count_down(room_id));
                     writes.add(part, owed);
@@ -246,7 +251,7 @@ impl Store {
             Row::Deleted => Write::delete(&self.connections, key)
                 .when(format!("attribute_not_exists(#connectionId) OR ({member})")),
             Row::Kept => {
-                let forget = "REMOVE #kind, #peerId, #roomId, #session, #seq";
+                let forget = "REMOVE #kind, #peerId, #roomId, #session, #seq, #resumption";
                 Write::update(&self.connections, key, forget).when(member)
             }
         };
@@ -274,10 +279,11 @@ impl Store {
             .optional()
     }
 
-    /// Frees the place of whoever is this peer in a session, and deletes the row of its connection.
+    /// Frees the place of whoever is this peer in a session, and deletes the row of its connection. Of who is lost the place is
+    /// held no more.
     ///
-    /// Race: the peer may leave at the same moment, or come back on another socket. The place is freed as it was read; if
-    /// that is refused it is read again, so that the newer socket is the one that loses it.
+    /// Race: the peer may leave at the same moment, be lost, or come back on another socket. The place is freed as it was read;
+    /// if that is refused it is read again, so that the newer socket is the one that loses it.
     pub async fn expel(
         &self,
         session: &RoomId,
@@ -285,7 +291,18 @@ impl Store {
         now: EpochMillis,
     ) -> Result<Expelled, Failure> {
         for _ in 0..ROUNDS {
-            let Some(member) = self.member(session, peer, now).await? else { return Ok(Expelled::NotThere) };
+            let Some(member) = self.member(session, peer, now).await? else {
+                let refusals =
+                    match self.transact(self.forget_writes(session, peer, now), Pauses::new()).await? {
+                        Transacted::Done => return Ok(Expelled::Forgotten),
+                        Transacted::Refused(refusals) => refusals,
+                    };
+                // It has come in the meantime.
+                if refusals.refused(Part::Place) {
+                    continue;
+                }
+                return Ok(Expelled::NotThere);
+            };
             let identity = member.identity(peer, session);
             let reason = Departure::Forced;
             let ended = Ended { stamp: member.stamp.clone(), identity, reason, at: now };
@@ -300,6 +317,24 @@ impl Store {
             }
         }
         Err(Self::lost_every_round("forceDisconnect"))
+    }
+
+    /// Holds the place of a peer that is not there no more, if it was held.
+    fn forget_writes(&self, session: &RoomId, peer: &PeerId, now: EpochMillis) -> Transaction {
+        Transaction::of([
+            (
+                Part::Place,
+                Write::check(&self.rooms, room_key(Key::member(session, peer)))
+                    .when("attribute_not_exists(#pk) OR #leaseEndsAt <= :now")
+                    .bind(":now", now.seconds()),
+            ),
+            (
+                Part::Held,
+                Write::delete(&self.rooms, room_key(Key::held(session, peer)))
+                    .when("#heldUntil > :now")
+                    .bind(":now", now),
+            ),
+        ])
     }
 
     /// The SFU's socket is gone. The room keeps its status and its path, and can be claimed over after the grace;

@@ -28,6 +28,8 @@ pub(super) enum Part {
     Session,
     /// A place in a room: a member's or the SFU's.
     Place,
+    /// A member's place that is held for it.
+    Held,
     /// The place that an SFU moves to when a session claims it.
     NewPlace,
     /// The path that claims a room, or has one.

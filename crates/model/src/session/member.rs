@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::role::Role;
 use crate::id::PeerId;
+use crate::secret::SecretHash;
 use crate::time::EpochMillis;
 
 /// What a connection's row says of the session that it is in.
@@ -29,6 +30,17 @@ pub struct SessionMember {
     /// It hears nothing of others who come and go.
     #[serde(default)]
     pub suppressed: bool,
+}
+
+impl SessionMember {
+    /// The hash of what its token signs of it, its role and its data; `None` without data, which would be anybody's. That
+    /// it is of the project and for the session is proved before anybody is let in.
+    #[must_use]
+    pub fn signed(&self) -> Option<SecretHash> {
+        // Numbers and texts: nothing here can fail to serialise.
+        let identity = || serde_json::to_string(&(self.role, &self.data)).unwrap_or_default();
+        (!self.data.is_empty()).then(|| SecretHash::of(&identity()))
+    }
 }
 
 /// One stay of a peer in a session, as clients know it. Two stays of the same peer differ in `creation_time`: events

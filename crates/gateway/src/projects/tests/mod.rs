@@ -83,7 +83,7 @@ fn token(secret: &str) -> String {
 
 fn granted(role: Role, data: &str, classes: &[&str]) -> Grant {
     let layout_classes = classes.iter().map(|&class| class.to_owned()).collect();
-    Grant { role, data: data.to_owned(), layout_classes }
+    Grant { role, data: data.to_owned(), peer: None, layout_classes }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde::de::value::Error as UnknownName;
 
 use super::lifetime::Lifetime;
 use super::refused::Refused;
-use crate::id::RoomId;
+use crate::id::{PeerId, RoomId};
 use crate::session::id;
 use crate::session::project::ApiKey;
 use crate::session::role::Role;
@@ -46,6 +46,8 @@ pub struct Claims {
     pub role: Option<String>,
     /// The connection's data.
     pub connection_data: String,
+    /// The one peer that the bearer may be.
+    pub peer_id: Option<String>,
     /// The layout classes, joined by blanks.
     pub layout_classes: String,
     /// When it is good.
@@ -59,6 +61,8 @@ pub struct Grant {
     pub role: Role,
     /// The connection's data, which everybody in the session may read.
     pub data: String,
+    /// The one peer that the bearer may be; any, if absent.
+    pub peer: Option<PeerId>,
     /// The classes that its streams begin with.
     pub layout_classes: Vec<String>,
 }
@@ -92,8 +96,10 @@ impl Claims {
         if self.layout_classes.chars().count() > MAX_CLASSES_CHARS {
             return Err(Refused::Classes);
         }
+        let peer = self.peer_id.map(PeerId::try_from).transpose().map_err(|_| Refused::Peer)?;
         let classes = self.layout_classes.split(' ').filter(|class| !class.is_empty());
-        Ok(Grant { role, data: self.connection_data, layout_classes: classes.map(str::to_owned).collect() })
+        let layout_classes = classes.map(str::to_owned).collect();
+        Ok(Grant { role, data: self.connection_data, peer, layout_classes })
     }
 }
 

@@ -19,6 +19,9 @@ pub struct JwtClaims {
     // `data` is what the Ruby SDK writes.
     #[serde(alias = "data")]
     connection_data: Option<String>,
+    // Ours, with the name that it has in the tokens of `AuthMode`.
+    #[serde(rename = "peerId")]
+    peer_id: Option<String>,
     initial_layout_class_list: Option<Classes>,
     #[serde(default, deserialize_with = "numeric_date")]
     iat: Option<EpochSeconds>,
@@ -58,6 +61,7 @@ impl JwtClaims {
             session_id: self.session_id,
             role: self.role,
             connection_data: self.connection_data.unwrap_or_default(),
+            peer_id: self.peer_id,
             layout_classes: self.initial_layout_class_list.map(Classes::joined).unwrap_or_default(),
             lifetime: Lifetime { issued_at: self.iat, not_before: self.nbf, expires_at: self.exp },
         }
@@ -83,7 +87,7 @@ mod tests {
     fn opentok_names_the_project_as_issuer() {
         let claims = read(
             r#"{"iss":"47000001","ist":"project","iat":1,"exp":3,"create_time":1,"expire_time":3,"nonce":0.5,
-                "session_id":"s","role":"moderator","scope":"session.connect","connection_data":"d",
+                "session_id":"s","role":"moderator","scope":"session.connect","connection_data":"d","peerId":"p",
                 "initial_layout_class_list":"a b","application_id":"other"}"#,
             Signed::BySecret,
         );
@@ -98,6 +102,7 @@ mod tests {
             session_id: Some("s".to_owned()),
             role: Some("moderator".to_owned()),
             connection_data: "d".to_owned(),
+            peer_id: Some("p".to_owned()),
             layout_classes: "a b".to_owned(),
             lifetime,
         };
@@ -136,6 +141,7 @@ mod tests {
         for twice in [
             r#"{"role":"moderator","role":"subscriber"}"#,
             r#"{"data":"a","connection_data":"b"}"#,
+            r#"{"peerId":"a","peerId":"b"}"#,
             r#"{"exp":1,"e\u0078p":2}"#,
         ] {
             assert!(serde_json::from_str::<JwtClaims>(twice).is_err(), "{twice}");
@@ -144,7 +150,9 @@ mod tests {
 
     #[test]
     fn a_claim_of_another_type_is_an_error() {
-        for wrong in [r#"{"role":1}"#, r#"{"session_id":["s"]}"#, r#"{"exp":"1"}"#, "[]", "null"] {
+        for wrong in
+            [r#"{"role":1}"#, r#"{"session_id":["s"]}"#, r#"{"peerId":7}"#, r#"{"exp":"1"}"#, "[]", "null"]
+        {
             assert!(serde_json::from_str::<JwtClaims>(wrong).is_err(), "{wrong}");
         }
     }

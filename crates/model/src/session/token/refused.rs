@@ -15,6 +15,9 @@ pub enum Refused {
     /// Its role is none of the four.
     #[error("the token's role is unknown")]
     Role,
+    /// The peer that it names is no peer's id.
+    #[error("the token's peerId is no id")]
+    Peer,
     /// It does not say when it ends, or when it was made although that is needed.
     #[error("the token does not say when it is good")]
     Endless,

@@ -91,6 +91,7 @@ impl T1 {
             session_id: fields.remove("session_id"),
             role: fields.remove("role"),
             connection_data: fields.remove("connection_data").unwrap_or_default(),
+            peer_id: fields.remove("peerId"),
             layout_classes: fields.remove("initial_layout_class_list").unwrap_or_default(),
             lifetime: Lifetime { issued_at, not_before: None, expires_at },
         })

@@ -85,6 +85,7 @@ fn a_token_of_the_vendors_own_sdk_is_granted_what_it_says() {
     let expected = Grant {
         role: Role::Moderator,
         data: "name=Ann&x".to_owned(),
+        peer: None,
         layout_classes: vec!["focus".to_owned(), "small".to_owned()],
     };
     assert!(is_t1(&vector()));
@@ -239,6 +240,20 @@ fn a_role_is_one_of_the_four_or_absent() {
     for unknown in ["", "Moderator", "admin", "moderator "] {
         assert_eq!(role(Some(unknown)), Err(Refused::Role), "{unknown}");
     }
+}
+
+#[test]
+fn a_token_may_name_the_peer_that_its_bearer_is() {
+    let peer = |name: &str| {
+        let claims = Claims { peer_id: Some(name.to_owned()), ..good() };
+        claims.grant(&key(), &session(), NOW).map(|grant| grant.peer.map(|peer| peer.to_string()))
+    };
+    assert_eq!(peer("ann:1"), Ok(Some("ann:1".to_owned())));
+    for no_id in ["", "an n", &"x".repeat(129)] {
+        assert_eq!(peer(no_id), Err(Refused::Peer), "{no_id}");
+    }
+    assert_eq!(claims("peerId=ann").unwrap().peer_id.as_deref(), Some("ann"));
+    assert_eq!(good().grant(&key(), &session(), NOW).unwrap().peer, None);
 }
 
 #[test]
