@@ -148,9 +148,11 @@ async fn a_timer_that_never_fires_is_made_up_for() {
     drop(ada);
     away(&stack, "ada").await;
     sleep(GRACE).await;
-    let (_ada, stranger) = join(&stack, &room.id, "ada", "somebody-elses-token").await;
-    assert_eq!(stranger["type"], "identified", "{stranger}");
+    let (_, stranger) = join(&stack, &room.id, "ada", "somebody-elses-token").await;
+    assert_eq!(stranger["code"], "peer_in_use", "its stay has ended, and its place is held for it");
     assert_eq!(ends(&[bob.next_of("clientDisconnect").await], "ada"), 1);
+    let (_ada, back) = join(&stack, &room.id, "ada", RESUME).await;
+    assert_eq!(back["type"], "identified", "{back}");
 }
 
 /// `$disconnect` dies after each of its calls in turn. Whoever is away then has a timer.

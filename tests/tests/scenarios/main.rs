@@ -7,6 +7,7 @@ mod departures;
 mod faults;
 mod gateway;
 mod grace;
+mod held;
 mod ice;
 mod identify;
 mod messages;
