@@ -277,7 +277,7 @@ export class SessionConnection {
   #hear(event: ConnectionEvent, roster: Roster): void {
     switch (event.type) {
       case "connectionCreated":
-        this.#apply(roster.created(event.connection));
+        this.#apply(roster.created(event.connection), event.resumed);
         return;
       case "connectionDestroyed":
         this.#apply(roster.destroyed(event.connection, event.reason));
@@ -287,10 +287,10 @@ export class SessionConnection {
     }
   }
 
-  #apply(changes: readonly Change[]): void {
+  #apply(changes: readonly Change[], resumed = false): void {
     for (const change of changes) {
       if (change.type === "connectionCreated") {
-        this.#tell(change.type, { connection: change.connection });
+        this.#tell(change.type, { connection: change.connection, resumed });
         continue;
       }
       const { connection, reason } = change;

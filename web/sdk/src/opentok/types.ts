@@ -75,8 +75,11 @@ export type SessionEvents = {
   /** The network is gone, and another connection is being tried. */
   sessionReconnecting: undefined;
   sessionReconnected: undefined;
-  /** Somebody else is there, or came. */
-  connectionCreated: { connection: Connection };
+  /**
+   * Somebody else is there, or came. `resumed`: as who was there before and lost its network, which it has proved; `false` also of those
+   * who were there first.
+   */
+  connectionCreated: { connection: Connection; resumed: boolean };
   connectionDestroyed: { connection: Connection; reason: DestroyReason };
   /** Any signal. */
   signal: SignalEvent;

@@ -9,6 +9,7 @@ import { noTraffic } from "../signaling/connection.js";
 import { Chat } from "./chat.js";
 import { roomPath } from "./path.js";
 import { People } from "./people.js";
+import { Place } from "./place.js";
 import { RoomSession, type RoomSessionEvent } from "./session.js";
 import { Statistics } from "./statistics.js";
 import type {
@@ -44,6 +45,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #media: LocalMedia;
   readonly #people: People;
   readonly #chat: Chat;
+  readonly #place: Place;
   #statistics = new Statistics();
   #session: RoomSession | undefined;
   #joining: Promise<void> | undefined;
@@ -59,7 +61,10 @@ export class Room extends Emitter<RoomEvents> {
     this.#options = options;
     this.#log = logTo(options.logger);
     this.path = options.exactPath ? options.path : roomPath(options.path);
-    this.#peerId = options.peerId ?? newId();
+    const { peerId, signalUrl } = options;
+    this.#peerId = peerId ?? newId();
+    // Who has a made-up id is another one after each load.
+    this.#place = new Place(peerId && `${signalUrl} ${this.path} ${peerId}`);
     this.#name = shortName(options.name);
     this.#media = new LocalMedia({
       sends: async (slot, local) => this.#session?.call?.producer?.set(slot, local),
@@ -115,7 +120,11 @@ export class Room extends Emitter<RoomEvents> {
     const stay = this.#stays;
     // Without a stream too: nobody is told of anything before `join` has returned, so that a listener may leave or join.
     await (stream && this.#media.adopt(stream));
-    if (stay !== this.#stays) throw leftBeforeJoined();
+    const resumeToken = await this.#place.claim();
+    if (stay !== this.#stays) {
+      this.#place.release();
+      throw leftBeforeJoined();
+    }
     if (!Room.supported) {
       const error = fatalError("no_webrtc", "This browser has no WebRTC, which a call needs.");
       this.#failed(error);
@@ -131,7 +140,7 @@ export class Room extends Emitter<RoomEvents> {
         signaling: {
           url: signalUrl,
           peerId: this.#peerId,
-          resumeToken: newId(),
+          resumeToken,
           token: async () => (typeof token === "function" ? token() : token),
           traffic: Object.assign(this.#traffic, noTraffic()),
           log: this.#log,
@@ -151,6 +160,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#media.stop();
     const session = this.#over("idle");
     this.#selfChanged();
+    this.#place.forget();
     await session?.leave();
   }
 
@@ -215,6 +225,7 @@ export class Room extends Emitter<RoomEvents> {
     // There is no time to wait for an answer, and a page that comes back from the back/forward cache is not in the call.
     this.#media.stop();
     this.#over("idle")?.leaveNow();
+    this.#place.release();
     this.#selfChanged();
   };
 

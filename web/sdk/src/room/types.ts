@@ -13,7 +13,10 @@ export interface RoomOptions {
   exactPath?: boolean;
   /** With `AuthMode=token`: the token, or a function that gets a fresh one. It is asked before every use. */
   token?: string | (() => string | Promise<string>);
-  /** This person's id in the room, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Made up when absent. */
+  /**
+   * This person's id in the room, 1 to 128 of `A-Z a-z 0-9 _ . : -`. Made up when absent. With one of the page's own a tab that is loaded
+   * again takes its place back, also when its network was lost; what proves that is in `sessionStorage`, until `leave`.
+   */
   peerId?: string;
   /** What the others see as this person's name, at most 64 characters. */
   name?: string;

@@ -115,7 +115,7 @@ const MESSAGES = {
   sfuConnect: {} as { roomId: string },
   sfuDisconnect: {} as { roomId: string; claimAfterMs: number },
   // In a session only.
-  connectionCreated: {} as { connection: Connection },
+  connectionCreated: {} as { connection: Connection; resumed?: boolean },
   connectionDestroyed: {} as {
     connection: Pick<Connection, "connectionId" | "creationTime">;
     reason: DestroyReason;
