@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::heard::{Entry, Note};
-use crate::history::{Forced, Sender, Signal};
+use crate::history::{Forced, Sender, Signal, Taken};
 use crate::run::Run;
 use crate::settling::Server;
 use crate::view::{Presence, Stay, View, stay};
@@ -24,6 +24,7 @@ pub(crate) fn failures(run: &Run<'_>, server: &Server, lossy: bool) -> Vec<Strin
     check.events(server, lossy);
     check.signals(lossy);
     check.numbers(lossy);
+    check.places();
     // Where a function is killed API Gateway answers, and a place stays taken until somebody posts to it.
     if !lossy {
         check.found.extend(run.history.surprises());
@@ -83,6 +84,44 @@ impl Check<'_> {
         }
     }
 
+    /// Whom a resume token was given for, and who neither left nor was sent away, is nobody else. Only who brings it has come
+    /// back.
+    fn places(&mut self) {
+        let forced = self.run.history.all_forced();
+        for taken in self.run.history.all_taken() {
+            let whose = |n: &usize| {
+                let person = &self.run.clients[*n].person;
+                person.resume_token.is_some() && person.id.as_ref() == Some(&taken.peer)
+            };
+            let Some(owner) = (0..self.logs.len()).find(whose) else { continue };
+            let presences = self.views[owner].presences.iter().rev();
+            let Some(presence) = presences.clone().find(|presence| presence.from < taken.asked) else {
+                continue;
+            };
+            let left = |entry: &Entry| matches!(entry.note, Note::Goes) && entry.at < taken.answered;
+            let left = self.logs[owner].iter().any(|entry| entry.at > presence.from && left(entry));
+            let sent_away = forced.iter().any(|one| {
+                one.peer == taken.peer && one.asked < taken.answered && one.answered > presence.from
+            });
+            if !left && !sent_away {
+                self.found.push(format!("{taken:?} is another's, who was there from {}", presence.from));
+            }
+        }
+        for (n, log) in self.logs.iter().enumerate() {
+            for entry in log {
+                let Note::Hears(message) = &entry.note else { continue };
+                let id = message["connection"]["connectionId"].as_str();
+                let proved =
+                    self.run.clients.iter().any(|client| {
+                        client.person.resume_token.is_some() && client.person.id.as_deref() == id
+                    });
+                if message["resumed"] == true && !proved {
+                    self.found.push(format!("client {n} has heard that nobody came back: {message}"));
+                }
+            }
+        }
+    }
+
     fn signals(&mut self, lossy: bool) {
         let (signals, forced) = (self.run.history.signals(), self.run.history.all_forced());
         for signal in &signals {
@@ -136,7 +175,7 @@ impl Check<'_> {
 fn heard(log: &[Entry], text: &str) -> Vec<Option<u64>> {
     let signals = log.iter().filter_map(|entry| match &entry.note {
         Note::Hears(message) if message["type"] == "signal" => Some(&message["signal"]),
-        Note::Hears(_) | Note::Asks | Note::Goes | Note::Ends => None,
+        Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
     });
     signals.filter(|signal| signal["data"] == text).map(|signal| signal["seq"].as_u64()).collect()
 }
@@ -159,7 +198,7 @@ pub(crate) fn story(run: &Run<'_>) -> String {
         for Entry { at, socket, note } in client.heard.entries() {
             let what = match note {
                 Note::Hears(message) => format!("hears {}", short(&message)),
-                Note::Asks | Note::Goes | Note::Ends => format!("{note:?}"),
+                Note::Asks | Note::Goes | Note::Breaks | Note::Ends => format!("{note:?}"),
             };
             lines.push((at, format!("{at:5} client {n} socket {socket} {what}")));
         }
@@ -169,6 +208,9 @@ pub(crate) fn story(run: &Run<'_>) -> String {
     }
     for forced in run.history.all_forced() {
         lines.push((forced.asked, format!("{:5} {forced:?}", forced.asked)));
+    }
+    for Taken { peer, asked, answered } in run.history.all_taken() {
+        lines.push((asked, format!("{asked:5} somebody else became {peer} by {answered}")));
     }
     lines.sort();
     let people = run.plan.people.iter().enumerate().map(|(n, person)| format!("client {n}: {person:?}"));

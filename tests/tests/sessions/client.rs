@@ -125,7 +125,7 @@ impl Client {
     pub(crate) fn cut(&mut self) {
         for socket in 0..self.sockets.len() {
             if let Some(open) = self.sockets[socket].take() {
-                self.heard.note(socket, Note::Goes);
+                self.heard.note(socket, Note::Breaks);
                 open.reader.abort();
             }
         }

@@ -24,8 +24,10 @@ impl Moments {
 pub(crate) enum Note {
     /// It is about to identify.
     Asks,
-    /// It is about to go, on purpose or not.
+    /// It is about to leave, or to close its socket.
     Goes,
+    /// Its socket is about to break.
+    Breaks,
     Hears(Value),
     /// The gateway has closed the socket, or it broke.
     Ends,
@@ -94,7 +96,7 @@ impl Heard {
                             return Some(message.clone());
                         }
                         Note::Ends => return None,
-                        Note::Hears(_) | Note::Asks | Note::Goes => {}
+                        Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks => {}
                     }
                 }
             }

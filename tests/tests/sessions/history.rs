@@ -33,11 +33,20 @@ pub(crate) struct Forced {
     pub(crate) answered: Moment,
 }
 
+/// Somebody without the resume token was let in as somebody else.
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    pub(crate) peer: String,
+    pub(crate) asked: Moment,
+    pub(crate) answered: Moment,
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     signals: Mutex<Vec<Signal>>,
     forced: Mutex<Vec<Forced>>,
+    taken: Mutex<Vec<Taken>>,
     /// Answers that nothing in the run explains.
     surprises: Mutex<Vec<String>>,
 }
@@ -51,6 +60,10 @@ impl History {
         self.forced.lock().unwrap().push(forced);
     }
 
+    pub(crate) fn taken(&self, taken: Taken) {
+        self.taken.lock().unwrap().push(taken);
+    }
+
     pub(crate) fn surprise(&self, surprise: String) {
         self.surprises.lock().unwrap().push(surprise);
     }
@@ -61,6 +74,10 @@ impl History {
 
     pub(crate) fn all_forced(&self) -> Vec<Forced> {
         self.forced.lock().unwrap().clone()
+    }
+
+    pub(crate) fn all_taken(&self) -> Vec<Taken> {
+        self.taken.lock().unwrap().clone()
     }
 
     pub(crate) fn surprises(&self) -> Vec<String> {

@@ -44,6 +44,8 @@ pub(crate) enum Act {
     /// By a moderator, or refused.
     Force(usize),
     RestForce(usize),
+    /// On a socket of its own, without the resume token; whoever is let in closes at once.
+    Impersonate(usize),
 }
 
 /// A run: rounds of things that are done at the same moment, by different people.
@@ -82,7 +84,7 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
     for n in 0..people.len() {
         if (everybody_of_many && rng.random_bool(0.8)) || n == chosen {
             let act = match (there[n], about) {
-                (false, None) => outside(rng),
+                (false, None) => outside(rng, people.len()),
                 (false, Some(whom)) => {
                     if n == whom {
                         Act::JoinAndCut
@@ -109,7 +111,8 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
                 | Act::RestSignal
                 | Act::RestSignalTo(_)
                 | Act::Force(_)
-                | Act::RestForce(_) => there[n],
+                | Act::RestForce(_)
+                | Act::Impersonate(_) => there[n],
             };
             if let Act::Force(whom) | Act::RestForce(whom) = act {
                 there[whom] = false;
@@ -120,10 +123,11 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
     acts
 }
 
-fn outside(rng: &mut StdRng) -> Act {
-    match rng.random_range(0..10) {
+fn outside(rng: &mut StdRng, people: usize) -> Act {
+    match rng.random_range(0..11) {
         0 => Act::JoinAndCut,
         1 => Act::JoinAndSignal,
+        2 => Act::Impersonate(rng.random_range(0..people)),
         _ => Act::Join,
     }
 }
@@ -133,19 +137,20 @@ fn moving(rng: &mut StdRng) -> Act {
 }
 
 fn towards(rng: &mut StdRng, whom: usize) -> Act {
-    match rng.random_range(0..8) {
+    match rng.random_range(0..11) {
         0..=2 => Act::Signal(rng.random_range(1..=3)),
         3 => Act::SignalTo(whom),
         4 => Act::RestSignal,
         5 => Act::RestSignalTo(whom),
         6 => Act::Force(whom),
+        7..=9 => Act::Impersonate(whom),
         _ => Act::RestForce(whom),
     }
 }
 
 fn within(rng: &mut StdRng, people: usize) -> Act {
     let whom = rng.random_range(0..people);
-    match rng.random_range(0..24) {
+    match rng.random_range(0..27) {
         0..=2 => Act::Cut,
         3..=4 => Act::Close,
         5 => Act::Leave,
@@ -157,6 +162,7 @@ fn within(rng: &mut StdRng, people: usize) -> Act {
         18 => Act::RestSignal,
         19 => Act::RestSignalTo(whom),
         20..=21 => Act::Force(whom),
+        22..=24 => Act::Impersonate(whom),
         _ => Act::RestForce(whom),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::heard::Moments;
-use crate::history::{Forced, History, Sender, Signal};
+use crate::history::{Forced, History, Sender, Signal, Taken};
 use crate::plan::{Act, Person, Plan};
 use crate::view::View;
 
@@ -49,6 +49,7 @@ impl<'a> Run<'a> {
                 history: &self.history,
                 moments: &self.moments,
                 peers: &peers,
+                people: &self.plan.people,
             };
             let acts = self.clients.iter_mut().enumerate().filter_map(|(n, client)| {
                 let (_, act) = round.iter().find(|(who, _)| *who == n)?;
@@ -101,6 +102,7 @@ struct Context<'a> {
     history: &'a History,
     moments: &'a Moments,
     peers: &'a [Option<String>],
+    people: &'a [Person],
 }
 
 impl Context<'_> {
@@ -133,7 +135,7 @@ impl Context<'_> {
                 let Some(socket) = client.open(self.stack).await else { return };
                 let identity = client.identity(self.project, self.session);
                 let answer = client.request(socket, "identify", &identity).await;
-                self.expect(act, answer.as_ref(), &["identified", "connection_not_found"]);
+                self.expect(act, answer.as_ref(), &["identified", "peer_in_use", "connection_not_found"]);
             }
             (Act::Cut, _) => client.cut(),
             (Act::Close, Some(socket)) => client.close(socket).await,
@@ -146,7 +148,7 @@ impl Context<'_> {
                 self.expect(act, answer.as_ref(), &["ack", "connection_not_found"]);
                 let identity = client.identity(self.project, self.session);
                 let answer = client.request(socket, "identify", &identity).await;
-                self.expect(act, answer.as_ref(), &["identified", "connection_not_found"]);
+                self.expect(act, answer.as_ref(), &["identified", "peer_in_use", "connection_not_found"]);
             }
             (Act::Signal(count), Some(socket)) => self.signals(n, client, socket, count, None).await,
             (Act::SignalTo(whom), Some(socket)) => {
@@ -179,8 +181,29 @@ impl Context<'_> {
                     self.forced(peer, asked);
                 }
             }
+            (Act::Impersonate(whom), _) => self.impersonate(whom).await,
             _ => {}
         }
+    }
+
+    /// Identifies as somebody else; notes whether that went well, and goes.
+    async fn impersonate(&self, whom: usize) {
+        let Some(id) = &self.people[whom].id else { return };
+        let (id, role) = (Some(id.clone()), "publisher");
+        let person = Person { id, resume_token: None, suppressed: true, role };
+        let mut thief = Client::new(person, self.moments.clone(), Some(PATIENCE));
+        let Some(socket) = thief.open(self.stack).await else { return };
+        let identity = thief.identity(self.project, self.session);
+        let asked = self.moments.now();
+        let answer = thief.request(socket, "identify", &identity).await;
+        let known = ["identified", "peer_in_use", "connection_not_found"];
+        self.expect(Act::Impersonate(whom), answer.as_ref(), &known);
+        if let (Some(peer), true) =
+            (thief.person.id.clone(), answer.is_some_and(|one| one["type"] == "identified"))
+        {
+            self.history.taken(Taken { peer, asked, answered: self.moments.now() });
+        }
+        thief.close(socket).await;
     }
 
     /// Identifies, on the open socket or on a new one; answers with that and the request's name.

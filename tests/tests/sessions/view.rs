@@ -53,7 +53,7 @@ impl View {
                     view.since.clear();
                     view.listed.clear();
                 }
-                Note::Goes => view.goes(entry, false),
+                Note::Goes | Note::Breaks => view.goes(entry, false),
                 Note::Ends => view.goes(entry, true),
                 Note::Hears(message) => view.hears(entry, message),
             }
