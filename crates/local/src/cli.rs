@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::Value as Json;
 
 use crate::options::{AnyError, Limits, Options};
+use crate::template::stack::Limit;
 use crate::token::Claims;
 use crate::{environment_file, invoke, run, token};
 
@@ -94,6 +95,10 @@ struct RunArgs {
     /// Ignore the template's throttling, for load tests
     #[arg(long)]
     no_throttle: bool,
+    /// Another throttle for a route of the WebSocket API than the template's: route=rate, in messages a second, of which two
+    /// seconds' may come at once; may be repeated
+    #[arg(long, value_parser = route_throttle, conflicts_with = "no_throttle")]
+    throttle: Vec<(String, Limit)>,
     /// No line for each event
     #[arg(long)]
     quiet: bool,
@@ -204,6 +209,7 @@ impl From<RunArgs> for Options {
             in_memory: args.in_memory,
             limits: Limits { idle: args.idle_timeout, lifetime: args.connection_limit },
             throttle: !args.no_throttle,
+            route_throttles: args.throttle.into_iter().collect(),
             faults: args.fault,
             terminal: !args.quiet,
             ..options(args.template, args.functions)
@@ -232,6 +238,7 @@ fn options(template: TemplateArgs, functions: FunctionArgs) -> Options {
         in_memory: true,
         limits: Limits { idle: Duration::from_mins(10), lifetime: Duration::from_hours(2) },
         throttle: true,
+        route_throttles: BTreeMap::new(),
         most_processes: functions.max_processes,
         keep_warm: functions.keep_warm,
         faults: Vec::new(),
@@ -248,6 +255,14 @@ fn container(text: &str) -> Result<(String, Vec<String>), String> {
         Some((name, command)) if !name.is_empty() => Ok((name.to_owned(), words(command))),
         _ => Err("write name=program".to_owned()),
     }
+}
+
+/// `handshake=20`.
+fn route_throttle(text: &str) -> Result<(String, Limit), String> {
+    let wanted = || "write route=rate, in messages a second".to_owned();
+    let (route, rate) = text.split_once('=').filter(|(route, _)| !route.is_empty()).ok_or_else(wanted)?;
+    let rate: u16 = rate.parse().map_err(|_| wanted())?;
+    Ok((route.to_owned(), Limit { burst: u32::from(rate) * 2, rate: rate.into() }))
 }
 
 fn json(text: &str) -> Result<Json, String> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use crate::template::stack::Limit;
+
 /// Any error, as a sentence for the developer.
 pub(crate) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -25,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) in_memory: bool,
     pub(crate) limits: Limits,
     pub(crate) throttle: bool,
+    /// What counts for a route of the WebSocket API in place of the template's throttle, by route key.
+    pub(crate) route_throttles: BTreeMap<String, Limit>,
     /// Processes of one function, unless its template reserves a number.
     pub(crate) most_processes: u32,
     /// A process that is idle for longer is ended.

@@ -210,11 +210,13 @@ impl Services {
         options: &Options,
         journal: Journal,
     ) -> Api {
+        let mut throttling = definition.throttling.clone();
+        throttling.routes.extend(options.route_throttles.clone());
         Api {
             definition: definition.clone(),
             domain: urls.websocket_host.clone(),
             limits: options.limits,
-            throttle: throttle(&definition.throttling, options),
+            throttle: throttle(&throttling, options),
             journal,
             lambda: Arc::clone(&self.lambda),
             state: Arc::clone(&self.state),

@@ -136,11 +136,12 @@ impl Consumer {
         Some(sdp)
     }
 
-    /// The outstanding offer, to be sent once more under a number of its own.
-    pub(crate) fn repeat(&mut self, number: u64, now: Instant) -> Option<String> {
+    /// The outstanding offer, to be sent once more under a number of its own. `counts`: it is one of those after which the
+    /// connection is replaced.
+    pub(crate) fn repeat(&mut self, number: u64, now: Instant, counts: bool) -> Option<String> {
         let outstanding = self.outstanding.as_mut()?;
         outstanding.since = now;
-        outstanding.repeats += 1;
+        outstanding.repeats += u32::from(counts);
         self.number = number;
         Some(outstanding.sdp.clone())
     }

@@ -67,6 +67,7 @@ pub use str0m::net::{Protocol, Transmit};
 pub use self::lifecycle::Exit;
 pub use self::metrics::{Counters, Gauges};
 pub use self::settings::Settings;
+pub(crate) use self::signal::is_refusal;
 
 use self::bucket::Bucket;
 use self::consumers::Consumers;
@@ -157,7 +158,12 @@ impl Room {
     /// Takes a message of the gateway. One that cannot be parsed is counted and ignored.
     pub fn handle_signal(&mut self, now: Instant, text: &str) {
         let Ok(message) = serde_json::from_str(text) else {
-            self.counters.unreadable += 1;
+            if is_refusal(text) {
+                self.counters.refused += 1;
+                self.outbox.refused(now);
+            } else {
+                self.counters.unreadable += 1;
+            }
             return;
         };
         match message {

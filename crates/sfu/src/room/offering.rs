@@ -126,11 +126,14 @@ impl Room {
         if consumer.answer_due().is_none_or(|due| due > now) {
             return;
         }
-        if consumer.outstanding.as_ref().is_some_and(|offer| offer.repeats >= consumer::MAX_REPEATS) {
+        // While the gateway refuses messages the lack of an answer says nothing: the offer, or its answer, is on its way for longer.
+        let refused = self.outbox.is_refused(now);
+        let repeats = consumer.outstanding.as_ref().map_or(0, |offer| offer.repeats);
+        if repeats >= consumer::MAX_REPEATS && !refused {
             return self.rebuild_soon(now, pair);
         }
         let number = self.peers.get(pair.receiver).map_or(0, |receiver| receiver.last_offer) + 1;
-        if let Some(sdp) = consumer.repeat(number, now) {
+        if let Some(sdp) = consumer.repeat(number, now, !refused) {
             self.send_offer(now, pair, number, sdp);
         }
     }

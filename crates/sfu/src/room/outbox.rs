@@ -1,5 +1,6 @@
 //! Messages for the gateway: kept until it has acknowledged them, so that a socket may break or be replaced
-//! at any moment. Receivers recognize a repetition by its `negotiation`.
+//! at any moment, and API Gateway may refuse any of them without saying which. Receivers recognize a repetition
+//! by its `negotiation`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -8,12 +9,16 @@ use model::id::PeerId;
 
 use super::limits::MAX_SIGNALS;
 
-/// How often a message is sent again after the gateway could not take it.
-const MAX_TRIES: u32 = 6;
-/// An older message is dropped when the next socket opens: its receiver has given up by then.
+/// An older message is dropped: its receiver has given up by then, and asks again.
 const MAX_AGE: Duration = Duration::from_secs(30);
-/// The pause before the first repetition; it doubles.
+/// A message without an `ack` is sent again after this.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The pause before a message that was refused is sent again; it doubles …
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// … up to this, so that nobody waits for long once the refusals have ended.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// Refusals further apart than this are not the same trouble.
+const CALM: Duration = Duration::from_secs(5);
 
 /// What a message is about. A newer one about the same replaces the older.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +38,7 @@ pub(crate) enum About {
 pub(crate) enum Outcome {
     /// The gateway has acknowledged it.
     Done(About),
-    /// The gateway has refused it, or kept failing: its code.
+    /// The gateway has refused it, or failed for as long as it was of use: its code.
     Refused(About, String),
 }
 
@@ -41,9 +46,15 @@ struct Flight {
     about: About,
     text: String,
     since: Instant,
-    tries: u32,
-    /// When it is to be sent again; `None` while it waits for its `ack`.
+    /// When it is to be sent again; `None` while it is in the queue.
     due: Option<Instant>,
+}
+
+impl Flight {
+    /// The room's own end is never out of date.
+    fn is_old(&self, now: Instant) -> bool {
+        self.about != About::Leave && now.saturating_duration_since(self.since) >= MAX_AGE
+    }
 }
 
 /// The queue. Nothing leaves it while there is no socket.
@@ -53,6 +64,17 @@ pub(crate) struct Outbox {
     flights: BTreeMap<u64, Flight>,
     ready: VecDeque<u64>,
     last: u64,
+    trouble: Option<Trouble>,
+}
+
+/// The gateway refuses messages, for reasons that pass.
+#[derive(Clone, Copy)]
+struct Trouble {
+    /// When it last did.
+    last: Instant,
+    /// Until when what is under way waits for its repetition. A refusal before that is of the same round.
+    until: Instant,
+    pause: Duration,
 }
 
 impl Outbox {
@@ -64,7 +86,7 @@ impl Outbox {
         }
         self.last += 1;
         let text = write(&id(self.last));
-        self.flights.insert(self.last, Flight { about, text, since: now, tries: 0, due: None });
+        self.flights.insert(self.last, Flight { about, text, since: now, due: None });
         self.ready.push_back(self.last);
     }
 
@@ -80,9 +102,7 @@ impl Outbox {
     /// There is a socket: what was not acknowledged on the last one is sent again.
     pub(crate) fn open(&mut self, now: Instant) {
         self.open = true;
-        self.flights.retain(|_, flight| {
-            flight.about == About::Leave || now.saturating_duration_since(flight.since) < MAX_AGE
-        });
+        self.flights.retain(|_, flight| !flight.is_old(now));
         for flight in self.flights.values_mut() {
             flight.due = None;
         }
@@ -99,6 +119,7 @@ impl Outbox {
         if !self.open {
             return None;
         }
+        self.flights.retain(|_, flight| flight.due.is_none_or(|due| due > now) || !flight.is_old(now));
         let due = self.flights.iter_mut().filter(|(_, flight)| flight.due.is_some_and(|due| due <= now));
         for (id, flight) in due {
             // It is queued once.
@@ -107,8 +128,7 @@ impl Outbox {
         }
         while let Some(id) = self.ready.pop_front() {
             if let Some(flight) = self.flights.get_mut(&id) {
-                flight.due = None;
-                flight.tries += 1;
+                flight.due = Some(now + PATIENCE);
                 return Some(flight.text.clone());
             }
         }
@@ -124,13 +144,45 @@ impl Outbox {
     /// pauses.
     pub(crate) fn error(&mut self, now: Instant, request: &str, status: u16, code: &str) -> Option<Outcome> {
         let number = number(request)?;
-        let flight = self.flights.get_mut(&number)?;
-        if matches!(status, 429 | 500 | 503) && flight.tries < MAX_TRIES {
-            flight.due = Some(now + FIRST_PAUSE * 2u32.pow(flight.tries.saturating_sub(1)));
+        let flight = self.flights.get(&number)?;
+        if matches!(status, 429 | 500 | 503) && !flight.is_old(now) {
+            let again = self.again(now);
+            self.flights.get_mut(&number)?.due = Some(again);
             return None;
         }
         let flight = self.flights.remove(&number)?;
         Some(Outcome::Refused(flight.about, code.to_owned()))
+    }
+
+    /// API Gateway has refused a message itself, and does not say which: whatever is under way may be lost.
+    pub(crate) fn refused(&mut self, now: Instant) {
+        let again = self.again(now);
+        for flight in self.flights.values_mut() {
+            // What is in the queue is sent anyway.
+            if let Some(due) = &mut flight.due {
+                *due = (*due).min(again);
+            }
+        }
+    }
+
+    /// Whether messages have been refused lately: what is not answered then says nothing about its receiver.
+    pub(crate) fn is_refused(&self, now: Instant) -> bool {
+        self.trouble.is_some_and(|trouble| now.saturating_duration_since(trouble.last) < CALM)
+    }
+
+    /// When to send again what is refused now.
+    fn again(&mut self, now: Instant) -> Instant {
+        let before = self.trouble.filter(|_| self.is_refused(now));
+        let trouble = match before {
+            Some(trouble) if now < trouble.until => Trouble { last: now, ..trouble },
+            before => {
+                let pause = before.map_or(FIRST_PAUSE, |trouble| (trouble.pause * 2).min(MAX_PAUSE));
+                // Not all SFUs at the same moment.
+                Trouble { last: now, until: now + pause.mul_f64(rand::random_range(0.5..1.0)), pause }
+            }
+        };
+        self.trouble = Some(trouble);
+        trouble.until
     }
 }
 
@@ -172,23 +224,77 @@ mod tests {
         assert_eq!(texts(&mut outbox, now), [""; 0], "nobody waits for it any more");
     }
 
+    /// When something is sent next.
+    fn next(outbox: &mut Outbox, mut now: Instant) -> (Instant, Vec<String>) {
+        let end = now + MAX_AGE * 2;
+        while now < end {
+            let sent = texts(outbox, now);
+            if !sent.is_empty() {
+                return (now, sent);
+            }
+            now += Duration::from_millis(1);
+        }
+        (end, vec![])
+    }
+
     #[test]
-    fn a_throttled_message_is_sent_again_with_growing_pauses() {
+    fn a_throttled_message_is_sent_again_with_growing_pauses_until_nobody_waits_for_it() {
+        let start = Instant::now();
+        let mut outbox = Outbox::default();
+        outbox.open(start);
+        outbox.push(start, About::Answer(peer("a")), str::to_owned);
+        let code = "too_many_requests";
+        assert_eq!(texts(&mut outbox, start), ["s1"]);
+        let mut now = start;
+        for pause in [250, 500, 1_000, 2_000, 2_000].map(Duration::from_millis) {
+            assert_eq!(outbox.error(now, "s1", 429, code), None);
+            let (at, sent) = next(&mut outbox, now);
+            assert_eq!(sent, ["s1"]);
+            let waited = at - now;
+            assert!(waited >= pause / 2 && waited <= pause, "{waited:?} of {pause:?}");
+            now = at;
+        }
+        let refused = Outcome::Refused(About::Answer(peer("a")), code.into());
+        assert_eq!(outbox.error(start + MAX_AGE, "s1", 429, code), Some(refused));
+    }
+
+    #[test]
+    fn what_has_no_ack_is_sent_again_until_nobody_waits_for_it() {
+        let start = Instant::now();
+        let mut outbox = Outbox::default();
+        outbox.open(start);
+        outbox.push(start, About::Answer(peer("a")), str::to_owned);
+        outbox.push(start, About::Leave, str::to_owned);
+        assert_eq!(texts(&mut outbox, start), ["s1", "s2"]);
+        let mut now = start;
+        for _ in 1..10 {
+            let (at, sent) = next(&mut outbox, now);
+            assert_eq!((at, sent), (now + PATIENCE, vec!["s1".to_owned(), "s2".to_owned()]));
+            now = at;
+        }
+        assert_eq!(next(&mut outbox, now), (start + MAX_AGE, vec!["s2".to_owned()]), "a room still ends");
+    }
+
+    #[test]
+    fn a_refusal_of_api_gateway_has_everything_under_way_sent_again_once() {
         let now = Instant::now();
         let mut outbox = Outbox::default();
         outbox.open(now);
-        outbox.push(now, About::Answer(peer("a")), str::to_owned);
-        let mut at = now;
-        for pause in [250, 500, 1_000, 2_000, 4_000] {
-            assert_eq!(texts(&mut outbox, at), ["s1"]);
-            assert_eq!(outbox.error(at, "s1", 429, "too_many_requests"), None);
-            at += Duration::from_millis(pause);
-            assert_eq!(texts(&mut outbox, at.checked_sub(Duration::from_millis(1)).unwrap()), [""; 0]);
+        for id in ["a", "b", "c"] {
+            outbox.push(now, About::Answer(peer(id)), str::to_owned);
         }
-        assert_eq!(texts(&mut outbox, at), ["s1"]);
-        let code = "too_many_requests";
-        let refused = Outcome::Refused(About::Answer(peer("a")), code.into());
-        assert_eq!(outbox.error(at, "s1", 429, code), Some(refused));
+        assert_eq!(texts(&mut outbox, now), ["s1", "s2", "s3"]);
+        assert_eq!(outbox.ack("s2"), Some(Outcome::Done(About::Answer(peer("b")))));
+        assert!(!outbox.is_refused(now));
+        // Two of them were refused.
+        outbox.refused(now);
+        outbox.refused(now);
+        let (at, sent) = next(&mut outbox, now);
+        assert!(at > now && at <= now + FIRST_PAUSE, "{:?}", at - now);
+        assert_eq!(sent, ["s1", "s3"]);
+        assert!(outbox.is_refused(at));
+        assert_eq!(next(&mut outbox, at).0, at + PATIENCE);
+        assert!(!outbox.is_refused(now + CALM));
     }
 
     #[test]

@@ -42,6 +42,20 @@ pub(crate) enum Incoming {
     Unknown,
 }
 
+/// Whether API Gateway says itself, in a frame without a type, that it has refused a message or that the function died
+/// over one. Which one it does not say: the `requestId` there is none of ours.
+pub(crate) fn is_refusal(text: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Frame {
+        #[serde(rename = "message")]
+        _message: String,
+        #[serde(rename = "connectionId")]
+        _connection_id: String,
+    }
+    serde_json::from_str::<Frame>(text).is_ok()
+}
+
 /// Whether a client meant to leave. The original gateway gave no reason, and its clients never come back.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]

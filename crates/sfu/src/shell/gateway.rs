@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use super::environment::Environment;
+use crate::room::is_refusal;
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -26,8 +27,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(5);
 /// The pause before the first attempt to reconnect; it doubles …
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// … up to this.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// … up to this: people may be waiting for this SFU.
+const MAX_PAUSE: Duration = Duration::from_secs(3);
+/// An identify without an answer is sent again after this.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// The least time before a socket is replaced, whatever the gateway's clock says.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
@@ -51,7 +54,7 @@ pub(super) struct Gateway {
     ping: Duration,
     pong: Duration,
     events: mpsc::Sender<GatewayEvent>,
-    outgoing: mpsc::UnboundedReceiver<String>,
+    outgoing: mpsc::Receiver<String>,
 }
 
 /// What it takes to open a socket and identify on it.
@@ -98,7 +101,7 @@ impl Gateway {
         environment: &Environment,
         tls: Arc<ClientConfig>,
         events: mpsc::Sender<GatewayEvent>,
-        outgoing: mpsc::UnboundedReceiver<String>,
+        outgoing: mpsc::Receiver<String>,
     ) -> Self {
         let params = ConnectParams {
             url: environment.signal_url.clone(),
@@ -284,10 +287,24 @@ async fn identify(params: &ConnectParams) -> Result<Socket, Failure> {
     let (mut stream, _) = opened.map_err(|_| Failure::Later)?;
     let data = json!({ "type": "sfu", "id": params.room.as_str(), "features": ["candidates", "ice-lite"] });
     let request = json!({ "action": "identify", "requestId": "identify", "data": data });
-    stream.send(Message::text(request.to_string())).await.map_err(|_| Failure::Later)?;
     let mut early = Vec::new();
-    while let Some(Ok(message)) = stream.next().await {
+    let mut due = Instant::now();
+    loop {
+        let message = tokio::select! {
+            message = stream.next() => message,
+            () = sleep_until(due) => {
+                // An SFU may identify twice on a socket: a repetition is answered again.
+                stream.send(Message::text(request.to_string())).await.map_err(|_| Failure::Later)?;
+                due = Instant::now() + PATIENCE;
+                continue;
+            }
+        };
+        let Some(Ok(message)) = message else { return Err(Failure::Later) };
         let Message::Text(text) = message else { continue };
+        if is_refusal(&text) {
+            due = due.min(Instant::now() + FIRST_PAUSE.mul_f64(rand::random_range(1.0..4.0)));
+            continue;
+        }
         match serde_json::from_str(&text) {
             Ok(Reply::Identified { reconnect_before }) => {
                 return Ok(Socket {
@@ -311,7 +328,6 @@ async fn identify(params: &ConnectParams) -> Result<Socket, Failure> {
             _ => {}
         }
     }
-    Err(Failure::Later)
 }
 
 /// How long a socket is used: until a little before `reconnectBefore`.

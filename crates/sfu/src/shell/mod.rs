@@ -29,6 +29,9 @@ use metrics::Snapshot;
 /// timer, and in a call one nearly always does.
 const SLACK: Duration = Duration::from_millis(10);
 
+/// Messages that wait for the socket to the gateway: as many as the room keeps.
+const MAX_OUTGOING: usize = 1_024;
+
 /// The whole program.
 pub async fn main() -> ExitCode {
     logging::init();
@@ -75,7 +78,7 @@ async fn run(environment: Environment) -> Result<(), String> {
         ..Settings::new(environment.room.clone(), addresses)
     };
     let mut room = Room::new(settings, Instant::now());
-    let (to_gateway, outgoing) = mpsc::unbounded_channel();
+    let (to_gateway, outgoing) = mpsc::channel(MAX_OUTGOING);
     let (incoming, mut from_gateway) = mpsc::channel(256);
     let gateway = gateway::Gateway::new(&environment, tls, incoming, outgoing);
     let gateway = tokio::spawn(gateway.run());
@@ -141,13 +144,13 @@ fn report(line: &str) {
 }
 
 /// Carries out the room's outputs. Answers how to end, if the process is to end.
-fn act(room: &mut Room, media: &mut Media, gateway: &mpsc::UnboundedSender<String>) -> Option<Exit> {
+fn act(room: &mut Room, media: &mut Media, gateway: &mpsc::Sender<String>) -> Option<Exit> {
     let now = Instant::now();
     while let Some(output) = room.poll(now) {
         match output {
             Output::Transmit(transmit) => media.send(&transmit),
-            // The room keeps it until it is acknowledged.
-            Output::Signal(text) => drop(gateway.send(text)),
+            // The room keeps it until it is acknowledged: what finds no place is sent again.
+            Output::Signal(text) => drop(gateway.try_send(text)),
             Output::Exit(exit) => return Some(exit),
         }
     }
