@@ -85,6 +85,7 @@ function OneCall({ props, options, name, keepName, media, children }: OneCallPro
   const wishes = useLatest(props);
   const roomSession = useMemo(() => new RoomSession(store, media, wishes), [store, media, wishes]);
   const entered = useSyncExternalStore(roomSession.subscribe, roomSession.stage, roomSession.stage);
+  const trouble = useSyncExternalStore(roomSession.subscribe, roomSession.trouble, roomSession.trouble);
   const preview = useSyncExternalStore(media.subscribe, media.snapshot, media.snapshot);
   const inBrowser = useInBrowser();
   const { room, state, error } = call;
@@ -107,7 +108,7 @@ function OneCall({ props, options, name, keepName, media, children }: OneCallPro
   const { panel, statistics } = open;
   const parts: PartsContext = {
     ...{ stage, call, interrupted, name, setName: keepName, inviteUrl, panel, statistics, actions },
-    ...{ join: roomSession.enter, cancel: roomSession.cancel, path, media, preview },
+    ...{ join: roomSession.enter, cancel: roomSession.cancel, path, media, preview, trouble },
   };
   return (
     <div

@@ -11,6 +11,8 @@ import {
 /** What is known about a call at one moment. A change makes another object. */
 export interface CallSnapshot {
   readonly state: RoomState;
+  /** Arbiter refuses something for a reason that passes; it is done again by itself. */
+  readonly busy: boolean;
   /** The last thing that went wrong since `join`, also what did not end the call. */
   readonly error: (RoomErrorInit & Error) | undefined;
   readonly self: Self;
@@ -52,6 +54,7 @@ export class CallStore {
     this.room = new LeavableRoom(options);
     this.#snapshot = {
       state: this.room.state,
+      busy: this.room.busy,
       error: undefined,
       self: this.room.self,
       peers: [...this.room.peers.values()],
@@ -78,6 +81,7 @@ export class CallStore {
     this.#cleanUp = this.#follow();
     this.#update({
       state: this.room.state,
+      busy: this.room.busy,
       self: this.room.self,
       peers: [...this.room.peers.values()],
       chat: [...this.room.chat],
@@ -147,6 +151,7 @@ export class CallStore {
       room.on("state", ({ state }) =>
         this.#update({ state, self: room.self, peers: [...room.peers.values()] }),
       ),
+      room.on("busy", ({ busy }) => this.#update({ busy })),
       room.on("peerJoined", peers),
       room.on("peerLeft", peers),
       room.on("peerChanged", peers),

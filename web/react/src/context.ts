@@ -1,3 +1,4 @@
+import type { RoomErrorInit } from "@arbiter/client";
 import { createContext, useContext } from "react";
 import type { Actions, PanelName } from "./call/useActions.ts";
 import type { LocalMedia, LocalMediaSnapshot } from "./media/localMedia.ts";
@@ -43,6 +44,8 @@ export interface ArbiterCall {
 export interface PartsContext extends ArbiterCall {
   /** The call's path, as people know it; empty while it is not known, on a server. */
   readonly path: string;
+  /** What ended the call before, while joining is tried again by itself. */
+  readonly trouble: RoomErrorInit | undefined;
   /** The lobby's camera and microphone, which are remembered for the next call. */
   readonly media: LocalMedia;
   readonly preview: LocalMediaSnapshot;

@@ -1,6 +1,12 @@
-import { Room, type RoomState } from "@arbiter/client";
+import { Room, type RoomErrorInit, type RoomState } from "@arbiter/client";
 import type { CallStore } from "./callStore.ts";
 import type { LocalMedia } from "./media/localMedia.ts";
+import { passes } from "./screens/texts.ts";
+
+/** The pause before joining is tried again by itself, after what passes, in milliseconds; it doubles … */
+const AGAIN_MS = 3_000;
+/** … up to this. */
+const LONGEST_AGAIN_MS = 15_000;
 
 /** Where a person is in a room session. `entered`: in the call, or on the way into it. */
 export type Stage = "lobby" | "entered" | "left" | "failed";
@@ -32,6 +38,10 @@ export class RoomSession {
   /** The way into the call, from the question for camera and microphone on. */
   #attempt: AbortController | undefined;
   #stop: (() => void) | undefined;
+  #trouble: RoomErrorInit | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  /** How often joining was tried again since somebody asked for it. */
+  #tries = 0;
 
   constructor(store: CallStore, media: LocalMedia, wishes: RoomSessionWishes) {
     this.#store = store;
@@ -46,6 +56,9 @@ export class RoomSession {
   };
 
   readonly stage = (): Stage => this.#stage;
+
+  /** What ended the call before, while joining is tried again by itself. */
+  readonly trouble = (): RoomErrorInit | undefined => this.#trouble;
 
   /** Begins, or goes on where the component is shown again: a call that had to be left for it is over, or with `autoJoin` joined anew. */
   mount(): void {
@@ -72,6 +85,7 @@ export class RoomSession {
     this.#mounted = false;
     // Now: the next room session may begin before this one's call is left.
     if (!this.#attempt) this.#rememberSwitches();
+    this.#rest();
     this.#store.unmount(() => {
       this.#stop?.();
       this.#stop = undefined;
@@ -81,6 +95,30 @@ export class RoomSession {
 
   /** Joins, with the camera and the microphone that the person wants on. */
   readonly enter = async (): Promise<void> => {
+    this.#rest();
+    await this.#enter();
+  };
+
+  /** Nothing is tried again by itself any more. */
+  #rest(): void {
+    clearTimeout(this.#again);
+    this.#trouble = undefined;
+    this.#tries = 0;
+  }
+
+  /** A call that something has ended that passes is joined again. */
+  #enterAgain(error: RoomErrorInit): void {
+    this.#trouble = error;
+    clearTimeout(this.#again);
+    const pause = Math.min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** this.#tries) * (0.5 + Math.random() / 2);
+    this.#tries += 1;
+    this.#again = setTimeout(() => {
+      if (this.#stage === "failed" && this.#mounted) void this.#enter();
+    }, pause);
+    this.#tell();
+  }
+
+  async #enter(): Promise<void> {
     this.#media.keep();
     this.#callOff();
     const attempt = new AbortController();
@@ -96,10 +134,11 @@ export class RoomSession {
     if (this.#attempt !== attempt) return;
     this.#attempt = undefined;
     this.#look();
-  };
+  }
 
   /** Goes back to the lobby, which keeps the camera and the microphone. */
   readonly cancel = (): void => {
+    this.#rest();
     this.#media.keep();
     this.#callOff();
     this.#to("lobby");
@@ -127,9 +166,10 @@ export class RoomSession {
 
   /** Follows the room. */
   #look(): void {
-    const { state } = this.#store.snapshot();
+    const { state, error } = this.#store.snapshot();
     const before = this.#state;
     this.#state = state;
+    if (state === "joined") this.#rest();
     if (isActive(state)) {
       this.#to("entered");
     } else if (state === "failed" && before !== "failed") {
@@ -140,6 +180,11 @@ export class RoomSession {
     } else if (state === "idle" && this.#stage === "entered" && !this.#attempt && this.#mounted) {
       this.#to("left");
       this.#wishes.current.onLeave?.();
+    }
+    // The room says why after it has said that.
+    if (this.#stage === "failed" && error?.fatal && error !== this.#trouble) {
+      if (passes(error)) this.#enterAgain(error);
+      else this.#rest();
     }
     if (!isActive(state)) this.#rememberSwitches(before);
   }
@@ -154,6 +199,10 @@ export class RoomSession {
   #to(stage: Stage): void {
     if (stage === this.#stage) return;
     this.#stage = stage;
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 }

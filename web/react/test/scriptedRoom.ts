@@ -40,6 +40,7 @@ export class ScriptedRoom {
   };
   self: Self;
   state: RoomState = "idle";
+  busy = false;
   readonly peers = new Map<string, Peer>();
   readonly chat: ChatMessage[] = [];
   readonly path: string;

@@ -51,6 +51,12 @@ struct Flight {
 }
 
 impl Flight {
+    /// How long an `ack` is waited for.
+    fn patience(&self) -> Duration {
+        // Who has no answer to that asks anew, and then maybe something else.
+        if self.about == About::Roster { MAX_AGE } else { PATIENCE }
+    }
+
     /// The room's own end is never out of date.
     fn is_old(&self, now: Instant) -> bool {
         self.about != About::Leave && now.saturating_duration_since(self.since) >= MAX_AGE
@@ -128,7 +134,7 @@ impl Outbox {
         }
         while let Some(id) = self.ready.pop_front() {
             if let Some(flight) = self.flights.get_mut(&id) {
-                flight.due = Some(now + PATIENCE);
+                flight.due = Some(now + flight.patience());
                 return Some(flight.text.clone());
             }
         }

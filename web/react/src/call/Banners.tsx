@@ -19,7 +19,7 @@ export function Banners() {
         // For the eye: the live region says it to those who do not see it.
         <p className="arbiter-banner">
           <i className="arbiter-spinner" />
-          Connection lost. Reconnecting…
+          {call.busy ? "The service is busy. Reconnecting…" : "Connection lost. Reconnecting…"}
         </p>
       )}
       {call.self.screen && (

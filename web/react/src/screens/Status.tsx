@@ -1,15 +1,19 @@
 import { useParts } from "../context.ts";
 import { callsArePossible } from "../roomSession.ts";
 import { Message } from "./Message.tsx";
-import { errorWords, progressWords } from "./texts.ts";
+import { errorWords, passes, progressWords } from "./texts.ts";
 
 /** What there is to say while a call is being joined, after it was left, and when it failed, with a button to go on. Nothing in a lobby or a call. */
 export function Status() {
-  const { stage, call, preview, join, cancel } = useParts();
+  const { stage, call, preview, trouble, join, cancel } = useParts();
+  const progress = preview.asking ? "asking" : call.state;
   switch (stage) {
     case "joining":
       return (
-        <Message {...progressWords(preview.asking ? "asking" : call.state)} busy>
+        <Message
+          {...(trouble && !call.busy ? waitingWords(trouble) : progressWords(progress, call.busy))}
+          busy
+        >
           <button type="button" className="arbiter-button" onClick={cancel}>
             Cancel
           </button>
@@ -25,7 +29,7 @@ export function Status() {
       );
     case "failed":
       return (
-        <Message {...errorWords(call.error)} role="alert">
+        <Message {...(passes(call.error) ? waitingWords(call.error) : errorWords(call.error))} role="alert">
           {callsArePossible() && (
             <button type="button" className="arbiter-button arbiter-primary" onClick={join}>
               Try again
@@ -36,4 +40,10 @@ export function Status() {
     default:
       return null;
   }
+}
+
+/** What keeps somebody from a call, who is to wait. */
+function waitingWords(error: Parameters<typeof errorWords>[0]) {
+  const { title, text } = errorWords(error);
+  return { title, text: `${text} Joining is tried again by itself.` };
 }

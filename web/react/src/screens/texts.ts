@@ -8,7 +8,12 @@ export interface Words {
 }
 
 /** What a state of joining means to the person who waits. `asking`: for the camera and the microphone. */
-export function progressWords(state: RoomState | "asking"): Words {
+export function progressWords(state: RoomState | "asking", busy: boolean): Words {
+  if (busy && state !== "asking")
+    return {
+      title: "It is very busy",
+      text: "Many people are joining at the moment. Your turn comes by itself: there is nothing that you need to do.",
+    };
   switch (state) {
     case "asking":
       return {
@@ -37,17 +42,17 @@ export function errorWords(error: { code: string; message: string } | undefined)
     case "no_room":
       return {
         title: "No room is free",
-        text: "All rooms are taken at the moment. Try again in a few minutes.",
+        text: "All rooms are taken at the moment.",
       };
     case "start_failed":
       return {
         title: "The room did not start",
-        text: "Something went wrong while it was being started. Trying again often helps.",
+        text: "Something went wrong while it was being started.",
       };
     case "unreachable":
       return {
         title: "No connection",
-        text: "The call could not be reached. Check your network, and try again.",
+        text: "The call cannot be reached. Check your network.",
       };
     case "media_failed":
       return {
@@ -70,7 +75,7 @@ export function errorWords(error: { code: string; message: string } | undefined)
     case "superseded":
       return {
         title: "You are already in this call",
-        text: "Leave it in the other tab or on the other device, then try again.",
+        text: "Leave it in the other tab or on the other device.",
       };
     case "unauthorized":
     case "forbidden":
@@ -82,13 +87,24 @@ export function errorWords(error: { code: string; message: string } | undefined)
     case "room_not_found":
       return { title: "The room has closed", text: "Join again to open a new one." };
     case "too_many_requests":
-      return { title: "It is very busy", text: "Wait a moment, and try again." };
+    case "internal_error":
+      return { title: "It is very busy", text: "The service could not take you in so far." };
     case undefined:
       return { title: "Something went wrong", text: "Try again." };
     default:
       return { title: "Something went wrong", text: error?.message ?? "" };
   }
 }
+
+/** What ended a call and passes: joining is tried again without a click. */
+export function passes(error: { code: string } | undefined): boolean {
+  return PASSING.has(error?.code ?? "");
+}
+
+const PASSING = new Set([
+  ...["unreachable", "too_many_requests", "internal_error", "no_room", "start_failed"],
+  ...["peer_in_use", "superseded"],
+]);
 
 /** An error that the call survived, as one line. */
 export function noticeWords(error: { code: string; message: string }): string {

@@ -3,6 +3,9 @@ import type { Description } from "../signaling/wire.js";
 /** How long an answer is waited for before the offer is sent again, in milliseconds. After the last time it is given up. */
 const PATIENCE_MS = [3_000, 4_000, 5_000];
 
+/** Why an offerer gives up what nobody has answered. */
+export const NO_ANSWER = "no answer";
+
 /** What an offerer needs of its connection. */
 export interface OffererHooks {
   /** Makes an offer and sets it as the local description. */
@@ -106,7 +109,7 @@ export class Offerer {
     this.#repeat = setTimeout(() => {
       if (!this.#hooks.reachable()) this.#wait(number, offer, repeats);
       else if (repeats + 1 < PATIENCE_MS.length) this.#send(number, offer, repeats + 1);
-      else this.#hooks.failed("no answer");
+      else this.#hooks.failed(NO_ANSWER);
     }, PATIENCE_MS[repeats]);
   }
 }

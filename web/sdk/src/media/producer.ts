@@ -78,7 +78,8 @@ export class Producer {
       reachable: options.reachable,
       failed: (reason) => emit({ type: "broken", reason }),
     });
-    this.#watch = new Watch(options.reachable(), {
+    // What comes of a connection is watched once its offer is answered. Until then that is the offerer's to see to.
+    this.#watch = new Watch(false, {
       restart: () => {
         this.connection.restartIce();
         this.#offer(`ICE restarts, as it is ${this.#state}`);
@@ -128,7 +129,7 @@ export class Producer {
 
   /** The SFU may be heard again, or not any more. */
   reachabilityChanged(): void {
-    this.#watch.reachable(this.#options.reachable());
+    this.#watch.reachable(this.#answeredBy !== undefined && this.#options.reachable());
   }
 
   /** Other ICE servers, for what is gathered from now on. */
@@ -206,6 +207,7 @@ export class Producer {
     // have been acknowledged: the SFU's new connection would never see them.
     if (fingerprint !== this.#answeredBy) throw new Error("the answer is another connection's");
     await this.connection.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    this.reachabilityChanged();
     await this.#take(this.#box.described(ufrag));
   }
 

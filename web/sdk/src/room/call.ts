@@ -5,6 +5,7 @@ import { candidateStyle } from "../media/candidates.js";
 import type { ChannelEvent, ChannelName } from "../media/channels.js";
 import type { Consumer } from "../media/consumer.js";
 import { Consumers, type PeerMediaEvent } from "../media/consumers.js";
+import { NO_ANSWER } from "../media/offerer.js";
 import { type LocalTrack, Producer, type ProducerEvent, type Slot } from "../media/producer.js";
 import { Signaling, type SignalingEvent, type SignalingOptions } from "../signaling/signaling.js";
 import type { Handshake, Identified, Message } from "../signaling/wire.js";
@@ -223,7 +224,9 @@ export class Call {
   /** A producer connection that will not come back gives way to a new one; too many in a row end the call. */
   #replace(broken: Producer, reason: string): void {
     if (this.#ended || broken !== this.#producer || this.#replacing !== undefined) return;
-    this.#failures += 1;
+    // An SFU that nobody hears, as messages are refused, says nothing about this person's network: that passes.
+    if (reason === NO_ANSWER) this.#options.signaling.busy?.();
+    else this.#failures += 1;
     this.#log("warn", "The producer connection is given up.", {
       because: reason,
       failures: this.#failures,
@@ -239,7 +242,7 @@ export class Call {
         this.#emit({ type: "interrupted" });
         this.#produce();
       },
-      backoff(this.#failures - 1, 100, 5_000),
+      backoff(Math.max(0, this.#failures - 1), 100, 5_000),
     );
   }
 

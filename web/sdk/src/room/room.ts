@@ -23,6 +23,8 @@ import type {
   Self,
 } from "./types.js";
 
+/** Arbiter counts as busy for so long after it has refused something: longer than until that is done again, in milliseconds. */
+const BUSY_MS = 5_000;
 /** The longest name that others are told. */
 const LONGEST_NAME = 64;
 
@@ -55,6 +57,7 @@ export class Room extends Emitter<RoomEvents> {
   #name: string | undefined;
   #self: Self;
   #speaking: boolean | undefined;
+  #busy: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: RoomOptions) {
     super();
@@ -90,6 +93,11 @@ export class Room extends Emitter<RoomEvents> {
   /** Where the call stands. */
   get state(): RoomState {
     return this.#state;
+  }
+
+  /** Whether Arbiter has refused something within the last seconds, for a reason that passes. It is done again by itself. */
+  get busy(): boolean {
+    return this.#busy !== undefined;
   }
 
   /** The room that the path has now; another one after its SFU was replaced. */
@@ -143,6 +151,7 @@ export class Room extends Emitter<RoomEvents> {
           resumeToken,
           token: async () => (typeof token === "function" ? token() : token),
           traffic: Object.assign(this.#traffic, noTraffic()),
+          busy: () => this.#refused(),
           log: this.#log,
         },
         call: { rtcConfig, simulcast, tracks: () => this.#media.tracks },
@@ -237,6 +246,22 @@ export class Room extends Emitter<RoomEvents> {
     this.emit("state", { state, previous });
   }
 
+  /** Arbiter has refused something, for a reason that passes. */
+  #refused(): void {
+    if (!this.#session) return;
+    const { busy } = this;
+    clearTimeout(this.#busy);
+    this.#busy = setTimeout(() => this.#calm(), BUSY_MS);
+    if (!busy) this.emit("busy", { busy: true });
+  }
+
+  #calm(): void {
+    if (!this.busy) return;
+    clearTimeout(this.#busy);
+    this.#busy = undefined;
+    this.emit("busy", { busy: false });
+  }
+
   /** The session ends; gives it back. */
   #over(state: "idle" | "failed"): RoomSession | undefined {
     const session = this.#session;
@@ -247,6 +272,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#statistics = new Statistics();
     globalThis.removeEventListener?.("pagehide", this.#pageHidden);
     this.#people.clear();
+    this.#calm();
     this.#become(state);
     return session;
   }

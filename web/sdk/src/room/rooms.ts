@@ -28,9 +28,12 @@ export class RoomsApi {
   readonly #url: string;
   readonly #token: () => Promise<string | undefined>;
   readonly #log: Log | undefined;
+  readonly #busy: (() => void) | undefined;
 
-  constructor(httpUrl: string, token: () => Promise<string | undefined>, log?: Log) {
+  /** `busy` is called whenever Arbiter refuses a request for a reason that passes. */
+  constructor(httpUrl: string, token: () => Promise<string | undefined>, log?: Log, busy?: () => void) {
     this.#log = log;
+    this.#busy = busy;
     this.#url = httpUrl.replace(/\/+$/, "");
     this.#token = token;
   }
@@ -63,6 +66,7 @@ export class RoomsApi {
       const answer = await this.#fetch(method, path, body, signal);
       signal.throwIfAborted();
       if (answer && !passing(answer)) return checked(answer);
+      if (answer) this.#busy?.();
       if (attempt + 1 >= ATTEMPTS) {
         if (answer) return checked(answer);
         throw unreachable(true);
@@ -151,35 +155,35 @@ export interface Obtain {
   starting?: () => void;
 }
 
-/** What a call that has lost its room waits through. */
-const WAITED_THROUGH = new Set([
-  "unreachable",
-  "internal_error",
-  "too_many_requests",
-  "no_room",
-  "start_failed",
-]);
+/** What everybody waits through … */
+const PASSING = new Set(["internal_error", "too_many_requests"]);
+/** … and besides, whoever has lost a room. */
+const WAITED_THROUGH = new Set(["unreachable", "no_room", "start_failed"]);
 
 /** The room of a path: the one that it has, else a free one, else one that is started. */
 export async function obtainRoom(api: RoomsApi, path: string, how: Obtain): Promise<string> {
-  const { look, create, restore, signal } = how;
-  const found = look ? await api.find(path, signal) : undefined;
-  if (found) return found;
+  const { create, restore, signal } = how;
+  let { look, starting } = how;
   const end = clock() + (restore ? RESTORE_MS : START_MS);
   let askAt = Number.NEGATIVE_INFINITY;
   let reason = fatalError("start_failed", "The room did not start in time.");
   for (let attempt = 0; ; attempt += 1) {
     try {
+      const found = look ? await api.find(path, signal) : undefined;
+      if (found) return found;
+      look = false;
       const claimed = await api.claim(path, signal);
       if (claimed) return claimed;
       if (!create && !restore) throw fatalError("no_room", "No room is free.");
-      if (attempt === 0) how.starting?.();
+      starting?.();
+      starting = undefined;
       if (create && clock() >= askAt) {
         askAt = clock() + ASK_AGAIN_SOON_MS;
         if ((await api.create(signal)) === "started") askAt = clock() + ASK_AGAIN_MS;
       }
     } catch (error) {
-      if (!restore || !(error instanceof RoomError) || !WAITED_THROUGH.has(error.code)) throw error;
+      if (!(error instanceof RoomError)) throw error;
+      if (!(PASSING.has(error.code) || (restore && WAITED_THROUGH.has(error.code)))) throw error;
       reason = error;
     }
     if (clock() >= end) throw reason;

@@ -64,7 +64,8 @@ export class RoomSession {
   constructor(options: RoomSessionOptions, emit: (event: RoomSessionEvent) => void) {
     this.#options = options;
     this.#emit = emit;
-    this.#api = new RoomsApi(options.httpUrl, options.signaling.token, options.signaling.log);
+    const { token, log, busy } = options.signaling;
+    this.#api = new RoomsApi(options.httpUrl, token, log, busy);
   }
 
   /** The stay in the room of now. */

@@ -100,6 +100,8 @@ export interface ChatMessage {
 export interface RoomEvents {
   /** Where the call stands is another. `room.state` is the new one already. */
   state: { state: RoomState; previous: RoomState };
+  /** Arbiter refuses something for a reason that passes, such as too many requests, and it is done again; or that is over. `room.busy` is the same. */
+  busy: { busy: boolean };
   /** Somebody is there: who was there before us too. Their media follows. */
   peerJoined: { peer: Peer };
   /** `lost`: the connection broke; `left`: on purpose. */

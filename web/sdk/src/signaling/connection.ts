@@ -12,6 +12,8 @@ const IN_USE_ATTEMPTS = 6;
 const LONGEST_MS = 110 * 60_000;
 /** When to reconnect without a usable `reconnectBefore`, as this machine's clock is off, in milliseconds: credentials for TURN last an hour. */
 const BLIND_MS = 50 * 60_000;
+/** The longest pause between two sockets, in milliseconds: whoever was refused is there soon after that is over. */
+const LONGEST_PAUSE_MS = 3_000;
 /** How long an old socket may take to be closed by the gateway after a planned reconnect, in milliseconds. */
 export const OLD_MS = 5_000;
 
@@ -24,6 +26,8 @@ export interface ConnectionOptions {
   /** The `data` of an identify, made anew for each socket. */
   identity: () => Promise<Record<string, unknown>>;
   traffic: Traffic & { reconnects: number };
+  /** Arbiter refuses something for a reason that passes; it is done again. */
+  busy?: () => void;
   /**
    * The next socket is about to take the place of one that works. What is returned is called when it has, or when that failed: until
    * then nothing should be sent whose answer would be lost with the old one.
@@ -197,7 +201,7 @@ export class SignalingConnection {
       }
       this.#options.log("warn", "A socket failed: another is tried.", fields);
       this.#pause = new AbortController();
-      await pause(backoff(attempt, 250, 10_000), this.#pause.signal).catch(() => undefined);
+      await pause(backoff(attempt, 250, LONGEST_PAUSE_MS), this.#pause.signal).catch(() => undefined);
     }
   }
 
@@ -216,7 +220,7 @@ export class SignalingConnection {
 
   /** One socket; `undefined` when it is identified. */
   async #attempt(): Promise<RoomError | undefined> {
-    const { url, traffic, identity, handover } = this.#options;
+    const { url, traffic, identity, handover, busy } = this.#options;
     let socket: Socket | undefined;
     let release: (() => void) | undefined;
     try {
@@ -226,7 +230,7 @@ export class SignalingConnection {
       socket = opening;
       await socket.opened;
       if (this.#inUse) release = await handover?.();
-      const identified = await socket.identify(data);
+      const identified = await socket.identify(data, busy);
       if (this.#closed) {
         socket.leaveNow();
         return undefined;

@@ -1,21 +1,24 @@
+import { newId } from "../ids.js";
 import type { Handshake } from "./wire.js";
 
-/** How often a message is sent at most. */
-const MOST_TRIES = 5;
 /** Far beyond what a call has under way; a bound for a page that is offline for hours. */
 const MOST_HELD = 256;
-/** How long ago a message may have been sent and still have been lost with its socket, in milliseconds. */
+/** How long ago a message may have been sent and still have been lost with its socket, or refused, in milliseconds. */
 export const RECENT_MS = 5_000;
+/** Who was to receive an older message that is not acknowledged has asked again by then, in milliseconds. */
+export const OLD_MS = 30_000;
 
 interface Entry {
   readonly message: Handshake;
+  readonly since: number;
   sentAt: number | undefined;
-  tries: number;
+  /** Asks for an `ack`: it is sent again until there is one. */
+  requestId?: string;
 }
 
 /**
- * Handshakes on their way. They carry no `requestId` (a reply to each would double what a join costs), so nothing says which one
- * was lost with a socket or refused: those of the last seconds are sent again. Receivers tolerate repetitions.
+ * Handshakes on their way. The first time they carry no `requestId` (a reply to each would double what a join costs), so nothing says
+ * which one was lost with a socket or refused: those of the last seconds are sent again, with one. Receivers drop repetitions.
  */
 export class Outbox {
   #entries: Entry[] = [];
@@ -24,33 +27,39 @@ export class Outbox {
   put(message: Handshake, now: number): void {
     this.#entries = this.#entries.filter(
       (entry) =>
-        (entry.sentAt === undefined || now - entry.sentAt < RECENT_MS) &&
+        this.#counts(entry, now) &&
         !(message.description && entry.message.description && sameConnection(entry.message, message)),
     );
-    this.#entries.push({ message, sentAt: undefined, tries: 0 });
+    this.#entries.push({ message, since: now, sentAt: undefined });
     if (this.#entries.length > MOST_HELD) this.#entries.shift();
   }
 
   /** What is to be sent now, in order; it counts as sent. */
-  take(now: number): Handshake[] {
+  take(now: number): readonly { message: Handshake; requestId?: string }[] {
     const due = this.#entries.filter((entry) => entry.sentAt === undefined);
-    for (const entry of due) {
-      entry.sentAt = now;
-      entry.tries += 1;
-    }
-    return due.map((entry) => entry.message);
+    for (const entry of due) entry.sentAt = now;
+    return due;
   }
 
-  /** What was sent lately may be lost: it is due again. Says how much. */
+  /** What was sent lately, or waits for its `ack`, may be lost: it is due again. Says how much. */
   recall(now: number): number {
-    let recalled = 0;
-    for (const entry of this.#entries) {
-      if (entry.sentAt === undefined || now - entry.sentAt >= RECENT_MS || entry.tries >= MOST_TRIES)
-        continue;
+    this.#entries = this.#entries.filter((entry) => this.#counts(entry, now));
+    const sent = this.#entries.filter((entry) => entry.sentAt !== undefined);
+    for (const entry of sent) {
       entry.sentAt = undefined;
-      recalled += 1;
+      entry.requestId ??= newId();
     }
-    return recalled;
+    return sent.length;
+  }
+
+  /** Whether something waits for its `ack`. */
+  get waits(): boolean {
+    return this.#entries.some(({ requestId }) => requestId !== undefined);
+  }
+
+  /** The gateway has answered this request for good. */
+  answered(requestId: string): void {
+    this.#entries = this.#entries.filter((entry) => entry.requestId !== requestId);
   }
 
   /** The offer or answer of this connection has arrived: nothing of it needs to be sent again. */
@@ -58,6 +67,11 @@ export class Outbox {
     this.#entries = this.#entries.filter(
       ({ message }) => !message.description || message.type !== type || message.remotePeerId !== remotePeerId,
     );
+  }
+
+  /** Whether a message may have to be sent (again). */
+  #counts({ sentAt, since, requestId }: Entry, now: number): boolean {
+    return sentAt === undefined || now - (requestId ? since + OLD_MS : sentAt + RECENT_MS) < 0;
   }
 }
 

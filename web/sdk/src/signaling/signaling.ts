@@ -8,6 +8,8 @@ import type { Handshake, Message } from "./wire.js";
 
 /** Transient refusals further apart than this, in milliseconds, are not the same trouble. */
 const CALM_MS = 10_000;
+/** What was sent again and has no `ack` is sent once more after this, in milliseconds. */
+const ACK_MS = 3_000;
 
 /** Why handshakes are sent again. */
 const REFUSED = "one was refused";
@@ -21,6 +23,8 @@ export interface SignalingOptions {
   resumeToken: string;
   token: () => Promise<string | undefined>;
   traffic: Traffic & { reconnects: number };
+  /** Arbiter refuses something for a reason that passes; it is done again. */
+  busy?: () => void;
   log: Log;
 }
 
@@ -39,15 +43,17 @@ export class Signaling {
   readonly #connection: SignalingConnection;
   readonly #outbox = new Outbox();
   #resend: ReturnType<typeof setTimeout> | undefined;
+  /** When that is due. */
+  #resendAt = Number.POSITIVE_INFINITY;
   #refusals = 0;
   #refusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SignalingOptions, emit: (event: SignalingEvent) => void) {
     this.#options = options;
     this.#emit = emit;
-    const { url, traffic, log } = options;
+    const { url, traffic, log, busy } = options;
     this.#connection = new SignalingConnection(
-      { url, traffic, log, identity: () => this.#identity() },
+      { url, traffic, log, identity: () => this.#identity(), ...(busy && { busy }) },
       (event) => this.#on(event),
     );
   }
@@ -112,7 +118,10 @@ export class Signaling {
         this.#flush();
         return;
       case "error":
-        this.#refused(new RoomError({ ...event, fatal: false }));
+        this.#refused(new RoomError({ ...event, fatal: false }), event.requestId);
+        return;
+      case "ack":
+        this.#outbox.answered(event.requestId);
         return;
       case "down":
       case "failed":
@@ -125,8 +134,8 @@ export class Signaling {
     }
   }
 
-  /** A handshake was refused; which one is not known. */
-  #refused(error: RoomError): void {
+  /** A handshake was refused; which one is known only of those that are sent again. */
+  #refused(error: RoomError, requestId: string | undefined): void {
     const { code, status } = error;
     this.#options.log("warn", "The gateway refused a handshake.", { code, status });
     if (code === "connection_not_found") {
@@ -134,30 +143,45 @@ export class Signaling {
       this.#connection.renew();
       return;
     }
-    if (isTransient(error)) this.#sendAgain();
+    if (isTransient(error)) this.#sendAgain(code);
+    else if (requestId !== undefined) this.#outbox.answered(requestId);
     if (!isTransient(error) || code === "sfu_unavailable") this.#emit({ type: "refused", error });
   }
 
   /** What was sent lately is sent again, as it may be lost. */
-  #recall(because: string): boolean {
+  #recall(because: string): void {
     const handshakes = this.#outbox.recall(clock());
     if (handshakes > 0) this.#options.log("info", `Handshakes are sent again: ${because}.`, { handshakes });
-    return handshakes > 0;
   }
 
-  #sendAgain(): void {
+  #sendAgain(code: string): void {
+    // An SFU that is away is not a matter of load.
+    if (code !== "sfu_unavailable") this.#options.busy?.();
     const now = clock();
     if (now - this.#refusedAt > CALM_MS) this.#refusals = 0;
     this.#refusedAt = now;
-    if (!this.#recall(REFUSED)) return;
+    // Of several that are refused together the first counts.
+    if (this.#recallIn(backoff(this.#refusals, 250, 2_000), REFUSED)) this.#refusals += 1;
+  }
+
+  /** Sends again what may be lost, in `ms`. Says whether that is earlier than it would have been. */
+  #recallIn(ms: number, because: string): boolean {
+    const at = clock() + ms;
+    if (at >= this.#resendAt) return false;
     clearTimeout(this.#resend);
-    this.#resend = setTimeout(() => this.#flush(), backoff(this.#refusals, 500, 5_000));
-    this.#refusals += 1;
+    this.#resendAt = at;
+    this.#resend = setTimeout(() => {
+      this.#resendAt = Number.POSITIVE_INFINITY;
+      this.#recall(because);
+      this.#flush();
+    }, ms);
+    return true;
   }
 
   #flush(): void {
     const { socket } = this.#connection;
     if (!socket) return;
-    for (const handshake of this.#outbox.take(clock())) socket.handshake(handshake);
+    for (const { message, requestId } of this.#outbox.take(clock())) socket.handshake(message, requestId);
+    if (this.#outbox.waits) this.#recallIn(ACK_MS, "one is not acknowledged");
   }
 }

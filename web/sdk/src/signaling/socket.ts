@@ -1,5 +1,6 @@
+import { backoff, pause } from "../backoff.js";
 import { byteLength } from "../bytes.js";
-import { RoomError, unreachable } from "../errors.js";
+import { isTransient, RoomError, toRoomError, unreachable } from "../errors.js";
 import { newId } from "../ids.js";
 import { type Handshake, type Identified, type Message, parse } from "./wire.js";
 
@@ -9,6 +10,10 @@ export const PING_MS = 240_000;
 export const PONG_MS = 10_000;
 /** How long opening and each answered request may take, in milliseconds. */
 const ANSWER_MS = 10_000;
+/** An identify without an answer is sent again after this, in milliseconds … */
+const IDENTIFY_MS = 3_000;
+/** … and so often at most, unless it is refused for reasons that pass. */
+const IDENTIFY_TRIES = 3;
 
 /** Messages and bytes to and from the gateway. */
 export interface Traffic {
@@ -64,11 +69,26 @@ export class Socket {
     return !this.#over && this.#webSocket.readyState === WebSocket.OPEN;
   }
 
-  /** Says who this is. Throws a {@link RoomError} with the gateway's code, or `unreachable`. */
-  async identify(data: Record<string, unknown>): Promise<Identified> {
-    const answer = await this.request("identify", data);
-    if (answer.type !== "identified") throw unreachable(false);
-    return answer;
+  /**
+   * Says who this is, again for as long as that is refused for reasons that pass: another socket would only be one more to be refused.
+   * Throws a {@link RoomError} with the gateway's code, or `unreachable`.
+   */
+  async identify(data: Record<string, unknown>, refused?: () => void): Promise<Identified> {
+    // A late answer is as good as the one to the repetition.
+    const requestId = newId();
+    for (let refusals = 0, tries = 1; ; ) {
+      try {
+        const answer = await this.request("identify", data, IDENTIFY_MS, requestId);
+        if (answer.type !== "identified") throw unreachable(false);
+        return answer;
+      } catch (thrown) {
+        const passes = isTransient(toRoomError(thrown, "", "", false));
+        if (passes) refused?.();
+        if (!this.open || (!passes && (tries >= IDENTIFY_TRIES || !isUnanswered(thrown)))) throw thrown;
+        if (passes) await pause(backoff(refusals++, 250, 2_000));
+        else tries += 1;
+      }
+    }
   }
 
   /** Goes on purpose. Throws when no answer came. */
@@ -76,9 +96,9 @@ export class Socket {
     await this.request("leave", {});
   }
 
-  /** Sends a message that nobody answers. */
-  handshake(data: Handshake): void {
-    this.#send({ action: "handshake", data });
+  /** Sends a message that nobody answers, unless it has a `requestId`. */
+  handshake(data: Handshake, requestId?: string): void {
+    this.#send({ action: "handshake", requestId, data });
   }
 
   /** Goes on purpose and closes at once: there is no time for an answer while a page is being left. */
@@ -101,8 +121,12 @@ export class Socket {
   }
 
   /** Asks, and gives back the answer. Throws a {@link RoomError} with the gateway's code, or `unreachable` when none came in `patience` ms. */
-  request(action: string, data: Record<string, unknown>, patience = ANSWER_MS): Promise<Message> {
-    const requestId = newId();
+  request(
+    action: string,
+    data: Record<string, unknown>,
+    patience = ANSWER_MS,
+    requestId = newId(),
+  ): Promise<Message> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#waiting.get(requestId)?.reject(unreachable(false)), patience);
       const done = () => {
@@ -182,4 +206,8 @@ export class Socket {
     for (const waiting of [...this.#waiting.values()]) waiting.reject(unreachable(false));
     this.#waiting.clear();
   }
+}
+
+function isUnanswered(thrown: unknown): boolean {
+  return thrown instanceof RoomError && thrown.code === "unreachable";
 }

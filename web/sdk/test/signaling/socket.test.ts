@@ -104,7 +104,7 @@ describe("a request", () => {
     };
     peer?.send(JSON.stringify(refusal));
     await expect(first).rejects.toMatchObject({ code: "room_closed", status: 410, fatal: false });
-    const second = socket.identify({});
+    const second = socket.request("signal", {});
     await until("the request", () => heard[1]);
     peer?.send('{"message":"Internal server error","connectionId":"c","requestId":"theirs"}');
     await expect(second).rejects.toMatchObject({ code: "internal_error", status: 500 });
@@ -112,13 +112,60 @@ describe("a request", () => {
 
   test("that nobody answers, or whose socket breaks, is unreachable", async () => {
     const { socket, told } = await opened();
-    const slow = socket.identify({});
+    const slow = socket.request("signal", {});
     vi.advanceTimersByTime(10_000);
     await expect(slow).rejects.toMatchObject({ code: "unreachable" });
     const cut = socket.identify({});
     peer?.terminate();
     await expect(cut).rejects.toMatchObject({ code: "unreachable" });
     expect(told.broken).toBe(1);
+  });
+});
+
+describe("an identify", () => {
+  const identifies = () => heard.filter(({ action }) => action === "identify");
+  const identified = () =>
+    peer?.send(
+      JSON.stringify({ type: "identified", requestId: identifies()[0]?.requestId, connectionId: "c" }),
+    );
+
+  test("that is refused for a reason that passes is sent again on this socket until it is answered", async () => {
+    const { socket } = await opened();
+    const refused = vi.fn();
+    const answered = socket.identify({ id: "a" }, refused);
+    for (const [index, message] of [
+      "Too Many Requests",
+      "Internal server error",
+      "Too Many Requests",
+    ].entries()) {
+      await until("an identify", () => identifies().length === index + 1);
+      peer?.send(JSON.stringify({ message, connectionId: "c", requestId: "theirs" }));
+      await until("the refusal", () => refused.mock.calls.length === index + 1);
+      await vi.advanceTimersByTimeAsync(2_000);
+    }
+    await until("an identify", () => identifies().length === 4);
+    identified();
+    expect(await answered).toMatchObject({ type: "identified", connectionId: "c" });
+    expect(new Set(identifies().map(({ requestId }) => requestId)).size).toBe(1);
+  });
+
+  test("without an answer is sent again after three seconds, and three times at most", async () => {
+    const { socket } = await opened();
+    const failed = expect(socket.identify({ id: "a" })).rejects.toMatchObject({ code: "unreachable" });
+    for (const times of [1, 2, 3]) {
+      await until("an identify", () => identifies().length === times);
+      await vi.advanceTimersByTimeAsync(3_000);
+    }
+    await failed;
+    expect(identifies()).toHaveLength(3);
+    const late = socket.identify({ id: "a" });
+    await until("an identify", () => identifies().length === 4);
+    await vi.advanceTimersByTimeAsync(3_000);
+    await until("an identify", () => identifies().length === 5);
+    peer?.send(
+      JSON.stringify({ type: "identified", requestId: identifies()[3]?.requestId, connectionId: "c" }),
+    );
+    expect(await late).toMatchObject({ connectionId: "c" });
   });
 });
 

@@ -183,3 +183,65 @@ it("a browser without WebRTC is told so in place of the lobby, and is asked for 
   expect([machine.asked, screen.queryAllByRole("button")]).toEqual([[], []]);
   expect(onError).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: "no_webrtc" }));
 });
+
+describe("what passes", () => {
+  const refusing = (code: string) => (room: ScriptedRoom) => {
+    throw room.fail({ code, message: "x", fatal: true });
+  };
+
+  it.each(["unreachable", "too_many_requests", "internal_error", "no_room", "start_failed", "peer_in_use"])(
+    "ends no call for good: after %s joining is tried again without a click, and the page says so",
+    async (code) => {
+      const room = open({ autoJoin: true });
+      room.onJoin = refusing(code);
+      const said = await screen.findByText(/Joining is tried again by itself/);
+      expect(said.textContent).not.toMatch(/try again\b/i);
+      button("Try again");
+      const joins = () => room.calls.filter((call) => call === "join()").length;
+      await waitFor(() => expect(joins()).toBe(2), { timeout: 5_000 });
+      room.onJoin = (joining) => joining.become("joined");
+      await screen.findByLabelText("Video call", {}, { timeout: 8_000 });
+    },
+    15_000,
+  );
+
+  it("keeps its words while joining is tried again", async () => {
+    const room = open({ autoJoin: true });
+    room.onJoin = refusing("unreachable");
+    await screen.findByText("No connection");
+    room.onJoin = forEver;
+    await waitFor(() => expect(room.state).toBe("finding"), { timeout: 5_000 });
+    screen.getByText("No connection");
+    expect(screen.queryByText("Finding the room")).toBeNull();
+    fireEvent.click(button("Cancel"));
+    fireEvent.click(button("Join"));
+    await screen.findByText("Finding the room");
+  }, 15_000);
+
+  it("is not tried again by a page that has gone back to the lobby, or has another reason to stop", async () => {
+    const room = open({ autoJoin: true });
+    room.onJoin = refusing("unreachable");
+    await screen.findByText("No connection");
+    room.onJoin = refusing("media_failed");
+    await screen.findByText("No sound and picture came through", {}, { timeout: 5_000 });
+    const { length } = room.calls;
+    await act(() => new Promise((resolve) => setTimeout(resolve, 4_000)));
+    expect(room.calls).toHaveLength(length);
+  }, 15_000);
+
+  it("is said while it lasts: busy, and that nothing is to be done", async () => {
+    const room = open({ autoJoin: true });
+    room.onJoin = forEver;
+    await waitFor(() => expect(room.state).toBe("finding"));
+    act(() => room.emit("busy", { busy: true }));
+    screen.getByText("It is very busy");
+    expect(document.body.textContent).not.toMatch(/network/i);
+    act(() => room.emit("busy", { busy: false }));
+    screen.getByText("Finding the room");
+    act(() => room.become("joined"));
+    act(() => room.become("reconnecting"));
+    await screen.findByText("Connection lost. Reconnecting…", {}, { timeout: 3_000 });
+    act(() => room.emit("busy", { busy: true }));
+    screen.getByText("The service is busy. Reconnecting…");
+  });
+});
