@@ -39,9 +39,9 @@ test: test-rust test-web ## Run every test
 
 test-rust: ## The gateway's and the SFU's
 	$(call first,$(DEBUG)/arbiter-local,First build of the workspace: about 5 minutes on two cores.)
-	@cargo build --workspace --bins
+	@cargo build --locked --workspace --bins
 	@echo "Building and running the tests."
-	@cargo test --workspace
+	@cargo test --locked --workspace
 
 test-web: gateway web ## The client's and the component's, and calls in a real browser
 	@scripts/tools.sh opentok older-opentok older-npm-opentok || echo "TESTS WITH OTHER VERSIONS OF opentok SKIPPED: they could not be installed."
@@ -71,8 +71,8 @@ packages: web ## Make the npm packages, into web/dist/: npm install path/to/web/
 
 bench: web ## Measure functions, relays and calls, and write the tables of docs/BENCHMARKS.md
 	$(call first,$(or $(CARGO_TARGET_DIR),target)/release/arbiter-local,First optimised build: about 20 minutes on two cores.)
-	@cargo build --release --workspace --bins
-	@cargo run --release --quiet -p arbiter-tests --bin bench
+	@cargo build --locked --release --workspace --bins
+	@cargo run --locked --release --quiet -p arbiter-tests --bin bench
 	@cargo bench --quiet -p arbiter-sfu
 	@scripts/tools.sh wrtc
 	@cd web/tests && CHROMIUM="$$(../../scripts/program.sh chromium)" PROFILE=release npx vitest run --config bench/bench.config.ts
@@ -95,11 +95,11 @@ fmt: ## Formatting
 
 clippy: ## Lints, with warnings as errors
 	@echo "Lints (a few minutes the first time)."
-	@cargo clippy --quiet --workspace --all-targets -- -D warnings
+	@cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 
 docs: ## Documentation of the code, with warnings as errors
 	@echo "Documentation (a few minutes the first time)."
-	@cargo doc --quiet --workspace --no-deps
+	@cargo doc --locked --quiet --workspace --no-deps
 
 documents: ## No line of a document that is longer than 120 characters
 	@echo "Documents."
@@ -128,7 +128,7 @@ policies: ## What the templates allow, against scripts/calls.yaml
 	@scripts/tools.sh aws-sam-cli
 	@$(TOOLS)/aws-sam-cli/bin/python scripts/check_policies.py
 
-audit: ## Licences, sources, duplicate and unused dependencies (the tools take minutes to build, once)
+audit: ## Licences, sources, known vulnerabilities, duplicate and unused dependencies (the tools take minutes to build, once)
 	@scripts/tools.sh cargo-deny cargo-machete
 	@PATH="$(TOOLS)/cargo-deny/bin:$(TOOLS)/cargo-machete/bin:$$PATH" scripts/audit.sh
 
@@ -155,7 +155,7 @@ destroy: ## Delete a stack and all that it leaves, named one by one, after a yes
 
 smoke: needs-URL ## Check a deployed stack. URL=https://… SIGNAL_URL=wss://…
 	@echo "Checking $(URL) $(SIGNAL_URL) (building first)."
-	@cargo run --quiet -p arbiter-tests --bin smoke -- "$(URL)" $(if $(SIGNAL_URL),"$(SIGNAL_URL)")
+	@cargo run --locked --quiet -p arbiter-tests --bin smoke -- "$(URL)" $(if $(SIGNAL_URL),"$(SIGNAL_URL)")
 
 logs: known ## Follow the log of all functions of a stack
 	@exec $(SAM) logs --cw-log-group /arbiter/$(STACK)/functions --tail
@@ -177,7 +177,7 @@ web: $(DEMO)/index.html
 $(NODE_MODULES): web/package.json web/package-lock.json $(wildcard web/*/package.json)
 	@command -v npm >/dev/null || { echo "This needs Node 20.19 or newer (on Debian: apt-get install nodejs npm)."; exit 1; }
 	@echo "Installing what the web parts are built with (npm, once, about half a minute)."
-	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(DEMO)/index.html: $(NODE_MODULES) $(shell find web/sdk web/react -type f -not -path '*/dist/*' -not -path '*/node_modules/*' -not -path '*/test/*')
@@ -188,7 +188,7 @@ $(DEMO)/index.html: $(NODE_MODULES) $(shell find web/sdk web/react -type f -not 
 # The local gateway, and the functions and the SFU that it runs.
 gateway:
 	$(call first,$(DEBUG)/arbiter-local,First build: about 4 minutes on two cores. Later ones take seconds.)
-	@cargo build --quiet --workspace --exclude arbiter-tests --bins
+	@cargo build --locked --quiet --workspace --exclude arbiter-tests --bins
 
 # Stops with a sentence when there is no such stack. Standard output is whoever asks for this.
 known:

@@ -38,7 +38,7 @@ from_crates_io() {
 
 from_npm() {
     echo "Installing $1 $2 into $3 (once, half a minute)."
-    npm install --prefix "$3" --no-audit --no-fund --loglevel=error "$1@$2"
+    npm install --prefix "$3" --ignore-scripts --no-audit --no-fund --loglevel=error "$1@$2"
 }
 
 for tool in "$@"; do

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use model::claims::{Claims, LEEWAY_SECONDS};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp};
+use model::claims::{Claims, LEEWAY_SECONDS, MAX_LIFE_SECONDS};
 use model::http::HttpError;
 use model::session::rest::RestError;
 use tokio::sync::Mutex;
@@ -44,6 +44,9 @@ pub enum Denied {
     /// No token, or one that is not (or no longer) valid.
     #[error("no valid token")]
     Unauthorized,
+    /// Whether the token is valid is not known now: the same one may be let in later.
+    #[error("too many wrong tokens")]
+    Busy,
     /// The keys could not be read.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -53,6 +56,8 @@ impl From<Denied> for HttpError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Unauthorized => Self::Unauthorized,
+            // Of projects' tokens only, which these routes do not take.
+            Denied::Busy => Failure::new("token", "too many wrong tokens").into(),
             Denied::Failed(failure) => failure.into(),
         }
     }
@@ -62,6 +67,7 @@ impl From<Denied> for RestError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Unauthorized => Self::Unauthorized,
+            Denied::Busy => Self::Busy,
             Denied::Failed(failure) => failure.into(),
         }
     }
@@ -80,7 +86,8 @@ impl Auth {
         }
     }
 
-    /// Checks a token: HS256 by a key that is known, `exp` with 60 s of leeway, `sub` and `path` there.
+    /// Checks a token: HS256 by a key that is known, no `crit`, `exp` at most 30 days ahead and with 60 s of leeway, `sub`
+    /// and `path` there.
     ///
     /// # Errors
     /// [`Denied`].
@@ -120,7 +127,9 @@ impl Keys {
     }
 
     async fn verify(&self, token: &str) -> Result<Claims, Denied> {
-        let header = decode_header(token).map_err(|_| Denied::Unauthorized)?;
+        // Nothing that `crit` may name is understood here (RFC 7515 §4.1.11).
+        let header = decode_header(token).ok().filter(|header| header.crit.is_none());
+        let header = header.ok_or(Denied::Unauthorized)?;
         let mut known = self.known.lock().await;
         // A key that was added since, by a rotation. Bounded, so that made-up kids cost nothing.
         if known.key(header.kid.as_deref()).is_none() && known.read_at.elapsed() >= REREAD_AFTER {
@@ -133,7 +142,9 @@ impl Keys {
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
         validation.validate_aud = false;
-        decode(token, key, &validation).map(|token| token.claims).map_err(|_| Denied::Unauthorized)
+        let claims = decode::<Claims>(token, key, &validation).map_err(|_| Denied::Unauthorized)?.claims;
+        let latest = get_current_timestamp() + MAX_LIFE_SECONDS + LEEWAY_SECONDS;
+        if claims.exp <= latest { Ok(claims) } else { Err(Denied::Unauthorized) }
     }
 }
 

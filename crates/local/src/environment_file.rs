@@ -37,7 +37,7 @@ pub(crate) fn of_running(
         variables.insert(name.to_owned(), value);
     });
     for (service, path) in ENDPOINTS {
-        variables.insert(format!("AWS_ENDPOINT_URL_{service}"), format!("http://{}/{path}", urls.aws_host));
+        variables.insert(format!("AWS_ENDPOINT_URL_{service}"), format!("http://{}/{path}", urls.aws));
     }
     let mut out = String::new();
     for (name, value) in variables {

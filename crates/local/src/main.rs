@@ -9,6 +9,7 @@ mod demo;
 mod environment_file;
 mod events;
 mod faults;
+mod guard;
 mod http;
 mod ids;
 mod invoke;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
 use axum::serve::ListenerExt;
 use dynoxide::Database;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use crate::aws::ecs::Tasks;
 use crate::aws::{self, Endpoints, dynamodb};
 use crate::events::Events;
 use crate::faults::Faults;
+use crate::guard::{self, Guard};
 use crate::http::api;
 use crate::lambda::Lambda;
 use crate::lambda::processes::{self, Processes};
@@ -37,7 +39,7 @@ use crate::urls::{UrlFile, Urls};
 use crate::websocket::api::Api;
 use crate::websocket::journal::Journal;
 use crate::websocket::{socket, upgrade};
-use crate::{demo, terminal};
+use crate::{demo, ids, terminal};
 
 /// The name of the stack: the first part of its resources' names.
 const STACK: &str = "local";
@@ -93,7 +95,9 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
     let listeners = listen(options.port).await?;
     let [http, websocket, endpoints] = &listeners;
     let host = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
-    let urls = Urls { http_host: host(http)?, websocket_host: host(websocket)?, aws_host: host(endpoints)? };
+    let word = ids::task();
+    let aws = format!("{}/{word}", host(endpoints)?);
+    let urls = Urls { http_host: host(http)?, websocket_host: host(websocket)?, aws };
     urls.localize(&mut stack);
     let services = Services::open(&stack, &urls, options)?;
     let (journal, left) =
@@ -103,20 +107,21 @@ pub(crate) async fn start(options: &Options) -> Result<Running, AnyError> {
         *accepted.entry(kind.trim_start_matches("AWS::").to_owned()).or_default() += 1;
     }
     let mut url_file = urls.file(&stack);
+    let pages = Guard::pages(&stack);
     let demo = match &options.demo {
-        Some(folder) => Some(demo(folder, options.port, &mut url_file).await?),
+        Some(folder) => Some(demo(folder, options.port, &mut url_file, pages.clone()).await?),
         None => None,
     };
-    let endpoints = Arc::new(services.endpoints());
+    let endpoints = Arc::new(services.endpoints(word));
     let api =
         stack.websocket.as_ref().map(|api| Arc::new(services.websocket_api(api, &urls, options, journal)));
     let websocket = upgrade::Server { api: api.clone(), endpoints: Arc::clone(&endpoints) };
     let [http_listener, websocket_listener, endpoints_listener] = listeners;
     let Services { state, lambda, queues, streams, .. } = &services;
     let mut background = vec![
-        serve(http_listener, Arc::new(services.http(&stack, &urls, options)), api::answer),
-        serve(websocket_listener, Arc::new(websocket), upgrade::answer),
-        serve(endpoints_listener, endpoints, aws::answer),
+        serve(http_listener, Arc::new(services.http(&stack, &urls, options)), api::answer, pages.clone()),
+        serve(websocket_listener, Arc::new(websocket), upgrade::answer, pages),
+        serve(endpoints_listener, endpoints, aws::answer, Guard::NoPages),
         tokio::spawn(Arc::clone(lambda).sweep(options.keep_warm)),
         tokio::spawn(sweep_ttl(services.database.clone(), Arc::clone(streams))),
     ];
@@ -161,7 +166,7 @@ impl Services {
         functions.sort_by(|a, b| a.logical.cmp(&b.logical));
         let events = Arc::new(Events::new(options.terminal.then(terminal::start)));
         let launcher = Arc::new(Launcher::new());
-        let (programs, endpoint) = (options.containers.clone(), urls.aws_host.clone());
+        let (programs, endpoint) = (options.containers.clone(), urls.aws.clone());
         let tasks = Tasks::new(stack.tasks.clone(), programs, Arc::clone(&launcher), Arc::clone(&events));
         let processes = Processes::new(launcher, Arc::clone(&events), options.bin_dir.clone(), endpoint);
         let lambda = Lambda::new(&functions, Arc::clone(&processes), &events, options.most_processes);
@@ -223,8 +228,9 @@ impl Services {
         }
     }
 
-    fn endpoints(&self) -> Endpoints {
+    fn endpoints(&self, word: String) -> Endpoints {
         Endpoints {
+            word,
             state: Arc::clone(&self.state),
             processes: Arc::clone(&self.processes),
             database: self.database.clone(),
@@ -262,23 +268,29 @@ async fn bind(first: u16, offset: u16) -> Result<TcpListener, AnyError> {
 }
 
 /// Serves the demo page on the fourth port, and adds it to `urls`.
-async fn demo(folder: &Path, first: u16, urls: &mut UrlFile) -> Result<JoinHandle<()>, AnyError> {
+async fn demo(
+    folder: &Path,
+    first: u16,
+    urls: &mut UrlFile,
+    guard: Guard,
+) -> Result<JoinHandle<()>, AnyError> {
     let listener = bind(first, 3).await?;
     urls.demo_url = Some(format!("http://{}", listener.local_addr()?));
-    let router = demo::router(folder, urls);
+    let router = demo::router(folder, urls).layer(from_fn_with_state(guard, guard::check));
     Ok(tokio::spawn(async move {
         // It never ends by itself.
         let _ = axum::serve(listener, router).await;
     }))
 }
 
-fn serve<S, H, T>(listener: TcpListener, server: Arc<S>, answer: H) -> JoinHandle<()>
+fn serve<S, H, T>(listener: TcpListener, server: Arc<S>, answer: H, guard: Guard) -> JoinHandle<()>
 where
     S: Send + Sync + 'static,
     H: Handler<T, Arc<S>>,
     T: 'static,
 {
     let router = Router::new().fallback(answer).with_state(server);
+    let router = router.layer(from_fn_with_state(guard, guard::check));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|socket| {
         // Without it a small answer may wait 40 ms; a socket that refuses is slow, not broken.

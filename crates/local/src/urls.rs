@@ -15,8 +15,8 @@ pub(crate) struct Urls {
     pub(crate) http_host: String,
     /// `127.0.0.1:3001`: WebSocket API and `@connections`.
     pub(crate) websocket_host: String,
-    /// `127.0.0.1:3002`: AWS endpoints and Runtime API.
-    pub(crate) aws_host: String,
+    /// `127.0.0.1:3002/<word>`: AWS endpoints and Runtime API, below a word that nobody guesses.
+    pub(crate) aws: String,
 }
 
 /// `urls.json`.
@@ -50,9 +50,9 @@ impl Urls {
             }),
             signal_url: stage.map(|stage| format!("ws://{}/{stage}", self.websocket_host)),
             management_url: stage.map(|stage| format!("http://{}/{stage}", self.websocket_host)),
-            dynamodb_url: format!("http://{}/dynamodb", self.aws_host),
-            secrets_url: format!("http://{}/secrets", self.aws_host),
-            sqs_url: format!("http://{}/sqs", self.aws_host),
+            dynamodb_url: format!("http://{}/dynamodb", self.aws),
+            secrets_url: format!("http://{}/secrets", self.aws),
+            sqs_url: format!("http://{}/sqs", self.aws),
             admin_url: format!("http://{}/_local", self.http_host),
             demo_url: None,
         }
@@ -74,7 +74,7 @@ impl Urls {
         Ok(Self {
             http_host: host(&file.admin_url),
             websocket_host: file.signal_url.as_deref().map(host).unwrap_or_default(),
-            aws_host: host(&file.dynamodb_url),
+            aws: file.dynamodb_url.trim_start_matches("http://").trim_end_matches("/dynamodb").to_owned(),
         })
     }
 
@@ -166,7 +166,7 @@ mod tests {
             }),
             ..Stack::default()
         };
-        let urls = Urls { http_host: "h:1".into(), websocket_host: "h:2".into(), aws_host: "h:3".into() };
+        let urls = Urls { http_host: "h:1".into(), websocket_host: "h:2".into(), aws: "h:3/word".into() };
         urls.localize(&mut stack);
         assert_eq!(
             stack.functions[0].environment["URL"],
@@ -174,6 +174,11 @@ mod tests {
         );
         let file = urls.file(&stack);
         assert_eq!(file.signal_url.as_deref(), Some("ws://h:2/prod"));
-        assert_eq!((file.http_url, file.admin_url.as_str()), (None, "http://h:1/_local"));
+        assert_eq!((&file.http_url, file.admin_url.as_str()), (&None, "http://h:1/_local"));
+        let folder = std::env::temp_dir().join(format!("arbiter-local-urls-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        write(&folder, &file).unwrap();
+        assert_eq!(Urls::of_running(&folder).unwrap().aws, urls.aws);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use crate::path::UrlPath;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claims {
-    /// When the token ends, in seconds since the epoch; 60 s of leeway are given.
+    /// When the token ends, in seconds since the epoch: at most 30 days ahead. 60 s of leeway are given.
     pub exp: u64,
     /// The user's id.
     pub sub: String,
@@ -23,5 +23,7 @@ pub struct Claims {
     pub role: Option<String>,
 }
 
+/// How far ahead `exp` may be, in seconds: a token that leaks is not good for ever.
+pub const MAX_LIFE_SECONDS: u64 = 30 * 86_400;
 /// How long after `exp` a token is still good, in seconds.
 pub const LEEWAY_SECONDS: u64 = 60;

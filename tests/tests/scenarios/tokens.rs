@@ -100,12 +100,17 @@ async fn only_a_current_token_of_a_known_key_is_one() {
         encode(&header, &claims, key).unwrap()
     };
     let good = claims(now + 60);
+    let header = Header { kid: Some("k1".into()), crit: Some(vec!["b64".into()]), ..Header::default() };
+    let critical = encode(&header, &good, &key).unwrap();
     let unsigned =
         "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJleHAiOjk5OTk5OTk5OTksInN1YiI6InUiLCJwYXRoIjoicGFnZSJ9.";
     for (what, token, status) in [
         ("good", sign(Algorithm::HS256, Some("k1"), good.clone(), &key), 404),
         ("no kid, one key", sign(Algorithm::HS256, None, good.clone(), &key), 404),
         ("expired within the leeway", sign(Algorithm::HS256, Some("k1"), claims(now - 30), &key), 404),
+        ("for thirty days", sign(Algorithm::HS256, Some("k1"), claims(now + 30 * 86_400), &key), 404),
+        ("for longer", sign(Algorithm::HS256, Some("k1"), claims(now + 31 * 86_400), &key), 401),
+        ("with something to understand", critical, 401),
         ("expired", sign(Algorithm::HS256, Some("k1"), claims(now - 90), &key), 401),
         ("unknown kid", sign(Algorithm::HS256, Some("k2"), good.clone(), &key), 401),
         ("another key", sign(Algorithm::HS256, Some("k1"), good.clone(), &stranger), 401),

@@ -2,6 +2,8 @@ import type { Browser } from "playwright-core";
 
 /** What strangers send. */
 export interface FloodOptions {
+  /** The page that they have open. */
+  url: string;
   signalUrl: string;
   sockets: number;
   /** Messages a second, of all together. */
@@ -16,6 +18,7 @@ export interface FloodOptions {
  */
 export async function flood(browser: Browser, options: FloodOptions): Promise<{ over: Promise<void> }> {
   const page = await browser.newPage();
+  await page.goto(options.url);
   await page.evaluate(openSockets, options);
   return { over: page.evaluate(sendHandshakes, options).finally(() => page.close()) };
 }

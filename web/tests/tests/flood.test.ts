@@ -17,6 +17,7 @@ describe("a flood on the route that all handshakes take", () => {
     const path = call.path();
     await call.stack.room(path);
     const strangers = await flood(call.browser, {
+      url: `${call.stack.urls.demoUrl}/config.json`,
       signalUrl: call.stack.urls.signalUrl,
       sockets: 4,
       rate: 12 * RATE,

@@ -61,6 +61,7 @@ fn is_bound(to: Option<&PeerId>, peer: &PeerId) -> Result<bool, Error> {
 fn refused(denied: Denied, sentence: &'static str) -> Error {
     match denied {
         Denied::Unauthorized => Error::Unauthorized(sentence),
+        Denied::Busy => Error::TooManyRequests,
         Denied::Failed(failure) => failure.into(),
     }
 }

@@ -14,9 +14,11 @@ pub(super) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Takes a JWT whose header says HS256 or RS256.
+    /// Takes a JWT whose header says HS256 or RS256, and nothing that would have to be understood (`crit`, RFC 7515
+    /// §4.1.11).
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let algorithm = decode_header(text).ok()?.alg;
+        let header = decode_header(text).ok().filter(|header| header.crit.is_none())?;
+        let algorithm = header.alg;
         let signed = [Signed::BySecret, Signed::ByPrivateKey].into_iter();
         signed.map(|signed| Self { text, signed }).find(|jwt| jwt.algorithm() == algorithm)
     }

@@ -1,6 +1,7 @@
 //! The keys of projects: read from Secrets Manager, kept for a while, read again when they do not fit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
@@ -14,8 +15,12 @@ use crate::secrets::{READ, Secrets, Stage};
 
 /// How long keys are used without asking whether they still are good.
 const KEPT: Duration = Duration::from_mins(5);
-/// The least time between two readings of one project, by one process, that wrong tokens cause.
+/// Readings of one project, by one process, that wrong tokens cause: so many at once …
+const READINGS: u32 = 20;
+/// … and one more in each of these.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How many wrong tokens of a project are remembered.
+const MAX_WRONG: usize = 256;
 /// How many projects are kept. Only such as exist are, so that made-up names take no memory.
 const MAX_KEPT: usize = 256;
 
@@ -67,8 +72,35 @@ struct Known {
     /// Newest first.
     keys: Vec<Keys>,
     read_at: EpochMillis,
-    /// When they were last asked for, which may have failed.
-    asked_at: EpochMillis,
+    wrong: Wrong,
+}
+
+/// What wrong tokens have cost, and which they were.
+#[derive(Default)]
+struct Wrong {
+    /// When the readings so far are worked off, at one in [`PAUSE`].
+    due: Option<EpochMillis>,
+    /// The hashes of tokens that none of the keys has signed.
+    tokens: VecDeque<u64>,
+}
+
+impl Wrong {
+    /// Whether the keys may be read for one more, which counts.
+    fn may_read(&mut self, now: EpochMillis) -> bool {
+        let due = self.due.map_or(now, |due| due.max(now));
+        let may = due < now.plus(PAUSE * READINGS);
+        if may {
+            self.due = Some(due.plus(PAUSE));
+        }
+        may
+    }
+
+    fn remember(&mut self, token: u64) {
+        if self.tokens.len() >= MAX_WRONG {
+            self.tokens.pop_front();
+        }
+        self.tokens.push_back(token);
+    }
 }
 
 impl Known {
@@ -76,49 +108,49 @@ impl Known {
     fn is_fresh(&self, now: EpochMillis) -> bool {
         self.read_at <= now && now < self.read_at.plus(KEPT)
     }
-
-    /// How long to wait before asking again.
-    fn pause(&self, now: EpochMillis) -> Duration {
-        PAUSE.saturating_sub(Duration::from_millis(now.0.saturating_sub(self.asked_at.0)))
-    }
 }
 
 /// The keys of all projects.
 pub(super) struct KeyRing {
     secrets: Secrets,
-    // A function has one call at a time, so that nobody waits for this lock while another reads or pauses.
+    hasher: RandomState,
+    // A function has one call at a time, so that nobody waits for this lock while another reads.
     known: Mutex<HashMap<ApiKey, Known>>,
 }
 
 impl KeyRing {
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { secrets, known: Mutex::default() }
+        Self { secrets, hasher: RandomState::new(), known: Mutex::default() }
     }
 
-    /// What `check` finds with keys of the project `api_key`.
+    /// What `check` finds in `token` with keys of the project `api_key`.
     ///
-    /// Known keys are tried first. If none fits, the current ones are read, and if they do not fit the previous ones.
-    /// Wrong tokens cause at most one such reading a second: within it, the rest of the second is waited, and then the
-    /// keys are read all the same, so that a key that was made a moment ago is never refused.
+    /// Known keys are tried first. If none fits, the current ones are read, and if they do not fit the previous ones, so
+    /// that a key that was made a moment ago is never refused. A wrong token costs one such reading and no other time: it
+    /// is remembered. Readings are limited: beyond the limit nobody knows whether a token that is new is wrong.
     ///
     /// # Errors
-    /// [`Denied::Unauthorized`] if no key fits, or there is no such project.
+    /// [`Denied::Unauthorized`] if no key fits, or there is no such project; [`Denied::Busy`] if that is not known now.
     pub(super) async fn verify<T>(
         &self,
         api_key: &ApiKey,
-        mut now: EpochMillis,
+        token: &str,
+        now: EpochMillis,
         check: impl Fn(&Keys) -> Option<T>,
     ) -> Result<T, Denied> {
+        let hash = self.hasher.hash_one(token);
         let mut known = self.known.lock().await;
         if let Some(project) = known.get_mut(api_key).filter(|project| project.is_fresh(now)) {
             if let Some(found) = project.keys.iter().find_map(&check) {
                 return Ok(found);
             }
-            let pause = project.pause(now);
-            tokio::time::sleep(pause).await;
-            now = now.plus(pause);
-            // Also when the reading fails: the next wrong token must not ask again at once.
-            project.asked_at = now;
+            if project.wrong.tokens.contains(&hash) {
+                return Err(Denied::Unauthorized);
+            }
+            // Also when the reading fails: otherwise wrong tokens would ask without end.
+            if !project.wrong.may_read(now) {
+                return Err(Denied::Busy);
+            }
         }
 
         let Some(current) = self.read(api_key, Stage::Current).await? else {
@@ -133,7 +165,13 @@ impl KeyRing {
             found = check(&previous);
             keys.push(previous);
         }
-        keep(&mut known, api_key.clone(), Known { keys, read_at: now, asked_at: now });
+        let mut wrong = known.remove(api_key).map(|project| project.wrong).unwrap_or_default();
+        match &found {
+            // Other keys than before: what they say of earlier tokens is not known.
+            Some(_) => wrong.tokens.clear(),
+            None => wrong.remember(hash),
+        }
+        keep(&mut known, api_key.clone(), Known { keys, read_at: now, wrong });
         found.ok_or(Denied::Unauthorized)
     }
 
@@ -163,7 +201,7 @@ mod tests {
     }
 
     fn read_at(ms: u64) -> Known {
-        Known { keys: Vec::new(), read_at: EpochMillis(ms), asked_at: EpochMillis(ms) }
+        Known { keys: Vec::new(), read_at: EpochMillis(ms), wrong: Wrong::default() }
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl Projects {
     ///
     /// # Errors
     /// [`Denied::Unauthorized`] for a token that is not this project's, not this session's, not good now, or breaks
-    /// another rule of [`model::session::token`]; also when there is no such project.
+    /// another rule of [`model::session::token`]; also when there is no such project. [`Denied::Busy`] while too many
+    /// wrong tokens come for that to be known.
     pub async fn admit(
         &self,
         api_key: &ApiKey,
@@ -58,12 +59,12 @@ impl Projects {
         now: EpochMillis,
     ) -> Result<Grant, Denied> {
         let claims = if is_t1(token) {
-            let token = T1::parse(token).ok_or(Denied::Unauthorized)?;
-            self.0.verify(api_key, now, |keys| token.claims(keys.secret())).await?
+            let parsed = T1::parse(token).ok_or(Denied::Unauthorized)?;
+            self.0.verify(api_key, token, now, |keys| parsed.claims(keys.secret())).await?
         } else {
-            let token = Jwt::parse(token).ok_or(Denied::Unauthorized)?;
-            let claims: JwtClaims = self.0.verify(api_key, now, |keys| token.verify(keys)).await?;
-            claims.into_claims(token.signed())
+            let jwt = Jwt::parse(token).ok_or(Denied::Unauthorized)?;
+            let claims: JwtClaims = self.0.verify(api_key, token, now, |keys| jwt.verify(keys)).await?;
+            claims.into_claims(jwt.signed())
         };
         claims.grant(api_key, session, now).map_err(|_| Denied::Unauthorized)
     }
@@ -71,13 +72,14 @@ impl Projects {
     /// The project that a server's credential speaks for: a JWT, without the word `Bearer`.
     ///
     /// # Errors
-    /// [`Denied::Unauthorized`] for one that no project signed, that is not good now, or is a client's token.
+    /// [`Denied::Unauthorized`] for one that no project signed, that is not good now, or is a client's token;
+    /// [`Denied::Busy`] as [`admit`](Self::admit).
     pub async fn authenticate(&self, credential: &str, now: EpochMillis) -> Result<ApiKey, Denied> {
         let jwt = Jwt::parse(credential).ok_or(Denied::Unauthorized)?;
         let signed: Signed = jwt.signed();
         let named: Option<Credential> = jwt.unverified();
         let api_key = named.and_then(|claims| claims.api_key(signed)).ok_or(Denied::Unauthorized)?;
-        let claims: Credential = self.0.verify(&api_key, now, |keys| jwt.verify(keys)).await?;
+        let claims: Credential = self.0.verify(&api_key, credential, now, |keys| jwt.verify(keys)).await?;
         claims.check(signed, now).map_err(|_| Denied::Unauthorized)?;
         Ok(api_key)
     }

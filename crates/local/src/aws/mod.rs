@@ -1,5 +1,5 @@
-//! The AWS services that functions call: `/aws/<process>/<service>`, so that a call is known to belong to
-//! one invocation, and `/<service>` for all other callers.
+//! The AWS services that functions call: `/<word>/aws/<process>/<service>`, so that a call is known to belong to
+//! one invocation, and `/<word>/<service>` for all other callers.
 
 mod call;
 pub(crate) mod dynamodb;
@@ -38,6 +38,8 @@ use reply::Reply;
 const BODY: usize = 16 * 1024 * 1024;
 /// The server of the AWS endpoints and the Runtime API.
 pub(crate) struct Endpoints {
+    /// What all paths begin with. Only functions, and whoever reads `urls.json`, know it.
+    pub(crate) word: String,
     pub(crate) state: Arc<State>,
     pub(crate) processes: Arc<Processes>,
     pub(crate) database: Database,
@@ -56,7 +58,10 @@ pub(crate) async fn answer(
     let Ok(body) = axum::body::to_bytes(body, BODY).await else {
         return json(StatusCode::PAYLOAD_TOO_LARGE, r#"{"__type":"RequestEntityTooLargeException"}"#);
     };
-    let path = parts.uri.path().trim_start_matches('/');
+    let path = parts.uri.path().trim_start_matches('/').strip_prefix(endpoints.word.as_str());
+    let Some(path) = path.and_then(|rest| rest.strip_prefix('/')) else {
+        return json(StatusCode::FORBIDDEN, r#"{"message":"Forbidden: the paths are those of urls.json"}"#);
+    };
     if let Some((id, rest)) = path.strip_prefix("runtime/").and_then(numbered) {
         return runtime_api::answer(&endpoints.state, &endpoints.processes, id, rest, body).await;
     }
@@ -75,6 +80,10 @@ pub(crate) async fn answer(
 /// Answers a request to `@connections` on the port of the WebSocket API, from outside.
 pub(crate) async fn unsigned(endpoints: &Endpoints, rest: &str, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
+    if parts.headers.contains_key("origin") {
+        // At AWS such a request is signed, which no web page can do.
+        return json(StatusCode::FORBIDDEN, r#"{"message":"Forbidden: not for web pages"}"#);
+    }
     match axum::body::to_bytes(body, BODY).await {
         Ok(body) => call(endpoints, None, &format!("management/{rest}"), &parts, body).await,
         Err(_) => json(StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"Request too large"}"#),
@@ -93,10 +102,6 @@ async fn call(
     parts: &Parts,
     body: Bytes,
 ) -> Answer {
-    if parts.headers.contains_key("origin") {
-        // At AWS such a request is signed, which no web page can do.
-        return json(StatusCode::FORBIDDEN, r#"{"message":"Forbidden: not for web pages"}"#);
-    }
     let (service, rest) = path.split_once('/').unwrap_or((path, ""));
     let target =
         parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::template::names;
 use crate::template::stack::Function;
 
-/// Variables for process `process` of `function`, whose AWS endpoints are at `endpoint` (`host:port`).
+/// Variables for process `process` of `function`, whose AWS endpoints are at `endpoint` (`host:port/word`).
 pub(crate) fn of(function: &Function, endpoint: &str, process: u64) -> BTreeMap<String, String> {
     let mut variables = function.environment.clone();
     let mut set = |name: &str, value: String| {

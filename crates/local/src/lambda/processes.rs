@@ -18,7 +18,7 @@ pub(crate) struct Processes {
     launcher: Arc<Launcher>,
     events: Arc<Events>,
     bin_dir: PathBuf,
-    /// Where the AWS endpoints listen, as `host:port`.
+    /// Where the AWS endpoints are, as `host:port/word`.
     endpoint: String,
     /// By a number that is part of the paths of its Runtime API and AWS endpoints.
     running: RwLock<HashMap<u64, Arc<Process>>>,

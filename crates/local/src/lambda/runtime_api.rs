@@ -1,4 +1,4 @@
-//! The Lambda Runtime API, one path a process: `/runtime/<process>/2018-06-01/runtime/…`.
+//! The Lambda Runtime API, one path a process: `/<word>/runtime/<process>/2018-06-01/runtime/…`.
 
 use axum::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;

@@ -384,6 +384,40 @@ async fn another_web_page_is_refused_by_the_admin_api() {
     assert_eq!(status(gateway.url("httpUrl")).await, 200);
 }
 
+/// What a browser asks for a page of elsewhere, and what a page whose name leads here asks.
+#[tokio::test]
+async fn pages_of_elsewhere_are_refused_on_all_four_ports() {
+    let folder = std::env::temp_dir().join(format!("arbiter-local-foreign-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("index.html"), "the page").unwrap();
+    let gateway = Gateway::start("foreign", &["--in-memory", "--demo", folder.to_str().unwrap()]).await;
+    let status = async |url: &str, header: &str, value: &str| {
+        let request = reqwest::Client::new().get(url).header(header, value);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let dynamodb = gateway.url("dynamodbUrl");
+    let runtime = dynamodb.replace("/dynamodb", "/runtime/1/2018-06-01/runtime/invocation/next");
+    let socket = gateway.url("managementUrl");
+    for url in [gateway.url("httpUrl"), socket, dynamodb, &runtime, gateway.url("demoUrl")] {
+        for (header, value) in [
+            ("host", "evil.example"),
+            ("host", "127.0.0.1.evil.example:3000"),
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+        ] {
+            assert_eq!(status(url, header, value).await, 403, "{url} {header}: {value}");
+        }
+        assert_ne!(status(url, "host", "localhost:1").await, 403, "{url}");
+    }
+    assert_ne!(status(gateway.url("httpUrl"), "origin", gateway.url("demoUrl")).await, 403);
+    // A function's paths begin with a word that no page can guess.
+    let host = dynamodb.split('/').nth(2).unwrap();
+    for path in ["dynamodb", "runtime/1/2018-06-01/runtime/invocation/next", "aws/1/secrets", "word/dynamodb"] {
+        assert_eq!(status(&format!("http://{host}/{path}"), "accept", "*/*").await, 403, "{path}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[tokio::test]
 async fn every_path_of_the_demo_is_its_page_and_its_files_are_files() {
     let folder = std::env::temp_dir().join(format!("arbiter-local-page-{}", std::process::id()));
