@@ -1,5 +1,6 @@
 //! A project of a stack: its REST calls, and the tokens that admit to its sessions.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{EncodingKey, Header, encode};
@@ -12,6 +13,9 @@ use crate::{Socket, Stack};
 const PREFIX: &str = "local/project/";
 /// How long its tokens are good for.
 const TOKEN_LIFE: Duration = Duration::from_mins(4);
+
+/// The number of the next token.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A project, made as `make project` does.
 #[derive(Debug)]
@@ -85,6 +89,8 @@ impl<'a> Project<'a> {
         for (name, value) in more.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
+        // Each token is somebody else, as those of real servers are.
+        claims["jti"] = json!(NEXT.fetch_add(1, Ordering::Relaxed));
         self.sign(&claims)
     }
 

@@ -1,5 +1,6 @@
 //! A room with an SFU that the test speaks for.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{Socket, Stack, until};
@@ -16,8 +17,13 @@ pub struct Room {
 impl Room {
     /// Calls createRoom and reads what the task was told. Its SFU has not connected yet.
     pub async fn pending(stack: &Stack) -> Self {
+        Self::pending_with(stack, None).await
+    }
+
+    async fn pending_with(stack: &Stack, token: Option<&str>) -> Self {
         let known: Vec<Value> = stack.tasks().await;
-        let created = stack.create_room().await;
+        let (status, answer) = stack.http_with(Method::PUT, "/createRoom", None, token).await;
+        let created = (status.as_u16(), answer);
         assert_eq!(created, (200, json!({ "message": "Task started successfully!" })));
         let environment = until("the new task", async || {
             let tasks = stack.tasks().await;
@@ -42,6 +48,16 @@ impl Room {
     pub async fn claimed(stack: &Stack, path: &str) -> (Self, Socket) {
         let (room, sfu) = Self::unclaimed(stack).await;
         assert_eq!(stack.claim(path).await, (200, json!({ "roomId": room.id })));
+        (room, sfu)
+    }
+
+    /// As [`Room::claimed`], by the bearer of a token.
+    pub async fn claimed_with(stack: &Stack, path: &str, token: &str) -> (Self, Socket) {
+        let room = Self::pending_with(stack, Some(token)).await;
+        let sfu = room.sfu(&["candidates"]).await;
+        let page = json!({ "urlPath": path }).to_string();
+        let (status, _) = stack.http_with(Method::PATCH, "/claimRoom", Some(&page), Some(token)).await;
+        assert_eq!(status.as_u16(), 200);
         (room, sfu)
     }
 

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp};
 use model::claims::{Claims, LEEWAY_SECONDS, MAX_LIFE_SECONDS};
 use model::http::HttpError;
+use model::person::PersonId;
 use model::session::rest::RestError;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -34,8 +35,8 @@ pub enum Auth {
 pub enum Bearer {
     /// `AuthMode=open`: anything.
     Anybody,
-    /// What its token says.
-    Holder(Claims),
+    /// What its token says, and who that is.
+    Holder(Claims, PersonId),
 }
 
 /// Why nobody is let in.
@@ -95,11 +96,17 @@ impl Auth {
         match self {
             Self::Open => Ok(Bearer::Anybody),
             Self::Token(keys) => {
-                let claims = keys.verify(token.ok_or(Denied::Unauthorized)?).await?;
-                Ok(Bearer::Holder(claims))
+                let token = token.ok_or(Denied::Unauthorized)?;
+                let claims = keys.verify(token).await?;
+                Ok(Bearer::Holder(claims, PersonId::of_token(signed_part(token))))
             }
         }
     }
+}
+
+/// The part of a JWT that is signed: all but the signature.
+pub(crate) fn signed_part(jwt: &str) -> &str {
+    jwt.rsplit_once('.').map_or(jwt, |(signed, _)| signed)
 }
 
 /// The keys that tokens are signed with: a Secrets Manager secret, a flat JSON object of `kid` to key text.

@@ -25,7 +25,9 @@ impl Guard {
     pub(crate) fn pages(stack: &Stack) -> Self {
         let cors = stack.http.as_ref().and_then(|api| api.cors.as_ref());
         let origins = cors.map(|cors| cors.origins.iter()).into_iter().flatten();
-        Self::Pages(origins.filter(|origin| *origin != "*").filter_map(|origin| origin.parse().ok()).collect())
+        Self::Pages(
+            origins.filter(|origin| *origin != "*").filter_map(|origin| origin.parse().ok()).collect(),
+        )
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
@@ -44,12 +46,17 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
     if guard.admits(request.headers()) {
         return next.run(request).await;
     }
-    message(StatusCode::FORBIDDEN, "Forbidden: not from this machine, nor from an origin that the parameters name")
+    message(
+        StatusCode::FORBIDDEN,
+        "Forbidden: not from this machine, nor from an origin that the parameters name",
+    )
 }
 
 fn is_ours(origin: &HeaderValue) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    origin.is_some_and(|origin| origin.scheme().is_some() && origin.authority().is_some_and(|at| is_loopback(at.as_str())))
+    origin.is_some_and(|origin| {
+        origin.scheme().is_some() && origin.authority().is_some_and(|at| is_loopback(at.as_str()))
+    })
 }
 
 /// Whether a `host:port` is this machine's, whatever the port: it may have been forwarded.

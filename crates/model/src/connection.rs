@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::encoding::Encoding;
 use crate::held::Resumption;
 use crate::id::{PeerId, RoomId};
+use crate::person::PersonId;
 use crate::room::Slot;
 use crate::secret::SecretHash;
 use crate::session::member::InSession;
@@ -40,6 +41,12 @@ pub struct Connection {
     /// The hash of the token in the URL that it connected to; only an SFU has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sfu_token_hash: Option<SecretHash>,
+    /// Whom its rates are counted for, since it has been a client; also after a `leave`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
+    /// The person is on another socket too, or was a moment ago: its signals are counted at its account, and not here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
     /// Somewhat after API Gateway's limit of two hours.
     pub expires_at: EpochSeconds,
 }

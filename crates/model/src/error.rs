@@ -69,6 +69,9 @@ pub enum Error {
     /// The receiver's socket takes no more for now.
     #[error("too many requests")]
     TooManyRequests,
+    /// The person has done this too often, or has too much of it.
+    #[error("rate exceeded: {0}")]
+    RateExceeded(&'static str),
     /// The room's SFU has lost its socket; it may come back.
     #[error("sfu unavailable")]
     SfuUnavailable,
@@ -112,7 +115,7 @@ impl Error {
             Self::RoomClosed => 410,
             Self::TooLarge { .. }
             | Self::InvalidSignal(InvalidSignal::TypeTooLong | InvalidSignal::DataTooLong) => 413,
-            Self::TooManyRequests | Self::ConnectionLimitExceeded => 429,
+            Self::TooManyRequests | Self::RateExceeded(_) | Self::ConnectionLimitExceeded => 429,
             Self::IssueNotStored(_) | Self::Internal(_) => 500,
             Self::SfuUnavailable => 503,
         }
@@ -139,7 +142,7 @@ impl Error {
             Self::RoomClaimed => "room_claimed",
             Self::TooLarge { .. }
             | Self::InvalidSignal(InvalidSignal::TypeTooLong | InvalidSignal::DataTooLong) => "too_large",
-            Self::TooManyRequests => "too_many_requests",
+            Self::TooManyRequests | Self::RateExceeded(_) => "too_many_requests",
             Self::IssueNotStored(_) | Self::Internal(_) => "internal_error",
             Self::SfuUnavailable => "sfu_unavailable",
             Self::ConnectionLimitExceeded => "connection_limit_exceeded",
@@ -163,7 +166,9 @@ impl Error {
             }
             Self::InvalidSignal(InvalidSignal::DataTooLong) => "data: at most 8192 bytes of UTF-8".into(),
             Self::ConnectionNotFound => "WebSocket Connection Not Found".into(),
-            Self::Unauthorized(sentence) | Self::Forbidden(sentence) => (*sentence).into(),
+            Self::Unauthorized(sentence) | Self::Forbidden(sentence) | Self::RateExceeded(sentence) => {
+                (*sentence).into()
+            }
             Self::RoomNotFound => "Room not found".into(),
             Self::PeerNotFound => "Peer not found".into(),
             Self::RoomClosed => "Room is closed".into(),
@@ -187,6 +192,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::TooManyRequests
+            | Self::RateExceeded(_)
             | Self::SfuUnavailable
             | Self::ConnectionLimitExceeded
             | Self::IssueNotStored(_)

@@ -2,6 +2,7 @@
 
 use crate::id::{PeerId, RoomId};
 use crate::path::UrlPath;
+use crate::person::PersonId;
 use crate::room::Slot;
 
 /// The key of an item in the rooms table.
@@ -60,6 +61,12 @@ impl Key {
     #[must_use]
     pub fn owed(room: &RoomId, change: &str) -> Self {
         Self { pk: format!("ROOM#{room}"), sk: format!("OWED#{change}") }
+    }
+
+    /// What is counted of a person.
+    #[must_use]
+    pub fn account(person: &PersonId) -> Self {
+        Self { pk: format!("PERSON#{person}"), sk: "ACCOUNT".into() }
     }
 
     /// A claimed path: the lock that makes it unique, and the look-up.

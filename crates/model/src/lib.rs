@@ -9,6 +9,7 @@
 //! | [`http`], [`ice`] | the HTTP API |
 //! | [`room`], [`sfu`], [`member`], [`connection`], [`key`] | what is stored, and under which keys |
 //! | [`stamp`], [`outcome`] | who wins a race |
+//! | [`person`] | whom rates are counted for |
 //! | [`outbox`], [`timer`] | what has yet to be told; what is due later |
 //! | [`session`] | all that only sessions know |
 
@@ -32,6 +33,7 @@ pub mod notice;
 pub mod outbox;
 pub mod outcome;
 pub mod path;
+pub mod person;
 pub mod request;
 pub mod room;
 pub mod roster;

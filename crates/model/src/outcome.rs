@@ -34,6 +34,10 @@ pub enum Joined {
     OtherPath,
     /// The session has as many members as it may have.
     LimitExceeded,
+    /// Its person has joined too often.
+    TooOften,
+    /// Its person is on as many sockets as it may be: these, unless some are gone and nobody has noticed.
+    SocketsExceeded(Vec<Holder>),
     /// The session is encrypted end to end, and the client is not ready for that.
     SecretMissing,
     /// Somebody else is this peer, unless its socket is gone and nobody has noticed.

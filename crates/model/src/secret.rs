@@ -15,13 +15,18 @@ pub struct SecretHash(String);
 impl SecretHash {
     /// Hashes `secret`.
     #[must_use]
-    pub fn of(secret: &str) -> Self {
+    pub fn of(secret: impl AsRef<[u8]>) -> Self {
         let mut hex = String::with_capacity(64);
-        for byte in Sha256::digest(secret.as_bytes()) {
+        for byte in Sha256::digest(secret.as_ref()) {
             // Writing to a String cannot fail.
             let _ = write!(hex, "{byte:02x}");
         }
         Self(hex)
+    }
+
+    /// The digits.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -15,6 +15,7 @@ mod outbox;
 mod places;
 mod projects;
 mod races;
+mod rates;
 mod relay;
 mod rooms;
 mod session_media;

@@ -38,6 +38,7 @@ impl Tables {
         };
         let join = Join {
             socket: stamp.clone().into(),
+            person: nobody(stamp),
             peer: peer("p"),
             room: room(id),
             resume_hash: who.token.map(SecretHash::of),

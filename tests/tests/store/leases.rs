@@ -38,6 +38,7 @@ async fn a_token_opens_no_room_that_is_over() {
     let sfu = tables.claimed("r", "page", START).await;
     let join = |stamp: &Stamp| Join {
         socket: stamp.clone().into(),
+        person: nobody(stamp),
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,
@@ -66,8 +67,10 @@ async fn the_resume_token_is_the_holders() {
     let join = async |id: &str, at: EpochMillis, token: Option<&str>| {
         let stamp = tables.connection(id, at, None).await;
         let resume_hash = token.map(SecretHash::of);
+        let person = nobody(&stamp);
         let join = Join {
             socket: stamp.into(),
+            person,
             peer: peer("p"),
             room: room("r"),
             resume_hash,
@@ -100,8 +103,10 @@ async fn a_place_that_was_taken_without_a_token_cannot_be_taken_with_its_predece
     assert!(matches!(tables.join(&second, "p", "r", now).await, Came::Member(PreviousHolder::Expired(..))));
     let third = tables.connection("c", minutes(131), None).await;
     let resume_hash = Some(SecretHash::of("0123456789abcdef"));
+    let person = nobody(&third);
     let join = Join {
         socket: third.clone().into(),
+        person,
         peer: peer("p"),
         room: room("r"),
         resume_hash,

@@ -28,6 +28,7 @@ use model::departure::Departure;
 use model::id::{ConnectionId, PeerId, RoomId};
 use model::outcome::{Claim, Claimed, Departed, Ended, Joined, Left, PreviousHolder, Reserved, Served};
 use model::path::UrlPath;
+use model::person::{Person, PersonId};
 use model::room::{CONNECTION_LEASE, LEASE, PENDING_LEASE, Room, Slot, Status};
 use model::secret::SecretHash;
 use model::stamp::Stamp;
@@ -81,6 +82,8 @@ impl Tables {
         let row = Connection {
             stamp: stamp.clone(),
             identity: None,
+            person: None,
+            shared: false,
             sfu_token_hash: token.map(SecretHash::of),
             expires_at: at.plus(CONNECTION_LEASE).seconds(),
         };
@@ -129,6 +132,7 @@ impl Tables {
     async fn join(&self, stamp: &Stamp, peer_id: &str, id: &str, now: EpochMillis) -> Came {
         let join = Join {
             socket: stamp.clone().into(),
+            person: nobody(stamp),
             peer: peer(peer_id),
             room: room(id),
             resume_hash: None,
@@ -146,6 +150,11 @@ enum Came {
     Refused(Joined),
 }
 
+/// Somebody who has proved nothing.
+fn nobody(stamp: &Stamp) -> Person {
+    Person { id: PersonId::of_socket(&stamp.connection_id), sockets: 1 }
+}
+
 const PAGE: Policy = Policy::Page { path: None };
 const MEMBER: Came = Came::Member(PreviousHolder::Nobody);
 const AGAIN: Came = Came::Member(PreviousHolder::Itself);
@@ -159,6 +168,8 @@ fn came(joined: Joined) -> Came {
         | Joined::RoomClosed
         | Joined::OtherPath
         | Joined::LimitExceeded
+        | Joined::TooOften
+        | Joined::SocketsExceeded(_)
         | Joined::SecretMissing
         | Joined::PeerInUse(_)
         | Joined::Superseded(_)
@@ -371,6 +382,7 @@ async fn a_token_for_another_path_opens_nothing() {
     let stamp = tables.connection("c", START, None).await;
     let join = |path: &str| Join {
         socket: stamp.clone().into(),
+        person: nobody(&stamp),
         peer: peer("p"),
         room: room("r"),
         resume_hash: None,

@@ -50,8 +50,16 @@ impl Tables {
 
     pub(super) async fn resume_on(&self, socket: Socket, peer_id: &str, id: &str) -> Came {
         let resume_hash = Some(SecretHash::of("0123456789abcdef"));
-        let join =
-            Join { socket, peer: peer(peer_id), room: room(id), resume_hash, bound: false, policy: PAGE };
+        let person = nobody(&socket.stamp);
+        let join = Join {
+            socket,
+            person,
+            peer: peer(peer_id),
+            room: room(id),
+            resume_hash,
+            bound: false,
+            policy: PAGE,
+        };
         came(self.store.join(&join, START).await.unwrap())
     }
 

@@ -41,6 +41,7 @@ impl Tables {
         };
         Join {
             socket: stamp.clone().into(),
+            person: nobody(stamp),
             room: room(id),
             peer: peer(peer_id),
             resume_hash: Some(SecretHash::of(RESUME)),

@@ -51,8 +51,8 @@ pub async fn claim_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpError
     let bearer = deps.auth.verify(call.bearer()).await?;
     let path = call.path_of_body()?;
     match bearer {
-        Bearer::Holder(claims) if claims.path != path => return Err(HttpError::Forbidden),
-        Bearer::Holder(_) | Bearer::Anybody => {}
+        Bearer::Holder(claims, _) if claims.path != path => return Err(HttpError::Forbidden),
+        Bearer::Holder(..) | Bearer::Anybody => {}
     }
     let Claim { claimed, warm_left } =
         deps.store.claim(Claimant::Page(&path), deps.sfu_grace, deps.clock.now()).await?;

@@ -61,6 +61,8 @@ pub async fn connect(deps: &Deps, connect: Connect) -> Result<Admission, Failure
         expires_at: connect.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         stamp: connect.stamp,
         identity: None,
+        person: None,
+        shared: false,
         sfu_token_hash: connect.token.as_deref().map(SecretHash::of),
     };
     deps.store.connect(&row).await?;

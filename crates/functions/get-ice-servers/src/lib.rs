@@ -65,7 +65,7 @@ async fn peer_of(deps: &Deps, connection: &ConnectionId) -> Result<String, HttpE
 /// Who a token is for.
 async fn holder(deps: &Deps, call: &HttpCall) -> Result<String, HttpError> {
     match deps.auth.verify(call.bearer()).await? {
-        Bearer::Holder(claims) => Ok(claims.peer_id.map_or(claims.sub, String::from)),
+        Bearer::Holder(claims, _) => Ok(claims.peer_id.map_or(claims.sub, String::from)),
         Bearer::Anybody => Err(HttpError::Unauthorized),
     }
 }

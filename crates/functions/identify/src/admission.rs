@@ -6,6 +6,7 @@ use gateway::store::{Join, Policy};
 use model::error::Error;
 use model::id::PeerId;
 use model::identify::{ClientIdentify, SessionIdentify};
+use model::person::{Person, PersonId};
 use model::session::SessionMember;
 
 use crate::Deps;
@@ -13,13 +14,22 @@ use crate::Deps;
 /// A client of a page, with the token of `AuthMode`.
 pub(crate) async fn to_page(deps: &Deps, sender: &Sender<'_>, client: ClientIdentify) -> Result<Join, Error> {
     let ClientIdentify { peer, room, token, resume_hash } = client;
-    let (path, bound_to) = match deps.auth.verify(token.as_deref()).await {
-        Ok(Bearer::Anybody) => (None, None),
-        Ok(Bearer::Holder(claims)) => (Some(claims.path), claims.peer_id),
+    let (path, bound_to, id) = match deps.auth.verify(token.as_deref()).await {
+        Ok(Bearer::Anybody) => (None, None, PersonId::of_socket(&sender.stamp().connection_id)),
+        Ok(Bearer::Holder(claims, id)) => (Some(claims.path), claims.peer_id, id),
         Err(denied) => return Err(refused(denied, "A valid token is required")),
     };
     let bound = is_bound(bound_to.as_ref(), &peer)?;
-    Ok(Join { socket: sender.socket(), peer, room, resume_hash, bound, policy: Policy::Page { path } })
+    let person = Person { id, sockets: deps.connections_per_token };
+    Ok(Join {
+        socket: sender.socket(),
+        person,
+        peer,
+        room,
+        resume_hash,
+        bound,
+        policy: Policy::Page { path },
+    })
 }
 
 /// A client of a session, with a token of its project.
@@ -30,7 +40,7 @@ pub(crate) async fn to_session(
 ) -> Result<Join, Error> {
     let SessionIdentify { session, api_key, token, peer, resume_hash, suppressed, e2ee_ready } = client;
     let grant = deps.projects.admit(&api_key, &session, &token, deps.app.clock.now()).await;
-    let grant = grant.map_err(|denied| refused(denied, "The API key or the token is not valid"))?;
+    let (grant, id) = grant.map_err(|denied| refused(denied, "The API key or the token is not valid"))?;
     let member = SessionMember {
         role: grant.role,
         data: grant.data,
@@ -43,6 +53,7 @@ pub(crate) async fn to_session(
         bound: is_bound(grant.peer.as_ref(), &peer)?,
         peer,
         socket: sender.socket(),
+        person: Person { id, sockets: deps.connections_per_token },
         room: session,
         resume_hash,
         policy: Policy::Session { api_key, member, e2ee_ready, limit: deps.session_connections },

@@ -1,14 +1,16 @@
 //! A client becomes a member of a room or a session.
 
+use futures::future::try_join_all;
 use gateway::app::App;
 use gateway::edge::Reply;
 use gateway::rooms::arrival::{self, Snapshot};
+use gateway::rooms::departure::Probe;
 use gateway::rooms::sender::Sender;
 use gateway::rooms::{delivery, departure};
 use gateway::store::{Join, Policy, Sequence};
 use model::departure::Departure;
 use model::error::Error;
-use model::member::Member;
+use model::member::{Holder, Member};
 use model::notice::{GoAway, Identified, Notice};
 use model::outcome::{Delivery, Ended, Joined, PreviousHolder};
 use model::room::RECONNECT_AFTER;
@@ -21,6 +23,9 @@ use crate::{Deps, HOLDERS, every_holder_gone, freed};
 /// How much of a list goes into one message, in bytes of JSON: API Gateway's limit is 128 KB, and `identified` holds
 /// more than the list.
 const MAX_LIST_BYTES: usize = 96 * 1024;
+
+const TOO_OFTEN: &str = "Too many joins: one every 6 seconds";
+const TOO_MANY_SOCKETS: &str = "The token is in use by as many connections as it may have";
 
 /// Puts a client into its place, answers it, and tells the others.
 pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Result<Reply, Error> {
@@ -80,7 +85,7 @@ async fn joined(
     ended: &mut Vec<Ended>,
 ) -> Result<(Member, PreviousHolder), Error> {
     let app = &deps.app;
-    let mut swept = false;
+    let (mut swept, mut swept_own) = (false, false);
     for _ in 0..HOLDERS {
         let (holder, refusal) = match app.store.join(join, app.clock.now()).await? {
             Joined::Member { member, previous } => {
@@ -99,6 +104,14 @@ async fn joined(
                 continue;
             }
             Joined::LimitExceeded => return Err(Error::ConnectionLimitExceeded),
+            Joined::TooOften => return Err(Error::RateExceeded(TOO_OFTEN)),
+            // The same for the sockets of one person.
+            Joined::SocketsExceeded(holders) if !swept_own => {
+                swept_own = true;
+                ended.extend(gone(deps, join, &holders).await?);
+                continue;
+            }
+            Joined::SocketsExceeded(_) => return Err(Error::RateExceeded(TOO_MANY_SOCKETS)),
             Joined::ConnectionGone => return Err(Error::ConnectionNotFound),
             Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
             Joined::RoomNotFound => return Err(Error::RoomNotFound),
@@ -115,6 +128,24 @@ async fn joined(
         }
     }
     Err(every_holder_gone())
+}
+
+/// Ends those of a person's sockets that are gone. Another room is told of it here; the one that is joined, with the rest.
+async fn gone(deps: &Deps, join: &Join, holders: &[Holder]) -> Result<Vec<Ended>, Error> {
+    let probed = try_join_all(holders.iter().map(|holder| departure::probe(&deps.app, holder))).await?;
+    let ended = probed.into_iter().filter_map(|probe| match probe {
+        Probe::Ended(ended) => Some(ended),
+        Probe::Held | Probe::Unknown | Probe::Away | Probe::Changed => None,
+    });
+    let (here, elsewhere): (Vec<_>, Vec<_>) = ended.partition(|ended| *ended.identity.room() == join.room);
+    for ended in elsewhere {
+        departure::announce_all_ended(&deps.app, ended.identity.room(), std::slice::from_ref(&ended)).await;
+    }
+    if let Policy::Page { .. } = join.policy {
+        departure::announce_all_ended(&deps.app, &join.room, &here).await;
+        return Ok(Vec::new());
+    }
+    Ok(here)
 }
 
 /// What the client is told: `identified`, and before it the part of a session's list that does not fit.

@@ -36,6 +36,8 @@ pub struct Deps {
     pub ice_servers: IceServers,
     /// `SessionConnections`: the most members of a session.
     pub session_connections: u32,
+    /// `ConnectionsPerToken`: on how many sockets at one time the bearer of one token may be a member.
+    pub connections_per_token: usize,
     /// `SubscribersMaySignal`.
     pub subscribers_may_signal: bool,
     /// Who identifies again in a session is answered with a long list: that counts as a signal does.
@@ -54,6 +56,7 @@ impl Deps {
             auth: Auth::from_env(&aws).await?,
             projects: Projects::from_env(&aws)?,
             session_connections: config::number("SESSION_CONNECTIONS")?,
+            connections_per_token: config::number("CONNECTIONS_PER_TOKEN")?,
             again: Allowance::new(Permission::Belong, false, config::signal_rate()?),
             subscribers_may_signal: config::flag("SUBSCRIBERS_MAY_SIGNAL")?,
             app: App::from_env(&aws).await?,

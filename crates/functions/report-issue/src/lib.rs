@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use gateway::app::App;
-use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
-use gateway::rooms::sender::{Allowance, Sender};
-use gateway::store::Sequence;
+use gateway::rooms::sender::Sender;
 use model::error::Error;
 use model::notice::Notice;
-use model::session::Permission;
 use model::session::issue::{Issue, ReportIssue};
 
 /// How long an issue is kept.
@@ -21,8 +18,6 @@ const KEPT: Duration = Duration::from_hours(30 * 24);
 pub struct Deps {
     /// The tables and the sockets.
     pub app: App,
-    /// Reports count as signals do, because each is stored.
-    pub allowance: Allowance,
 }
 
 impl Deps {
@@ -31,19 +26,19 @@ impl Deps {
     /// # Errors
     /// Names the variable that is wrong.
     pub async fn from_env() -> Result<Self, Failure> {
-        let allowance = Allowance::new(Permission::Belong, false, config::signal_rate()?);
-        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
+        Ok(Self { app: App::from_env(&gateway::aws::load().await).await? })
     }
 }
 
 /// Stores what a client reports, for 30 days, under a random name.
 ///
 /// # Errors
-/// `connection_not_found` before an identify, `forbidden` outside of a session, `too_many_requests` above the rate.
+/// `connection_not_found` before an identify, `forbidden` outside of a session, `too_many_requests` above the rate of issues: each is
+/// stored.
 pub async fn report_issue(deps: &Deps, sender: &Sender<'_>, request: ReportIssue) -> Result<Reply, Error> {
-    let Deps { app, allowance } = deps;
+    let Deps { app } = deps;
     let elsewhere = "Issues are reported from sessions";
-    let reporter = sender.allowed(app, allowance, Sequence::Unnumbered, elsewhere).await?;
+    let reporter = sender.allowed_issue(app, elsewhere).await?;
     let now = app.clock.now();
     let issue_id = uuid::Uuid::new_v4().to_string();
     let issue = Issue {

@@ -23,6 +23,11 @@ impl<'a> Jwt<'a> {
         signed.map(|signed| Self { text, signed }).find(|jwt| jwt.algorithm() == algorithm)
     }
 
+    /// The part of it that is signed.
+    pub(super) fn signed_text(&self) -> &str {
+        crate::auth::signed_part(self.text)
+    }
+
     /// How it says that it is signed.
     pub(super) fn signed(&self) -> Signed {
         self.signed

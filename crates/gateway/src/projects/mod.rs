@@ -8,6 +8,7 @@ mod keys;
 
 use aws_config::SdkConfig;
 use model::id::RoomId;
+use model::person::PersonId;
 use model::session::token::Signed;
 use model::session::token::credential::Credential;
 use model::session::token::jwt::JwtClaims;
@@ -44,7 +45,7 @@ impl Projects {
         Self(KeyRing::new(Secrets::new(config, prefix)))
     }
 
-    /// What a client's token, in whichever form, grants it in `session` of the project `api_key`. Whether there is such
+    /// What a client's token, in whichever form, grants it in `session` of the project `api_key`, and to whom. Whether there is such
     /// a session is not asked.
     ///
     /// # Errors
@@ -57,16 +58,18 @@ impl Projects {
         session: &RoomId,
         token: &str,
         now: EpochMillis,
-    ) -> Result<Grant, Denied> {
-        let claims = if is_t1(token) {
+    ) -> Result<(Grant, PersonId), Denied> {
+        let (claims, person) = if is_t1(token) {
             let parsed = T1::parse(token).ok_or(Denied::Unauthorized)?;
-            self.0.verify(api_key, token, now, |keys| parsed.claims(keys.secret())).await?
+            let claims = self.0.verify(api_key, token, now, |keys| parsed.claims(keys.secret())).await?;
+            (claims, PersonId::of_token(parsed.signed()))
         } else {
             let jwt = Jwt::parse(token).ok_or(Denied::Unauthorized)?;
             let claims: JwtClaims = self.0.verify(api_key, token, now, |keys| jwt.verify(keys)).await?;
-            claims.into_claims(jwt.signed())
+            (claims.into_claims(jwt.signed()), PersonId::of_token(jwt.signed_text()))
         };
-        claims.grant(api_key, session, now).map_err(|_| Denied::Unauthorized)
+        let grant = claims.grant(api_key, session, now).map_err(|_| Denied::Unauthorized)?;
+        Ok((grant, person))
     }
 
     /// The project that a server's credential speaks for: a JWT, without the word `Bearer`.

@@ -9,6 +9,7 @@ use model::error::Error;
 use model::id::{PeerId, RequestId, RoomId};
 use model::notice::Notice;
 use model::outcome::{Delivery, RateLimited};
+use model::person;
 use model::session::{InSession, Permission, Rate, Role};
 use model::stamp::Stamp;
 use tokio::time::{Instant, sleep};
@@ -178,15 +179,42 @@ impl<'a> Sender<'a> {
         elsewhere: &'static str,
     ) -> Result<Allowed, Error> {
         let limited = Limited { sequence, roles: &allowance.roles, rate: allowance.rate };
-        let look = async || match app.store.rate_limit(&self.stamp, limited, app.clock.now()).await? {
-            RateLimited::Allowed { session, peer, seq } => Ok(Some(Allowed { session, peer, seq })),
-            RateLimited::NotIdentified => Ok(None),
-            RateLimited::ConnectionGone => Err(Error::ConnectionNotFound),
-            RateLimited::NotInSession => Err(Error::Forbidden(elsewhere)),
-            RateLimited::RoleForbids => Err(forbidden(allowance.permission)),
-            RateLimited::TooMany => Err(Error::TooManyRequests),
+        let look = async || {
+            let limited = app.store.rate_limit(&self.stamp, limited, app.clock.now()).await?;
+            through(limited, allowance.permission, elsewhere, Error::TooManyRequests)
         };
         self.once_identified(look).await
+    }
+
+    /// Counts an issue that the sender wants to report of its session, if the rate allows it.
+    ///
+    /// # Errors
+    /// As [`Sender::allowed`].
+    pub async fn allowed_issue(&self, app: &App, elsewhere: &'static str) -> Result<Allowed, Error> {
+        let look = async || {
+            let limited =
+                app.store.limit_issues(&self.stamp, &Role::ALL, person::issues(), app.clock.now()).await?;
+            let too_many = Error::RateExceeded("Too many issues: one a minute");
+            through(limited, Permission::Belong, elsewhere, too_many)
+        };
+        self.once_identified(look).await
+    }
+}
+
+/// What a count came to; `None` before an identify.
+fn through(
+    limited: RateLimited,
+    permission: Permission,
+    elsewhere: &'static str,
+    too_many: Error,
+) -> Result<Option<Allowed>, Error> {
+    match limited {
+        RateLimited::Allowed { session, peer, seq } => Ok(Some(Allowed { session, peer, seq })),
+        RateLimited::NotIdentified => Ok(None),
+        RateLimited::ConnectionGone => Err(Error::ConnectionNotFound),
+        RateLimited::NotInSession => Err(Error::Forbidden(elsewhere)),
+        RateLimited::RoleForbids => Err(forbidden(permission)),
+        RateLimited::TooMany => Err(too_many),
     }
 }
 

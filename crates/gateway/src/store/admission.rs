@@ -5,15 +5,17 @@ use model::departure::Departure;
 use model::held::{Claimant, Held};
 use model::id::{PeerId, RoomId};
 use model::key::Key;
-use model::member::{Admission, Member, Reach};
+use model::member::{Admission, Holder, Member, Reach};
 use model::outbox::Change;
 use model::outcome::{Ended, Joined, PreviousHolder};
 use model::path::UrlPath;
+use model::person::{Account, Person};
 use model::room::{CONNECTION_LEASE, Room, Status};
 use model::secret::SecretHash;
 use model::session::{ApiKey, InSession, Session, SessionMember};
 use model::time::EpochMillis;
 
+use super::persons::PersonSnapshot;
 use super::retry::Pauses;
 use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Refusals, Transacted, Transaction};
@@ -25,6 +27,8 @@ use crate::failure::Failure;
 pub struct Join {
     /// The connection.
     pub socket: Socket,
+    /// Whom it is counted for.
+    pub person: Person,
     /// Who it wants to be.
     pub peer: PeerId,
     /// The room or the session.
@@ -58,13 +62,15 @@ pub enum Policy {
     },
 }
 
-/// What is known of the place that is to be joined: what may be taken, and is expected to be there still.
+/// What is known before a try: what may be taken, and is expected to be there still.
 #[derive(Default)]
 struct Seen {
     /// Who has it.
     place: Option<PlaceSnapshot>,
     /// That it is held for this peer.
     held: Option<Held>,
+    /// What is counted of who joins.
+    person: PersonSnapshot,
 }
 
 /// Who has a place.
@@ -77,7 +83,7 @@ struct PlaceSnapshot {
 /// What follows from a refusal.
 enum Next {
     /// Another try, with what is known of the place now.
-    Try(Seen),
+    Try(Option<PlaceSnapshot>, Option<Held>),
     /// That is the answer.
     Answer(Joined),
 }
@@ -90,12 +96,17 @@ impl Store {
     /// Race: of two connections that want one place the transaction that comes second is refused, sees who has it, and decides
     /// again by the same rule; whoever takes a place deletes the older connection's row with it, so that the older one can
     /// neither relay nor be announced as gone. A holder may be lost at the same moment: its end, and for whom its place is held,
-    /// is one transaction, and this one, which names both, comes before or after. The room may close at the same moment: then the check fails, or the close sees
+    /// is one transaction, and this one, which names both, comes before or after. The joins of one person meet at its account,
+    /// of which each knows the version that it has seen: the one that comes second is refused, and looks again how many there
+    /// are. The room may close at the same moment: then the check fails, or the close sees
     /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
     /// transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
         let mut seen = Seen::default();
         for _ in 0..ROUNDS {
+            if let Some(refused) = join.too_much(&seen, now) {
+                return Ok(refused);
+            }
             let member = join.member(seen.place.as_ref(), now);
             let pauses = match join.policy {
                 Policy::Page { .. } => Pauses::new(),
@@ -118,18 +129,29 @@ impl Store {
                     };
                     return Ok(Joined::Member { member, previous });
                 }
-                Transacted::Refused(refusals) => match join.refused(&refusals, now)? {
-                    Next::Try(next) => seen = next,
-                    Next::Answer(joined) => return Ok(joined),
-                },
+                Transacted::Refused(refusals) => {
+                    if !refusals.only(Part::Account) {
+                        match join.refused(&refusals, now)? {
+                            Next::Try(place, held) => (seen.place, seen.held) = (place, held),
+                            Next::Answer(joined) => return Ok(joined),
+                        }
+                    }
+                    if refusals.refused(Part::Account) {
+                        let account: Option<Account> = refusals.held(Part::Account)?;
+                        seen.person = self.person(&join.person, account, now).await?;
+                    }
+                }
             }
         }
         Err(Self::lost_every_round("identify"))
     }
 
     fn join_writes(&self, join: &Join, member: &Member, seen: &Seen, now: EpochMillis) -> Transaction {
-        let Seen { place: seen, held } = seen;
-        let holder = seen.as_ref().map(|seen| &seen.holder);
+        let Seen { place: seen, held, person } = seen;
+        let seen = seen.as_ref();
+        let holder = seen.map(|seen| &seen.holder);
+        let (own, older) = (&join.socket.stamp, holder.map(|holder| &holder.stamp));
+        let shared = person.shared(own, older, now);
         let room = match &join.policy {
             Policy::Page { path } => (Part::Room, self.page_check(&join.room, path.as_ref(), now)),
             Policy::Session { api_key, e2ee_ready, limit, .. } => {
@@ -138,20 +160,24 @@ impl Store {
             }
         };
         let mut writes = Transaction::of([
-            (Part::Connection, self.identity_write(join, member)),
+            (Part::Connection, self.identity_write(join, member, shared)),
             room,
             (Part::Place, self.place_write(join, member, holder)),
+            (Part::Account, self.count_join(&join.person, own, older, person, now)),
         ]);
+        for other in person.others(own, older).filter(|other| !other.shared) {
+            writes.add(Part::OtherConnection, self.share(other, &join.person.id));
+        }
         if let Some(older) = holder {
             let row = connection_key(&older.stamp.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
         }
         // While somebody has a place it is held for nobody.
-        if seen.as_ref().is_none_or(|seen| seen.expired) {
+        if seen.is_none_or(|seen| seen.expired) {
             writes.add(Part::Held, self.held_write(join, held.as_ref(), now));
         }
         // A page's members hear nothing of who comes; of who comes back a session's do not.
-        if member.session.is_some() && seen.as_ref().is_none_or(|seen| seen.expired) {
+        if member.session.is_some() && seen.is_none_or(|seen| seen.expired) {
             let (peer_id, joined_at, resumed) = (join.peer.clone(), member.joined_at, held.is_some());
             let (part, owed) = self.owe(&join.room, Change::Created { peer_id, joined_at, resumed }, now);
             writes.add(part, owed);
@@ -165,8 +191,10 @@ impl Store {
     }
 
     /// The connection becomes this peer: it is there, and nobody else.
-    fn identity_write(&self, join: &Join, member: &Member) -> Write {
-        let mut set = "SET #kind = :client, #peerId = :peer, #roomId = :room".to_owned();
+    fn identity_write(&self, join: &Join, member: &Member, shared: bool) -> Write {
+        let mut set =
+            "SET #kind = :client, #peerId = :peer, #roomId = :room, #person = :person, #shared = :shared"
+                .to_owned();
         let in_session = member.session.as_ref();
         let in_session = in_session.map(|session| InSession { role: session.role, since: member.joined_at });
         if in_session.is_some() {
@@ -185,6 +213,8 @@ impl Store {
                 .bind(":client", "client")
                 .bind(":peer", &join.peer)
                 .bind(":room", &join.room)
+                .bind(":person", &join.person.id)
+                .bind(":shared", shared)
                 .bind(":connectedAt", join.socket.stamp.connected_at);
         if let Some(resumption) = resumption {
             write = write.bind(":resumption", resumption);
@@ -290,6 +320,24 @@ impl Store {
 }
 
 impl Join {
+    /// Why its person may not join, whatever the room says.
+    fn too_much(&self, seen: &Seen, now: EpochMillis) -> Option<Joined> {
+        let Seen { place, person } = seen;
+        if !person.may_join(&self.person, now) {
+            return Some(Joined::TooOften);
+        }
+        let older = place.as_ref().map(|seen| &seen.holder.stamp);
+        let others: Vec<_> = person.others(&self.socket.stamp, older).collect();
+        if others.len() < self.person.sockets {
+            return None;
+        }
+        let holder = |row: &Connection| {
+            let identity = row.identity.clone()?;
+            Some(Holder { stamp: row.stamp.clone(), away_until: None, identity })
+        };
+        Some(Joined::SocketsExceeded(others.into_iter().filter_map(holder).collect()))
+    }
+
     /// The end of a stay whose lease is over, which makes way for this one.
     fn ended(&self, holder: &Member, now: EpochMillis) -> Ended {
         let identity = holder.identity(&self.peer, &self.room);
@@ -363,9 +411,9 @@ impl Join {
         let Some(holder) = holder else {
             let held: Option<Held> = refusals.held(Part::Held)?;
             return Ok(match held.filter(|held| !held.is_over(now)) {
-                Some(held) if self.is_meant_by(&held) => Next::Try(Seen { place: None, held: Some(held) }),
+                Some(held) if self.is_meant_by(&held) => Next::Try(None, Some(held)),
                 Some(_) => Next::Answer(Joined::Held),
-                None => Next::Try(Seen::default()),
+                None => Next::Try(None, None),
             });
         };
         Ok(match holder.admits(&self.socket.stamp, self.resume_hash.as_ref(), now) {
@@ -376,7 +424,7 @@ impl Join {
             Admission::Superseded => Next::Answer(Joined::Superseded(holder.holder(&self.peer, &self.room))),
             Admission::Replace => {
                 let place = PlaceSnapshot { expired: holder.expires_at.expired(now), holder };
-                Next::Try(Seen { place: Some(place), held: None })
+                Next::Try(Some(place), None)
             }
         })
     }
@@ -407,6 +455,7 @@ mod tests {
     use aws_sdk_dynamodb::config::BehaviorVersion;
     use aws_sdk_dynamodb::types::CancellationReason;
     use model::id::ConnectionId;
+    use model::person::PersonId;
     use model::session::Role;
     use model::stamp::Stamp;
 
@@ -428,6 +477,7 @@ mod tests {
             resume_hash: None,
             bound: false,
             policy,
+            person: Person { id: PersonId::of_token("t"), sockets: 2 },
         }
     }
 

@@ -8,6 +8,7 @@ mod claims;
 mod connections;
 mod departures;
 mod outbox;
+mod persons;
 mod pool;
 mod rate_limit;
 mod read;

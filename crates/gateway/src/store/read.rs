@@ -215,6 +215,14 @@ impl Store {
         Ok((connection, found.take(&self.rooms).map(read_item).transpose()?))
     }
 
+    /// The rows of connections, without those that are not there: one batched read.
+    pub(super) async fn connections(&self, ids: &[ConnectionId]) -> Result<Vec<Item>, Failure> {
+        let keys: Vec<Item> = ids.iter().map(|id| connection_key(id).into()).collect();
+        let keys = wanted(&keys).map_err(|error| error.failure(BATCH_GET))?;
+        let mut found = self.batch_of(Wanted::from([(self.connections.clone(), keys)])).await?;
+        Ok(found.0.remove(&self.connections).unwrap_or_default())
+    }
+
     /// Several items of both tables in one call. What DynamoDB leaves unprocessed is asked for again.
     pub(super) async fn batch(
         &self,
@@ -230,6 +238,11 @@ impl Store {
             let keys: Vec<Item> = keys.into_iter().map(|key| room_key(key).into()).collect();
             left.insert(self.rooms.clone(), wanted(&keys).map_err(failed)?);
         }
+        self.batch_of(left).await
+    }
+
+    async fn batch_of(&self, mut left: Wanted) -> Result<Found, Failure> {
+        let failed = |error: CallError| error.failure(BATCH_GET);
         let mut found = Found(HashMap::new());
         let mut pauses = Pauses::new();
         loop {

@@ -18,6 +18,10 @@ const TRANSACT: &str = "dynamodb:TransactWriteItems";
 pub(super) enum Part {
     /// The row of the connection that acts.
     Connection,
+    /// The account of its person.
+    Account,
+    /// Another connection of its person.
+    OtherConnection,
     /// The row of the connection that loses its place to it.
     OlderConnection,
     /// The room that is entered, served, claimed or closed.
@@ -107,6 +111,11 @@ impl Refusals {
     /// Whether the condition of this write failed.
     pub(super) fn refused(&self, part: Part) -> bool {
         self.0.iter().any(|(refused, _)| *refused == part)
+    }
+
+    /// Whether the condition of this write, and of no other, failed.
+    pub(super) fn only(&self, part: Part) -> bool {
+        self.0.iter().all(|(refused, _)| *refused == part)
     }
 
     /// What stood where this write was refused; `None` if nothing did.

@@ -412,7 +412,8 @@ async fn pages_of_elsewhere_are_refused_on_all_four_ports() {
     assert_ne!(status(gateway.url("httpUrl"), "origin", gateway.url("demoUrl")).await, 403);
     // A function's paths begin with a word that no page can guess.
     let host = dynamodb.split('/').nth(2).unwrap();
-    for path in ["dynamodb", "runtime/1/2018-06-01/runtime/invocation/next", "aws/1/secrets", "word/dynamodb"] {
+    for path in ["dynamodb", "runtime/1/2018-06-01/runtime/invocation/next", "aws/1/secrets", "word/dynamodb"]
+    {
         assert_eq!(status(&format!("http://{host}/{path}"), "accept", "*/*").await, 403, "{path}");
     }
     std::fs::remove_dir_all(folder).unwrap();

@@ -67,6 +67,7 @@ impl Otc {
             | Error::RoomNeeded
             | Error::RoomClaimed
             | Error::TooManyRequests
+            | Error::RateExceeded(_)
             | Error::SfuUnavailable => return None,
         })
     }

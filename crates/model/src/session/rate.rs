@@ -1,4 +1,4 @@
-//! How fast a connection may signal.
+//! How often something may be done.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::time::EpochMillis;
 
 /// So many at once, and so many a second in the long run.
 ///
-/// Counted by the generic cell rate algorithm (ITU-T I.371), because it needs one number, the time from which the
-/// connection owes nothing, and so one conditional write.
+/// Counted by the generic cell rate algorithm (ITU-T I.371), because it needs one number, the time from which
+/// somebody owes nothing, and so one conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     interval: Duration,
@@ -18,11 +18,16 @@ impl Rate {
     /// `per_second` in the long run, `burst` at once; both at least 1, and no more than 1,000 a second.
     #[must_use]
     pub fn new(per_second: u32, burst: u32) -> Self {
-        let interval = Duration::from_millis(1000 / u64::from(per_second.clamp(1, 1000)));
+        Self::every(Duration::from_millis(1000 / u64::from(per_second.clamp(1, 1000))), burst)
+    }
+
+    /// One every `interval` in the long run, `burst` at once, at least 1.
+    #[must_use]
+    pub fn every(interval: Duration, burst: u32) -> Self {
         Self { interval, tolerance: interval * burst.max(1).saturating_sub(1) }
     }
 
-    /// What one more adds to the time from which the connection owes nothing.
+    /// What one more adds to the time from which nothing is owed.
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.interval

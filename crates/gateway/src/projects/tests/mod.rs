@@ -49,7 +49,7 @@ async fn admit_to(
 ) -> Option<Grant> {
     let session = RoomId::try_from(session.to_owned()).unwrap();
     match projects.admit(&key(api_key), &session, token, now).await {
-        Ok(grant) => Some(grant),
+        Ok((grant, _)) => Some(grant),
         Err(Denied::Unauthorized) => None,
         Err(denied) => panic!("{denied}"),
     }
@@ -218,7 +218,9 @@ async fn a_wrong_token_costs_one_reading_however_often_it_comes() {
     assert_eq!(wire.stages(), ["AWSCURRENT", "AWSPREVIOUS"]);
     // The project has that secret from now on, and whoever has heard so uses a token of it.
     wire.put(NUMBERS, &project(NUMBER, "nobody's secret of 32 bytes or more"));
-    assert!(admit(&projects, &token("nobody's secret of 32 bytes or more, no more"), later(1)).await.is_none());
+    assert!(
+        admit(&projects, &token("nobody's secret of 32 bytes or more, no more"), later(1)).await.is_none()
+    );
     assert!(admit(&projects, &wrong, later(301)).await.is_some());
 }
 

@@ -65,6 +65,12 @@ impl T1 {
         })
     }
 
+    /// The part of it that is signed.
+    #[must_use]
+    pub fn signed(&self) -> &[u8] {
+        &self.data
+    }
+
     /// What it says, if `secret` signed it.
     ///
     /// Signed text that is no list of fields, or holds one twice, says nothing. `scope` may be absent, for Python's
