@@ -59,7 +59,10 @@ watch: gateway ## Serve the functions for `cargo lambda invoke`, beside a runnin
 	@PATH="$(TOOLS)/cargo-lambda/bin:$$PATH" exec scripts/watch.sh $(DEBUG)/arbiter-local
 
 token: needs-PATH_NAME gateway ## Mint a token for a running `make run`. PATH_NAME=… [PEER=… ROLE=…]
-	@$(DEBUG)/arbiter-local token --path "$(PATH_NAME)" $(if $(PEER),--peer "$(PEER)") $(if $(ROLE),--role "$(ROLE)")
+	@$(DEBUG)/arbiter-local token --secret TokenSecret --path "$(PATH_NAME)" $(if $(PEER),--peer "$(PEER)") $(if $(ROLE),--role "$(ROLE)")
+
+ticket: gateway ## Mint a ticket for a running `make run` with ConnectTickets=yes. PATH_NAME=… | SESSION=…
+	@$(DEBUG)/arbiter-local ticket $(if $(SESSION),--session "$(SESSION)",--path "$(PATH_NAME)")
 
 project: $(if $(filter-out no false 0 off,$(AWS)),known) gateway ## Make a project, or rotate the secret of API_KEY. [API_KEY=… RETIRE=yes PUBLIC_KEY=file.pem AWS=yes]
 	@$(DEBUG)/arbiter-project $(if $(API_KEY),--api-key "$(API_KEY)") $(if $(RETIRE),--retire "$(RETIRE)") \
@@ -206,4 +209,4 @@ needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
 .PHONY: audit bench build check circles clean clippy deploy destroy docs documents emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run \
-	smoke templates test test-rust test-web token watch web
+	smoke templates test test-rust test-web ticket token watch web

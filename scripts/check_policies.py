@@ -102,6 +102,8 @@ def wanted_grants(calls):
         wanted.add((f"sqs:{action}", "TimerQueue.Arn", when, None))
     if calls.get("turnSecret"):
         wanted.add(("secretsmanager:GetSecretValue", "TurnSecret", "HasTurn", None))
+    if calls.get("ticketSecret"):
+        wanted.add(("secretsmanager:GetSecretValue", "TicketSecret", "HasTickets", None))
     if calls.get("secret"):
         wanted.add(("secretsmanager:GetSecretValue", "TokenSecret", "TokenMode", None))
     if calls.get("projects"):

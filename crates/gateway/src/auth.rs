@@ -4,11 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, get_current_timestamp};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    get_current_timestamp,
+};
 use model::claims::{Claims, LEEWAY_SECONDS, MAX_LIFE_SECONDS};
 use model::http::HttpError;
 use model::person::PersonId;
 use model::session::rest::RestError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -82,7 +87,7 @@ impl Auth {
     pub async fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
         match config::text("AUTH_MODE")?.as_str() {
             "open" => Ok(Self::Open),
-            "token" => Ok(Self::Token(Keys::read(config).await?)),
+            "token" => Ok(Self::Token(Keys::read(config, "TOKEN_SECRET_ARN").await?)),
             _ => Err(Failure::new("AUTH_MODE", "must be open or token")),
         }
     }
@@ -97,7 +102,10 @@ impl Auth {
             Self::Open => Ok(Bearer::Anybody),
             Self::Token(keys) => {
                 let token = token.ok_or(Denied::Unauthorized)?;
-                let claims = keys.verify(token).await?;
+                let claims: Claims = keys.verify(token).await?;
+                if claims.exp > get_current_timestamp() + MAX_LIFE_SECONDS + LEEWAY_SECONDS {
+                    return Err(Denied::Unauthorized);
+                }
                 Ok(Bearer::Holder(claims, PersonId::of_token(signed_part(token))))
             }
         }
@@ -117,6 +125,8 @@ pub struct Keys {
 
 struct Known {
     keys: HashMap<String, DecodingKey>,
+    /// The key whose id is the last one, so that one that is added is used at once: `k2` after `k1`.
+    signing: Option<(String, EncodingKey)>,
     read_at: Instant,
 }
 
@@ -127,13 +137,24 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    async fn read(config: &SdkConfig) -> Result<Self, Failure> {
-        let secret = Secret::of_env(config, "TOKEN_SECRET_ARN")?;
+    /// Reads the keys in the secret whose ARN is in the variable `name`.
+    pub(crate) async fn read(config: &SdkConfig, name: &'static str) -> Result<Self, Failure> {
+        let secret = Secret::of_env(config, name)?;
         let known = Mutex::new(Known::read(&secret).await?);
         Ok(Self { secret, known })
     }
 
-    async fn verify(&self, token: &str) -> Result<Claims, Denied> {
+    /// Signs claims with one of the keys.
+    pub(crate) async fn sign(&self, claims: &impl Serialize) -> Result<String, Failure> {
+        let known = self.known.lock().await;
+        let (kid, key) =
+            known.signing.as_ref().ok_or_else(|| Failure::new(READ, "the secret holds no key"))?;
+        let header = Header { kid: Some(kid.clone()), ..Header::new(Algorithm::HS256) };
+        encode(&header, claims, key).map_err(|_| Failure::new("jwt", "the claims were not signed"))
+    }
+
+    /// What a JWT says, if one of the keys signed it, without `crit`, and it has not ended.
+    pub(crate) async fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<C, Denied> {
         // Nothing that `crit` may name is understood here (RFC 7515 §4.1.11).
         let header = decode_header(token).ok().filter(|header| header.crit.is_none());
         let header = header.ok_or(Denied::Unauthorized)?;
@@ -149,9 +170,7 @@ impl Keys {
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
         validation.validate_aud = false;
-        let claims = decode::<Claims>(token, key, &validation).map_err(|_| Denied::Unauthorized)?.claims;
-        let latest = get_current_timestamp() + MAX_LIFE_SECONDS + LEEWAY_SECONDS;
-        if claims.exp <= latest { Ok(claims) } else { Err(Denied::Unauthorized) }
+        decode(token, key, &validation).map(|token| token.claims).map_err(|_| Denied::Unauthorized)
     }
 }
 
@@ -162,9 +181,11 @@ impl Known {
         if let Some((kid, _)) = keys.iter().find(|(_, key)| key.len() < MIN_KEY_BYTES) {
             return Err(Failure::new(READ, format!("the key {kid} is shorter than 32 bytes")));
         }
+        let last = keys.iter().max_by_key(|(kid, _)| kid.as_str());
+        let signing = last.map(|(kid, key)| (kid.clone(), EncodingKey::from_secret(key.as_bytes())));
         let keys =
             keys.into_iter().map(|(kid, key)| (kid, DecodingKey::from_secret(key.as_bytes()))).collect();
-        Ok(Self { keys, read_at: Instant::now() })
+        Ok(Self { keys, signing, read_at: Instant::now() })
     }
 
     /// The key of `kid`; a token that names none is checked with the only key, if there is only one.

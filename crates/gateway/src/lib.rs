@@ -31,4 +31,5 @@ pub mod rooms;
 mod secrets;
 pub mod sockets;
 pub mod store;
+pub mod tickets;
 pub mod timers;

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::options::{AnyError, Limits, Options};
 use crate::template::stack::Limit;
-use crate::token::Claims;
+use crate::token::{Claims, Ticket};
 use crate::{environment_file, invoke, run, token};
 
 /// How long the sweep of a table may go on after everything else has ended.
@@ -32,6 +32,8 @@ enum Command {
     Invoke(InvokeArgs),
     /// Prints a token that the functions accept in token mode
     Token(TokenArgs),
+    /// Prints a ticket that lets a socket open, with ConnectTickets=yes
+    Ticket(TicketArgs),
     /// Prints the functions' environment for a running gateway, as a dotenv file
     Env(EnvArgs),
 }
@@ -147,6 +149,25 @@ struct TokenArgs {
 }
 
 #[derive(Args)]
+struct TicketArgs {
+    /// The urlPath whose room the ticket admits to
+    #[arg(long, required_unless_present = "session", conflicts_with = "session")]
+    path: Option<String>,
+    /// The session that the ticket admits to
+    #[arg(long)]
+    session: Option<String>,
+    /// How long it is valid, at most 10 minutes
+    #[arg(long, default_value = "5m", value_parser = duration)]
+    ttl: Duration,
+    /// Logical id of the secret
+    #[arg(long, default_value = "TicketSecret")]
+    secret: String,
+    /// Folder of the gateway's data
+    #[arg(long, env = "LOCAL_DIR", default_value = ".local")]
+    local_dir: PathBuf,
+}
+
+#[derive(Args)]
 struct EnvArgs {
     #[command(flatten)]
     template: TemplateArgs,
@@ -178,6 +199,11 @@ fn dispatch(command: Command) -> Result<bool, AnyError> {
         Command::Token(args) => {
             let claims = Claims::new(args.sub, args.path, args.peer, args.role, args.ttl);
             println!("{}", token::mint(&args.local_dir, args.secret.as_deref(), &claims)?);
+            Ok(true)
+        }
+        Command::Ticket(args) => {
+            let ticket = Ticket::new(args.path, args.session, args.ttl);
+            println!("{}", token::mint(&args.local_dir, Some(&args.secret), &ticket)?);
             Ok(true)
         }
         Command::Env(args) => {

@@ -1,4 +1,4 @@
-//! Tokens for the local gateway: JWTs signed with the secret of its template.
+//! Tokens and tickets for the local gateway: JWTs signed with the secret of its template.
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,12 +38,30 @@ impl Claims {
     }
 }
 
+/// What a ticket says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ticket {
+    /// Epoch seconds.
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+}
+
+impl Ticket {
+    pub(crate) fn new(path: Option<String>, session: Option<String>, ttl: Duration) -> Self {
+        Self { exp: (now_ms() / 1_000).saturating_add(ttl.as_secs()), path, session }
+    }
+}
+
 /// Signs `claims` with the first key of the secret in `folder`: the one called `name`, or the only one with keys.
 ///
 /// # Errors
 ///
 /// A sentence that says what is missing.
-pub(crate) fn mint(folder: &Path, name: Option<&str>, claims: &Claims) -> Result<String, String> {
+pub(crate) fn mint(folder: &Path, name: Option<&str>, claims: &impl Serialize) -> Result<String, String> {
     let stored = file::of_template(folder)?;
     // A secret of another kind, such as a TURN server's, holds no keys.
     let holds_keys = |text: &&String| serde_json::from_str::<Map<String, Json>>(text).is_ok();

@@ -10,6 +10,7 @@ use crate::room::Slot;
 use crate::secret::SecretHash;
 use crate::session::member::InSession;
 use crate::stamp::Stamp;
+use crate::ticket::Admits;
 use crate::time::EpochSeconds;
 
 /// A socket that can be posted to.
@@ -41,6 +42,9 @@ pub struct Connection {
     /// The hash of the token in the URL that it connected to; only an SFU has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sfu_token_hash: Option<SecretHash>,
+    /// The room that the ticket in its URL admits to (`ConnectTickets=yes`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admits: Option<Admits>,
     /// Whom its rates are counted for, since it has been a client; also after a `leave`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonId>,

@@ -9,7 +9,7 @@
 //! | [`http`], [`ice`] | the HTTP API |
 //! | [`room`], [`sfu`], [`member`], [`connection`], [`key`] | what is stored, and under which keys |
 //! | [`stamp`], [`outcome`] | who wins a race |
-//! | [`person`] | whom rates are counted for |
+//! | [`person`], [`ticket`] | whom rates are counted for; what lets a socket open |
 //! | [`outbox`], [`timer`] | what has yet to be told; what is due later |
 //! | [`session`] | all that only sessions know |
 
@@ -42,5 +42,6 @@ pub mod secret;
 pub mod session;
 pub mod sfu;
 pub mod stamp;
+pub mod ticket;
 pub mod time;
 pub mod timer;

@@ -30,7 +30,7 @@ pub enum Joined {
     RoomNotFound,
     /// The room is closed.
     RoomClosed,
-    /// The token admits to another path than the room's.
+    /// The token, or the ticket, admits to another path than the room's.
     OtherPath,
     /// The session has as many members as it may have.
     LimitExceeded,

@@ -14,6 +14,8 @@ use crate::path::UrlPath;
 use crate::secret::SecretHash;
 use crate::time::{EpochMillis, EpochSeconds};
 
+/// How long a socket may be open before its first identify. A client has its token before it opens one.
+pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(30);
 /// How long a room waits for its SFU's first identify; also how long an SFU without a gateway lives, and so how
 /// long the slot of a room whose SFU is lost stays taken.
 pub const PENDING_LEASE: Duration = Duration::from_mins(10);

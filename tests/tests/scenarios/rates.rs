@@ -48,10 +48,12 @@ async fn whoever_comes_and_goes_in_a_circle_is_refused_and_nobody_else() {
     let stack = Stack::start().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;
-    let mut others =
-        join_all((0..40).map(async |_| project.join(&session, "publisher", &json!({})).await.0)).await;
-    let witness = &mut others[39];
-    witness.heard().await;
+    let mut others = Vec::new();
+    for number in 0..40 {
+        let suppressed = json!({ "connectionEventsSuppressed": number > 0 });
+        others.push(project.join(&session, "publisher", &suppressed).await.0);
+    }
+    others[0].heard().await;
     let token = project.token(&session, &json!({ "role": "subscriber" }));
     let identity = project.identity(&session, &token, &json!({}));
 
@@ -68,7 +70,7 @@ async fn whoever_comes_and_goes_in_a_circle_is_refused_and_nobody_else() {
     assert!(joins <= most_joins(start), "{joins} joins");
 
     // Whoever is there has heard that, and no more; the others' own rates are not touched, nor is the session's door.
-    assert!(turns(witness).await <= 2 * joins);
+    assert!(turns(&mut others[0]).await <= 2 * joins);
     assert!(one.heard().await.iter().all(|notice| notice["type"] != "goAway"), "the socket lives on");
     for other in &mut others {
         assert_eq!(other.request("signal", json!({ "data": "still here" })).await["type"], "ack");
@@ -205,4 +207,48 @@ async fn issues_are_one_a_minute_for_each_person() {
     assert_eq!(stack.rooms("ISSUE").await.len() as u64, taken);
     let (mut bob, _) = project.join(&session, "subscriber", &json!({})).await;
     assert_eq!(bob.request("reportIssue", json!({ "text": "no picture" })).await["type"], "issueReported");
+}
+
+/// Whoever talks and does not say who it is. What is silent is API Gateway's to close, after ten minutes.
+#[tokio::test]
+async fn a_socket_that_does_not_identify_within_30_s_is_closed_when_it_speaks() {
+    let stack = Stack::start().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let (mut pinging, mut relaying) = (stack.connect().await, stack.connect().await);
+    let (mut there, mut left) = (stack.join(&room.id, "there").await, stack.join(&room.id, "left").await);
+    left.request("leave", json!({})).await;
+    assert_eq!(pinging.request("ping", json!({})).await["type"], "pong");
+    let early = relaying.request("handshake", room.candidate("nobody", "x")).await;
+    assert_eq!(early["code"], "connection_not_found");
+    assert_eq!(relaying.request("ping", json!({})).await["type"], "pong", "it may yet identify");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    for (socket, action) in [(&mut pinging, "ping"), (&mut relaying, "handshake")] {
+        let last = socket.request(action, room.candidate("nobody", "x")).await;
+        assert_eq!((&last["status"], &last["code"]), (&json!(400), &json!("connection_not_found")));
+        socket.closed().await;
+    }
+    // Whoever has identified may stay, also without a place.
+    for socket in [&mut there, &mut left] {
+        assert_eq!(socket.request("ping", json!({})).await["type"], "pong");
+    }
+    assert_eq!(left.request("leave", json!({})).await["code"], "connection_not_found");
+    left.identify(&room.id, "left").await;
+}
+
+#[tokio::test]
+async fn a_socket_that_is_refused_again_and_again_is_closed_when_it_has_heard_why() {
+    let stack = Stack::start().await;
+    let (room, _sfu) = Room::claimed(&stack, "page").await;
+    let mut ann = stack.join(&room.id, "ann").await;
+    let mut eve = stack.connect().await;
+    // By one copy of the function, as nothing is sent before the answer is there.
+    for refused in 1..=51 {
+        let told = eve.request("identify", json!({})).await;
+        assert_eq!(told["code"], "missing_type", "{told}");
+        if refused <= 50 {
+            assert_eq!(eve.request("ping", json!({})).await["type"], "pong", "after {refused}");
+        }
+    }
+    eve.closed().await;
+    assert_eq!(ann.request("ping", json!({})).await["type"], "pong");
 }

@@ -82,6 +82,7 @@ impl Tables {
         let row = Connection {
             stamp: stamp.clone(),
             identity: None,
+            admits: None,
             person: None,
             shared: false,
             sfu_token_hash: token.map(SecretHash::of),

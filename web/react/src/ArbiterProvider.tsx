@@ -26,8 +26,8 @@ const INTERRUPTION = 1_000;
 export interface ArbiterProps {
   /** The HTTP API, such as `https://….execute-api.eu-west-1.amazonaws.com`. */
   httpUrl: string;
-  /** The WebSocket API, such as `wss://….execute-api.eu-west-1.amazonaws.com/prod`. */
-  signalUrl: string;
+  /** The WebSocket API, such as `wss://….execute-api.eu-west-1.amazonaws.com/prod`; or a function that gets it with a fresh ticket. */
+  signalUrl: UseRoomOptions["signalUrl"];
   /** Which call: everybody with the same path meets. Default: the path of the page. */
   path?: string;
   /** Ask for the path byte for byte as it is, to meet clients that do so, as the original's. Default: false. */

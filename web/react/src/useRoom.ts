@@ -50,11 +50,14 @@ export function useCallStore(options: UseRoomOptions): CallStore {
   const latest = useLatest(options);
   const { httpUrl, signalUrl, path, exactPath, peerId, createRooms, simulcast, name } = options;
   const withToken = options.token !== undefined;
+  // A function is another one at each rendering: it is the latest that is asked.
+  const url = typeof signalUrl === "string" ? signalUrl : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is listed is what makes another call; the rest is read from `latest`
   const store = useMemo(() => {
-    const { autoJoin: _, token: __, ...rest } = latest.current;
+    const { autoJoin: _, token: __, ...given } = latest.current;
+    const rest = url === undefined ? { ...given, signalUrl: () => currentUrl(latest.current) } : given;
     return new CallStore(withToken ? { ...rest, token: () => currentToken(latest.current) } : rest);
-  }, [httpUrl, signalUrl, path, exactPath, peerId, createRooms, simulcast, withToken]);
+  }, [httpUrl, url, path, exactPath, peerId, createRooms, simulcast, withToken]);
 
   useEffect(() => {
     if (name !== undefined && name !== store.room.self.features.name)
@@ -68,6 +71,10 @@ export function useCall(store: CallStore): UseRoom {
   const snapshot = useSyncExternalStore(store.subscribe, store.snapshot, store.snapshot);
   const methods = useMemo(() => methodsOf(store), [store]);
   return useMemo(() => ({ ...snapshot, ...methods }), [snapshot, methods]);
+}
+
+async function currentUrl({ signalUrl }: RoomOptions): Promise<string> {
+  return typeof signalUrl === "function" ? signalUrl() : signalUrl;
 }
 
 async function currentToken(options: RoomOptions): Promise<string> {

@@ -1,9 +1,12 @@
 //! `$connect`: a socket opens, and is written down; it has yet to identify.
 
+use gateway::auth::Denied;
+use gateway::clock::Clock;
 use gateway::config;
 use gateway::edge::{Admission, Connect};
 use gateway::failure::Failure;
 use gateway::store::Store;
+use gateway::tickets::Tickets;
 use model::connection::Connection;
 use model::room::CONNECTION_LEASE;
 use model::secret::SecretHash;
@@ -15,6 +18,10 @@ pub struct Deps {
     pub store: Store,
     /// Who may connect from where.
     pub origins: Origins,
+    /// `ConnectTickets`.
+    pub tickets: Tickets,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// `AllowedOrigins`. It keeps other people's pages from using a visitor's browser; it is no authentication.
@@ -39,16 +46,19 @@ impl Deps {
     /// Reads the settings and opens the connection to DynamoDB.
     ///
     /// # Errors
-    /// Names the variable that is wrong.
+    /// Names the variable that is wrong, or says why the keys could not be read.
     pub async fn from_env() -> Result<Self, Failure> {
-        let store = Store::from_env(&gateway::aws::load().await)?;
+        let aws = gateway::aws::load().await;
+        let store = Store::from_env(&aws)?;
+        let tickets = Tickets::from_env(&aws).await?;
         let origins = Origins::new(config::list("ALLOWED_ORIGINS")?);
         store.warm_up().await;
-        Ok(Self { store, origins })
+        Ok(Self { store, origins, tickets, clock: Clock::System })
     }
 }
 
-/// Writes the connection down. The token that an SFU was started with is kept as a hash, to be compared when it
+/// Writes the connection down, if it may open, which no table is asked for. The room that its ticket names is kept for its
+/// identify. The token that an SFU was started with is kept as a hash, to be compared when it
 /// identifies.
 ///
 /// # Errors
@@ -57,10 +67,17 @@ pub async fn connect(deps: &Deps, connect: Connect) -> Result<Admission, Failure
     if !deps.origins.admit(connect.origin.as_deref()) {
         return Ok(Admission::Forbidden);
     }
+    let Connect { token, ticket, .. } = &connect;
+    let admits = match deps.tickets.admit(ticket.as_deref(), token.as_deref(), deps.clock.now()).await {
+        Ok(admits) => admits,
+        Err(Denied::Unauthorized) => return Ok(Admission::Unauthorized),
+        Err(Denied::Failed(failure)) => return Err(failure),
+    };
     let row = Connection {
         expires_at: connect.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         stamp: connect.stamp,
         identity: None,
+        admits,
         person: None,
         shared: false,
         sfu_token_hash: connect.token.as_deref().map(SecretHash::of),

@@ -10,7 +10,7 @@ use gateway::failure::Failure;
 use model::http::{Answer, HttpError};
 use model::outcome::Reserved;
 
-use crate::start::{NewRoom, Starter};
+use crate::start::Starter;
 
 /// What the function needs.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Deps {
 pub async fn create_room(deps: &Deps, call: HttpCall) -> Result<Answer, HttpError> {
     deps.auth.verify(call.bearer()).await?;
     let Starter { store, limits, .. } = &deps.starter;
-    let new = NewRoom::random();
+    let new = deps.starter.new_room().await.map_err(not_started)?;
     let now = deps.clock.now();
     match store.reserve(&new.id, |slot| new.pending(slot, now), *limits, now).await.map_err(not_started)? {
         Reserved::Room(slot) => deps.starter.start(&new, slot).await.map_err(not_started)?,

@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use gateway::config;
 use gateway::failure::Failure;
 use gateway::store::{Limits, Store};
+use gateway::tickets::Tickets;
 use model::id::RoomId;
 use model::room::{PENDING_LEASE, Room, Slot, Status};
 use model::secret::SecretHash;
@@ -21,6 +22,7 @@ pub struct Starter {
     /// `IdleRooms`.
     pub idle_rooms: usize,
     tasks: Tasks,
+    tickets: Tickets,
 }
 
 /// A room that does not exist yet.
@@ -50,8 +52,19 @@ impl Starter {
         let idle_rooms = config::number("IDLE_ROOMS")?;
         let limits = Limits::new(config::number("MAX_ROOMS")?, config::number("MAX_IDLE_ROOMS")?, idle_rooms);
         let tasks = Tasks::from_env(aws)?;
+        let tickets = Tickets::from_env(aws).await?;
         store.warm_up().await;
-        Ok(Self { store, limits, idle_rooms, tasks })
+        Ok(Self { store, limits, idle_rooms, tasks, tickets })
+    }
+
+    /// A room with an id that is not used (128 random bits), and a secret for its SFU (256).
+    ///
+    /// # Errors
+    /// When the secret cannot be signed.
+    pub async fn new_room(&self) -> Result<NewRoom, Failure> {
+        let id = RoomId::from_bits(rand::random());
+        let secret = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+        Ok(NewRoom { token: Token(self.tickets.for_sfu(&id, secret).await?), id })
     }
 
     /// Starts the task of a room that is reserved, or takes the room back.
@@ -70,13 +83,6 @@ impl Starter {
 }
 
 impl NewRoom {
-    /// A room with an id that is not used (128 random bits), and a secret for its SFU (256).
-    #[must_use]
-    pub fn random() -> Self {
-        let token = Token(format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>()));
-        Self { id: RoomId::from_bits(rand::random()), token }
-    }
-
     /// The room as it is stored until its SFU comes.
     #[must_use]
     pub fn pending(&self, slot: Slot, now: EpochMillis) -> Room {

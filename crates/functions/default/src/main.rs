@@ -1,13 +1,11 @@
 //! The `$default` Lambda.
 
-use default::default;
-use gateway::sockets::Sockets;
-use gateway::{aws, edge, logging};
+use default::{Deps, default};
+use gateway::{edge, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let sockets = Sockets::new(&aws::load().await);
-    sockets.warm_up().await;
-    edge::serve_messages(&sockets, async |_, request| default(&request)).await
+    let deps = Deps::from_env().await?;
+    edge::serve_messages(&deps, async |sender, request| default(&deps, sender, &request).await).await
 }

@@ -8,6 +8,7 @@ use model::id::PeerId;
 use model::identify::{ClientIdentify, SessionIdentify};
 use model::person::{Person, PersonId};
 use model::session::SessionMember;
+use model::ticket::Admits;
 
 use crate::Deps;
 
@@ -20,6 +21,13 @@ pub(crate) async fn to_page(deps: &Deps, sender: &Sender<'_>, client: ClientIden
         Err(denied) => return Err(refused(denied, "A valid token is required")),
     };
     let bound = is_bound(bound_to.as_ref(), &peer)?;
+    let path = match (admits(deps, sender).await?, path) {
+        (None, path) => path,
+        (Some(Admits::Path(ticket)), path) if path.as_ref().is_none_or(|path| *path == ticket) => {
+            Some(ticket)
+        }
+        (Some(_), _) => return Err(Error::Forbidden(OTHER_ROOM)),
+    };
     let person = Person { id, sockets: deps.connections_per_token };
     Ok(Join {
         socket: sender.socket(),
@@ -41,6 +49,9 @@ pub(crate) async fn to_session(
     let SessionIdentify { session, api_key, token, peer, resume_hash, suppressed, e2ee_ready } = client;
     let grant = deps.projects.admit(&api_key, &session, &token, deps.app.clock.now()).await;
     let (grant, id) = grant.map_err(|denied| refused(denied, "The API key or the token is not valid"))?;
+    if admits(deps, sender).await?.is_some_and(|admits| admits != Admits::Session(session.clone())) {
+        return Err(Error::Forbidden(OTHER_ROOM));
+    }
     let member = SessionMember {
         role: grant.role,
         data: grant.data,
@@ -67,6 +78,17 @@ fn is_bound(to: Option<&PeerId>, peer: &PeerId) -> Result<bool, Error> {
         Some(bound) if bound == peer => Ok(true),
         Some(_) => Err(Error::Forbidden("id: must be the token's peerId")),
     }
+}
+
+const OTHER_ROOM: &str = "The ticket admits to another room";
+
+/// The room that the ticket of the connection admits to, as `$connect` has written it down: one read, where there are tickets.
+async fn admits(deps: &Deps, sender: &Sender<'_>) -> Result<Option<Admits>, Error> {
+    if !deps.tickets {
+        return Ok(None);
+    }
+    let row = deps.app.store.connection(&sender.stamp().connection_id).await?;
+    row.map(|row| row.admits).ok_or(Error::ConnectionNotFound)
 }
 
 fn refused(denied: Denied, sentence: &'static str) -> Error {

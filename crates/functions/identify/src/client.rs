@@ -116,7 +116,9 @@ async fn joined(
             Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
             Joined::RoomNotFound => return Err(Error::RoomNotFound),
             Joined::RoomClosed => return Err(Error::RoomClosed),
-            Joined::OtherPath => return Err(Error::Forbidden("The token admits to another path")),
+            Joined::OtherPath => {
+                return Err(Error::Forbidden("The token or the ticket admits to another path"));
+            }
             Joined::SecretMissing => return Err(Error::EncryptionSecretMissing),
             Joined::Held => return Err(Error::PeerInUse),
             Joined::PeerInUse(holder) => (holder, Error::PeerInUse),

@@ -30,6 +30,8 @@ pub struct Deps {
     pub app: App,
     /// `AuthMode`.
     pub auth: Auth,
+    /// `ConnectTickets`: whether a connection may be for one room only.
+    pub tickets: bool,
     /// Who makes sessions and tokens for them.
     pub projects: Projects,
     /// What clients are to use for ICE.
@@ -54,6 +56,7 @@ impl Deps {
         Ok(Self {
             ice_servers: gateway::ice::servers(&aws).await?,
             auth: Auth::from_env(&aws).await?,
+            tickets: config::flag("CONNECT_TICKETS")?,
             projects: Projects::from_env(&aws)?,
             session_connections: config::number("SESSION_CONNECTIONS")?,
             connections_per_token: config::number("CONNECTIONS_PER_TOKEN")?,

@@ -1,6 +1,6 @@
 //! The refill queue: a claim has left fewer warm rooms than `IdleRooms`.
 
-use create_room::start::{NewRoom, Starter};
+use create_room::start::Starter;
 use gateway::clock::Clock;
 use gateway::failure::Failure;
 use model::outcome::Reserved;
@@ -33,7 +33,7 @@ impl Deps {
 pub async fn refill(deps: &Deps) -> Result<(), Failure> {
     let Starter { store, limits, idle_rooms, .. } = &deps.starter;
     for _ in 0..*idle_rooms {
-        let new = NewRoom::random();
+        let new = deps.starter.new_room().await?;
         let now = deps.clock.now();
         match store.refill(&new.id, |slot| new.pending(slot, now), *limits, *idle_rooms, now).await? {
             None => return Ok(()),

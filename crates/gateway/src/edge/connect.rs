@@ -17,6 +17,8 @@ pub struct Connect {
     pub origin: Option<String>,
     /// The `token` of the URL, which an SFU is started with.
     pub token: Option<String>,
+    /// The `ticket` of the URL, which lets a client in.
+    pub ticket: Option<String>,
 }
 
 impl std::fmt::Debug for Connect {
@@ -32,6 +34,8 @@ pub enum Admission {
     Admitted,
     /// Its origin is not on the list: 403.
     Forbidden,
+    /// It has no ticket, or none that is good: 401.
+    Unauthorized,
 }
 
 impl Connect {
@@ -39,12 +43,13 @@ impl Connect {
         // One that does not read is there all the same, and on no list.
         let origin = event.headers.get("origin");
         let origin = origin.map(|origin| String::from_utf8_lossy(origin.as_bytes()).into_owned());
-        let token = event.query_string_parameters.first("token").map(str::to_owned);
-        Ok(Self { stamp: stamp(event.request_context)?, origin, token })
+        let parameter = |name| event.query_string_parameters.first(name).map(str::to_owned);
+        let (token, ticket) = (parameter("token"), parameter("ticket"));
+        Ok(Self { stamp: stamp(event.request_context)?, origin, token, ticket })
     }
 }
 
-/// Runs the Lambda runtime for `$connect`. The event is never logged whole: it may hold an SFU's token.
+/// Runs the Lambda runtime for `$connect`. The event is never logged whole: it may hold an SFU's token, or a ticket.
 ///
 /// # Errors
 /// When the runtime ends.
@@ -59,6 +64,7 @@ pub async fn serve_connects(
         let status = match &admission {
             Ok(Admission::Admitted) => 200,
             Ok(Admission::Forbidden) => 403,
+            Ok(Admission::Unauthorized) => 401,
             Err(failure) => {
                 tracing::error!(%failure, connection.id = %connection, route = "$connect", "Connection not written");
                 500

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::refusals::Refusals;
 use super::{Error, stamp};
 use crate::app::App;
 use crate::failure::Failure;
@@ -42,6 +43,9 @@ pub trait Respond {
     /// The connection was found gone while it was being answered.
     fn found_gone(&self, stamp: &Stamp) -> impl Future<Output = Result<(), Failure>>;
 
+    /// Whether the connection has never said who it is, and should have by now.
+    fn is_overdue(&self, stamp: &Stamp) -> impl Future<Output = Result<bool, Failure>>;
+
     /// Whether the connection is in a session, so that errors have OpenTok's numbers.
     fn in_session(&self, sender: &Sender<'_>) -> impl Future<Output = Result<bool, Failure>>;
 }
@@ -56,23 +60,12 @@ impl Respond for App {
         departure::disconnected(self, stamp, Departure::Lost).await
     }
 
+    async fn is_overdue(&self, stamp: &Stamp) -> Result<bool, Failure> {
+        self.store.is_overdue(stamp, self.clock.now()).await
+    }
+
     async fn in_session(&self, sender: &Sender<'_>) -> Result<bool, Failure> {
         sender.is_in_session(self).await
-    }
-}
-
-/// A route without access to the tables has nothing to clear away, and knows nobody.
-impl Respond for Sockets {
-    fn sockets(&self) -> &Sockets {
-        self
-    }
-
-    async fn found_gone(&self, _stamp: &Stamp) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn in_session(&self, _sender: &Sender<'_>) -> Result<bool, Failure> {
-        Ok(false)
     }
 }
 
@@ -96,6 +89,7 @@ pub async fn serve_messages_in(
     to: &impl Respond,
     handler: impl AsyncFn(&Sender<'_>, Request<'_>) -> Result<Reply, Refusal>,
 ) -> Result<(), Error> {
+    let refusals = Refusals::default();
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
         let route = event.payload.request_context.route_key.clone().unwrap_or_default();
         let body = event.payload.body.unwrap_or_default();
@@ -108,7 +102,7 @@ pub async fn serve_messages_in(
             peer.id = tracing::field::Empty,
         );
         // Boxed: the SDK's futures nest deeper than the compiler follows.
-        Box::pin(handle(codec, to, &handler, stamp, &body)).instrument(span).await;
+        Box::pin(handle(codec, to, &handler, &refusals, stamp, &body)).instrument(span).await;
         Ok::<Value, Error>(json!({ "statusCode": 200 }))
     }))
     .await
@@ -118,6 +112,7 @@ async fn handle(
     codec: &dyn Codec,
     to: &impl Respond,
     handler: &impl AsyncFn(&Sender<'_>, Request<'_>) -> Result<Reply, Refusal>,
+    refusals: &Refusals,
     stamp: Stamp,
     body: &str,
 ) {
@@ -129,7 +124,10 @@ async fn handle(
         Err(refusal) => Err(refusal),
     };
     log(&result, started);
-    let close = result.as_ref().is_err_and(|refusal| refusal.status() == 401);
+    let close = match &result {
+        Ok(_) => false,
+        Err(refusal) => is_last(to, &sender, refusal, refusals).await,
+    };
     let notice = match result {
         Ok(Reply::Ack) => sender.request_id().cloned().map(|request_id| Notice::Ack { request_id }),
         Ok(Reply::AlreadySent) => None,
@@ -142,6 +140,19 @@ async fn handle(
     if let Err(failure) = send(to, &sender, notice, close).await {
         tracing::error!(%failure, "Answer not delivered");
     }
+}
+
+/// Whether the socket is closed when it has heard of the refusal.
+async fn is_last(to: &impl Respond, sender: &Sender<'_>, refusal: &Refusal, refusals: &Refusals) -> bool {
+    let stamp = sender.stamp();
+    if refusal.status() == 401 || refusals.too_many(&stamp.connection_id, refusal, Instant::now()) {
+        return true;
+    }
+    matches!(refusal, Refusal::ConnectionNotFound)
+        && to.is_overdue(stamp).await.unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "Connection not looked up");
+            false
+        })
 }
 
 /// The number that OpenTok has for an error, if it is a session's client that is told of it. Who has not got so far

@@ -8,6 +8,7 @@ mod disconnect;
 mod http;
 mod message;
 mod queue;
+mod refusals;
 mod rest;
 mod stream;
 

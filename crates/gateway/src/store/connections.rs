@@ -1,7 +1,9 @@
 //! The rows of connections that have not identified.
 
 use model::connection::Connection;
+use model::room::IDENTIFY_WITHIN;
 use model::stamp::Stamp;
+use model::time::EpochMillis;
 
 use super::tables::Store;
 use super::write::{Write, Written, connection_key};
@@ -18,6 +20,16 @@ impl Store {
         match self.put(put).await? {
             Written::Done | Written::Refused => Ok(()),
         }
+    }
+
+    /// Whether a connection has been open for longer than [`IDENTIFY_WITHIN`] and has never identified: one read, when it is
+    /// that old. One that has identified and left may do so again; one that has lost its row may not.
+    pub async fn is_overdue(&self, stamp: &Stamp, now: EpochMillis) -> Result<bool, Failure> {
+        if stamp.connected_at.plus(IDENTIFY_WITHIN) > now {
+            return Ok(false);
+        }
+        let row = self.connection(&stamp.connection_id).await?;
+        Ok(row.is_none_or(|row| row.identity.is_none() && row.person.is_none()))
     }
 
     /// Deletes the row of a connection that has not identified.

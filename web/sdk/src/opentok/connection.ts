@@ -1,5 +1,6 @@
 import { newId } from "../ids.js";
 import type { Log } from "../logger.js";
+import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, noTraffic, OLD_MS, SignalingConnection } from "../signaling/connection.js";
 import type { Message, SessionIdentified, WireSignal } from "../signaling/wire.js";
 import { SessionError } from "./errors.js";
@@ -29,7 +30,7 @@ const REASONS: Record<string, DisconnectReason> = {
 
 /** Who connects to what. */
 export interface SessionConnectionOptions {
-  url: string;
+  url: UrlSource;
   apiKey: string;
   sessionId: string;
   token: () => string | Promise<string>;

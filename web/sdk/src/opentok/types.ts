@@ -1,4 +1,5 @@
 import type { Logger } from "../logger.js";
+import type { UrlSource } from "../room/types.js";
 import type { Connection, DestroyReason } from "../signaling/wire.js";
 import type { SessionError } from "./errors.js";
 
@@ -24,8 +25,8 @@ export interface IceConfig {
 
 /** What a session is made with. */
 export interface SessionOptions {
-  /** The WebSocket API: `signalUrl` of the local gateway, or the stack's output. */
-  url: string;
+  /** The WebSocket API: `signalUrl` of the local gateway, or the stack's output; or a function that gets it with a ticket. */
+  url: UrlSource;
   /** The project's, that also signed the token. */
   apiKey: string;
   /** As OpenTok's server SDKs make them, pointed at Arbiter. */

@@ -1,12 +1,15 @@
 import type { RoomErrorInit } from "../errors.js";
 import type { Logger } from "../logger.js";
 
+/** A URL, or what gets one: it is asked for each socket anew. With `ConnectTickets=yes` the URL ends with `?ticket=…`, which is good for minutes. */
+export type UrlSource = string | (() => string | Promise<string>);
+
 /** How to reach Arbiter, and which call to join. */
 export interface RoomOptions {
   /** The HTTP API, such as `https://….execute-api.eu-west-1.amazonaws.com`. */
   httpUrl: string;
   /** The WebSocket API, such as `wss://….execute-api.eu-west-1.amazonaws.com/prod`. */
-  signalUrl: string;
+  signalUrl: UrlSource;
   /** The path of the page that the call belongs to. Percent-encoding and leading slashes do not matter; the site's root is `/`. */
   path: string;
   /** Ask for `path` byte for byte as it is, to meet clients that do so, as the original's. Default: false. */

@@ -1,6 +1,7 @@
 import { backoff, pause } from "../backoff.js";
 import { fatalError, isTransient, type RoomError, unreachable } from "../errors.js";
 import type { Log, LogFields } from "../logger.js";
+import type { UrlSource } from "../room/types.js";
 import { Socket, type SocketEvent, type Traffic } from "./socket.js";
 import type { Identified, Message } from "./wire.js";
 
@@ -22,7 +23,7 @@ const PASSING = new Set(["unreachable", "superseded", "connection_not_found", "a
 
 /** Who connects to what. */
 export interface ConnectionOptions {
-  url: string;
+  url: UrlSource;
   /** The `data` of an identify, made anew for each socket. */
   identity: () => Promise<Record<string, unknown>>;
   traffic: Traffic & { reconnects: number };
@@ -226,7 +227,7 @@ export class SignalingConnection {
     try {
       const data = await identity();
       this.#emit({ type: "opening" });
-      const opening = new Socket(url, traffic, (event) => this.#on(opening, event));
+      const opening = new Socket(typeof url === "string" ? url : await url(), traffic, (event) => this.#on(opening, event));
       socket = opening;
       await socket.opened;
       if (this.#inUse) release = await handover?.();

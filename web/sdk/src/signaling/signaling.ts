@@ -1,6 +1,7 @@
 import { backoff, clock } from "../backoff.js";
 import { isTransient, RoomError } from "../errors.js";
 import type { Log } from "../logger.js";
+import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, SignalingConnection } from "./connection.js";
 import { Outbox } from "./outbox.js";
 import type { Traffic } from "./socket.js";
@@ -16,7 +17,7 @@ const REFUSED = "one was refused";
 
 /** Who connects to what. */
 export interface SignalingOptions {
-  url: string;
+  url: UrlSource;
   roomId: string;
   peerId: string;
   /** Proves a newer socket to be the same person's. */
