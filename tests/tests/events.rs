@@ -239,7 +239,7 @@ async fn who_names_what_is_not_there_is_told_what_is() {
             "connect",
             "connect-nosuch.json",
             "there is no events/connect-nosuch.json; for connect there are in events: \
-             connect-forbidden-origin.json, connect-sfu.json, connect.json\n",
+             connect-forbidden-origin.json, connect-no-ticket.json, connect-sfu.json, connect.json\n",
         ),
         (
             "ConnectFunction",
