@@ -70,7 +70,8 @@ pub async fn connect(deps: &Deps, connect: Connect) -> Result<Admission, Failure
     let Connect { token, ticket, .. } = &connect;
     let admits = match deps.tickets.admit(ticket.as_deref(), token.as_deref(), deps.clock.now()).await {
         Ok(admits) => admits,
-        Err(Denied::Unauthorized) => return Ok(Admission::Unauthorized),
+        // `Busy` is said of projects' tokens only.
+        Err(Denied::Unauthorized | Denied::Busy) => return Ok(Admission::Unauthorized),
         Err(Denied::Failed(failure)) => return Err(failure),
     };
     let row = Connection {

@@ -322,7 +322,7 @@ impl Store {
 impl Join {
     /// Why its person may not join, whatever the room says.
     fn too_much(&self, seen: &Seen, now: EpochMillis) -> Option<Joined> {
-        let Seen { place, person } = seen;
+        let Seen { place, person, .. } = seen;
         if !person.may_join(&self.person, now) {
             return Some(Joined::TooOften);
         }
