@@ -244,7 +244,7 @@ async fn who_names_what_is_not_there_is_told_what_is() {
         (
             "ConnectFunction",
             "ConnectFunction.json",
-            "for connect there are in events: connect-forbidden-origin.json, ",
+            "for connect there are in events: connect-forbidden-origin.json, connect-no-ticket.json, ",
         ),
         ("connect", "nosuch/connect.json", "for connect there are in events/nosuch: none"),
     ] {

@@ -227,7 +227,9 @@ export class SignalingConnection {
     try {
       const data = await identity();
       this.#emit({ type: "opening" });
-      const opening = new Socket(typeof url === "string" ? url : await url(), traffic, (event) => this.#on(opening, event));
+      const opening = new Socket(typeof url === "string" ? url : await url(), traffic, (event) =>
+        this.#on(opening, event),
+      );
       socket = opening;
       await socket.opened;
       if (this.#inUse) release = await handover?.();

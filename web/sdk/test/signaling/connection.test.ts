@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { UrlSource } from "../../src/room/types.js";
 import { OLD_MS, SignalingConnection } from "../../src/signaling/connection.js";
 import { type Peer, refusal, SessionServer } from "../support/session-server.js";
 import { until } from "../support/until.js";
@@ -17,7 +18,7 @@ afterEach(() => {
 });
 
 /** A connection to that server, and what it told. `hear` is told at once. */
-function connection(hear?: (told: string) => void) {
+function connection(hear?: (told: string) => void, url: UrlSource = server.url) {
   const told: string[] = [];
   const traffic = { sent: 0, received: 0, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
   const openings = { count: 0 };
@@ -25,15 +26,12 @@ function connection(hear?: (told: string) => void) {
     told.push(text);
     hear?.(text);
   };
-  const made = new SignalingConnection(
-    { url: server.url, identity: async () => ({}), traffic, log() {} },
-    (event) => {
-      if (event.type === "up") tell(`up ${event.identified.connectionId}${event.renewed ? " renewed" : ""}`);
-      else if (event.type === "failed") tell(`failed ${event.error.code}`);
-      else if (event.type === "opening") openings.count += 1;
-      else tell(event.type);
-    },
-  );
+  const made = new SignalingConnection({ url, identity: async () => ({}), traffic, log() {} }, (event) => {
+    if (event.type === "up") tell(`up ${event.identified.connectionId}${event.renewed ? " renewed" : ""}`);
+    else if (event.type === "failed") tell(`failed ${event.error.code}`);
+    else if (event.type === "opening") openings.count += 1;
+    else tell(event.type);
+  });
   open.push(made);
   return { connection: made, told, traffic, openings };
 }
@@ -250,5 +248,19 @@ describe("reconnecting", () => {
     await until("the break", () => made.told.includes("down"));
     await new Promise((resolve) => setImmediate(resolve));
     expect([made.told, made.openings.count]).toEqual([["up c0", "down"], 1]);
+  });
+});
+
+describe("a URL with a ticket", () => {
+  test("is asked for each socket anew", async () => {
+    const asked: string[] = [];
+    const made = connection(undefined, async () => {
+      asked.push(`ticket-${asked.length}`);
+      return `${server.url}?ticket=${asked.at(-1)}`;
+    });
+    await made.connection.open(false);
+    server.peers.at(-1)?.socket.terminate();
+    await until("another socket", () => (asked.length > 1 && made.connection.socket) || undefined);
+    expect(asked).toEqual(["ticket-0", "ticket-1"]);
   });
 });
