@@ -59,6 +59,48 @@ fn throttled_messages_are_sent_again() {
 }
 
 #[test]
+fn what_api_gateway_refuses_is_sent_again_and_everybody_meets_soon_after() {
+    let mut world = World::new();
+    world.throttled = true;
+    world.join("anna");
+    world.join("ben");
+    world.seconds(20);
+    assert!(world.said.len() < 100, "{} messages in 20 s", world.said.len());
+    world.throttled = false;
+    let people = ["anna", "ben"];
+    world.until("both are up", 5, |world| people.iter().all(|id| world.clients[*id].producer.connected));
+    all_meet(&mut world, &people);
+}
+
+#[test]
+fn a_message_that_is_lost_without_a_word_is_sent_again() {
+    let mut world = World::new();
+    world.delivers = false;
+    world.join("anna");
+    world.seconds(1);
+    let (before, answer) = (world.said.len(), world.said.last().cloned());
+    world.delivers = true;
+    world.until("the same again", 4, |world| {
+        world.said[before..].iter().any(|said| Some(said) == answer.as_ref())
+    });
+}
+
+#[test]
+fn a_connection_is_not_given_up_because_its_offer_is_refused() {
+    let mut world = call(&["anna", "ben"]);
+    let rebuilds = |world: &World| world.room.counters().rebuilds;
+    let before = rebuilds(&world);
+    world.throttled = true;
+    let now = world.now;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.seconds(120);
+    world.throttled = false;
+    world.until("the screen is seen", 5, |world| world.client("ben").receivers["anna"].tracks.len() == 3);
+    assert_eq!(rebuilds(&world), before);
+}
+
+#[test]
 fn a_peer_without_signaling_is_offered_what_it_missed() {
     let mut world = World::new();
     world.join("anna");

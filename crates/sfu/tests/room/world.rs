@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) repeats: bool,
     /// What the gateway answers to the room's requests in place of `ack`.
     pub(crate) refusals: Vec<(u16, &'static str)>,
+    /// API Gateway refuses each of the room's requests itself.
+    pub(crate) throttled: bool,
     /// The members of the room, as the gateway knows them: the socket of each, and whether it is away.
     pub(crate) members: BTreeMap<String, (String, bool)>,
     /// Sockets whose ends the gateway has noticed.
@@ -95,6 +97,7 @@ impl World {
             jitter: Duration::ZERO,
             repeats: false,
             refusals: vec![],
+            throttled: false,
             members: BTreeMap::new(),
             ended: BTreeSet::new(),
             earlier: false,
@@ -315,6 +318,11 @@ impl World {
         self.said.push(message.clone());
         if !self.delivers {
             return;
+        }
+        if self.throttled {
+            let frame =
+                json!({ "message": "Too Many Requests", "connectionId": "c=", "requestId": "theirs=" });
+            return self.travel_signal(self.now, || Delivery::SignalToRoom(frame.to_string()));
         }
         let request = message["requestId"].clone();
         if let Some((status, code)) = self.refusals.pop() {

@@ -90,6 +90,23 @@ async fn another_socket_is_there_before_the_first_one_s_time_is_up() {
 }
 
 #[tokio::test]
+async fn an_identify_that_is_refused_or_not_answered_is_sent_again_on_the_same_socket() {
+    let mut gateway = Gateway::start().await;
+    let _sfu = Sfu::start(&gateway, &[]);
+    let mut socket = gateway.accept().await;
+    let first = socket.next("identify").await;
+    for message in ["Too Many Requests", "Internal server error"] {
+        socket.say(&json!({ "message": message, "connectionId": "c=", "requestId": "theirs=" })).await;
+        assert_eq!(socket.next("identify").await, first);
+    }
+    // Without a word.
+    assert_eq!(socket.next("identify").await, first);
+    socket.identified(Duration::from_hours(1)).await;
+    socket.say(&offer("anna", "room")).await;
+    socket.next("handshake").await;
+}
+
+#[tokio::test]
 async fn messages_before_identified_are_handled_after_it() {
     let mut gateway = Gateway::start().await;
     let _sfu = Sfu::start(&gateway, &[]);
