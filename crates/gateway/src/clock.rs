@@ -1,8 +1,8 @@
 //! Where the time comes from.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use model::time::EpochMillis;
+
+use crate::machine;
 
 /// The wall clock, or a test's.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,10 +19,7 @@ impl Clock {
     #[must_use]
     pub fn now(self) -> EpochMillis {
         match self {
-            Self::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                EpochMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-            }
+            Self::System => machine::now(),
             Self::Fixed(at) => at,
         }
     }

@@ -1,7 +1,6 @@
 //! A function's settings: environment variables that `template.yaml` sets. Each is read once, in Init, so that a
 //! wrong one fails the deployment and not a call.
 
-use std::env;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,16 +9,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::failure::Failure;
+use crate::machine;
 
 /// A variable that must be set and not empty.
 ///
 /// # Errors
 /// Names the variable.
 pub fn text(name: &'static str) -> Result<String, Failure> {
-    match env::var(name) {
-        Ok(value) if !value.is_empty() => Ok(value),
-        Ok(_) | Err(_) => Err(Failure::new(name, "the environment variable is not set")),
-    }
+    machine::variable(name).ok_or_else(|| Failure::new(name, "the environment variable is not set"))
 }
 
 /// A variable that holds a number.

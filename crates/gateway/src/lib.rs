@@ -10,7 +10,7 @@
 //! | [`auth`], [`projects`] | who may enter |
 //! | [`ice`], [`refill`], [`timers`] | what clients need to connect; warm rooms; what is due later |
 //!
-//! The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`].
+//! The rest is plumbing: [`aws`], [`clock`], [`config`], [`failure`], [`logging`], [`machine`].
 //!
 //! `aws_sdk_dynamodb` is named only in `store`, the management API only in `sockets`, Secrets Manager only in
 //! `secrets`, SQS only in `queue`, `lambda_runtime` only in `edge` and `logging`.
@@ -24,6 +24,7 @@ pub mod edge;
 pub mod failure;
 pub mod ice;
 pub mod logging;
+pub mod machine;
 pub mod projects;
 mod queue;
 pub mod refill;

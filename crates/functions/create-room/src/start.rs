@@ -3,12 +3,14 @@
 use aws_config::SdkConfig;
 use gateway::config;
 use gateway::failure::Failure;
+use gateway::machine;
 use gateway::store::{Limits, Store};
 use gateway::tickets::Tickets;
 use model::id::RoomId;
 use model::room::{PENDING_LEASE, Room, Slot, Status};
 use model::secret::SecretHash;
 use model::time::EpochMillis;
+use rand::RngExt as _;
 
 use crate::task::Tasks;
 
@@ -62,8 +64,11 @@ impl Starter {
     /// # Errors
     /// When the secret cannot be signed.
     pub async fn new_room(&self) -> Result<NewRoom, Failure> {
-        let id = RoomId::from_bits(rand::random());
-        let secret = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+        let (id, secret) = {
+            let mut chance = machine::chance();
+            let secret = format!("{:032x}{:032x}", chance.random::<u128>(), chance.random::<u128>());
+            (RoomId::from_bits(chance.random()), secret)
+        };
         Ok(NewRoom { token: Token(self.tickets.for_sfu(&id, secret).await?), id })
     }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use gateway::app::App;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
+use gateway::machine;
 use gateway::rooms::sender::Sender;
 use model::error::Error;
 use model::notice::Notice;
 use model::session::issue::{Issue, ReportIssue};
+use rand::RngExt as _;
 
 /// How long an issue is kept.
 const KEPT: Duration = Duration::from_hours(30 * 24);
@@ -40,7 +42,7 @@ pub async fn report_issue(deps: &Deps, sender: &Sender<'_>, request: ReportIssue
     let elsewhere = "Issues are reported from sessions";
     let reporter = sender.allowed_issue(app, elsewhere).await?;
     let now = app.clock.now();
-    let issue_id = uuid::Uuid::new_v4().to_string();
+    let issue_id = uuid::Builder::from_random_bytes(machine::chance().random()).into_uuid().to_string();
     let issue = Issue {
         session_id: reporter.session,
         connection_id: reporter.peer,

@@ -3,6 +3,7 @@
 use gateway::app::App;
 use gateway::edge::RestCall;
 use gateway::failure::Failure;
+use gateway::machine;
 use gateway::projects::Projects;
 use gateway::rooms::{departure, outbox, signal};
 use model::id::{PeerId, RoomId};
@@ -13,6 +14,7 @@ use model::session::rest::{
 };
 use model::session::signal::Signal;
 use model::session::{ApiKey, Session, id};
+use rand::RngExt as _;
 
 /// What the function needs.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ pub async fn session_api(deps: &Deps, call: RestCall) -> Result<Answer, RestErro
 /// Makes a session: one item, which stays.
 async fn create(deps: &Deps, project: ApiKey, new: &NewSession) -> Result<Answer, RestError> {
     let now = deps.app.clock.now();
-    let id = id::new(&project, new.location, now, rand::random());
+    let id = id::new(&project, new.location, now, machine::chance().random());
     let session = Session {
         api_key: project.clone(),
         media_mode: new.media_mode,
@@ -87,7 +89,7 @@ async fn create(deps: &Deps, project: ApiKey, new: &NewSession) -> Result<Answer
         created_at: now,
     };
     deps.app.store.create_session(&id, &session).await?;
-    Ok(Answer::Created(Created { session: id, project, at: now, segment: rand::random() }))
+    Ok(Answer::Created(Created { session: id, project, at: now, segment: machine::chance().random() }))
 }
 
 /// Whether a session is there and the project's. Whose it is otherwise is nobody's business.

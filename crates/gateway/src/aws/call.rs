@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use super::settings::{ATTEMPT_LIMIT, ATTEMPTS, BACKOFF, CALL_LIMIT, endpoint_of};
 use super::signature::{Signed, Signer};
 use crate::failure::Failure;
+use crate::machine;
 
 /// What can be drawn for retries until calls succeed again, and what one costs: in an outage calls soon fail
 /// at once.
@@ -121,7 +122,7 @@ impl Service {
                     Some(_) | None => return Err(error),
                 },
             }
-            sleep(pause.mul_f64(rand::rng().random_range(0.0..=1.0))).await;
+            sleep(pause.mul_f64(machine::chance().random_range(0.0..=1.0))).await;
             pause *= 2;
         }
         self.attempt(call).await.inspect(|_| self.give_back(drawn))

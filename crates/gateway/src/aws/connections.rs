@@ -12,6 +12,8 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 
+use crate::machine;
+
 /// How long Init waits for the connections that it opens.
 const WARM_UP: Duration = Duration::from_millis(300);
 
@@ -24,6 +26,10 @@ const ROOTS: &str = include_str!("roots.pem");
 
 /// Connections, kept while they are used. They belong to the runtime that they are opened on.
 pub(crate) fn connector() -> SharedHttpConnector {
+    machine::connector().unwrap_or_else(network)
+}
+
+fn network() -> SharedHttpConnector {
     let roots = TrustStore::empty().with_pem_certificate(ROOTS);
     let mut builder = Connector::builder()
         .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_LIMIT).build())

@@ -1,6 +1,5 @@
 //! Credentials, region, endpoints, retries and time limits.
 
-use std::env;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -12,7 +11,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::connections::{CONNECT_LIMIT, shared_http_client};
-use crate::config;
+use crate::{config, machine};
 
 /// How often a call is tried, and the longest pause before the second attempt. Each further one may be twice
 /// as long.
@@ -26,7 +25,8 @@ pub(super) const CALL_LIMIT: Duration = Duration::from_secs(6);
 /// files nor metadata services. The credentials last as long as the process.
 pub async fn load() -> SdkConfig {
     let credentials = config::text("AWS_ACCESS_KEY_ID").and_then(|id| {
-        let (secret, token) = (config::text("AWS_SECRET_ACCESS_KEY")?, env::var("AWS_SESSION_TOKEN").ok());
+        let (secret, token) =
+            (config::text("AWS_SECRET_ACCESS_KEY")?, machine::variable("AWS_SESSION_TOKEN"));
         Ok(SharedCredentialsProvider::new(Credentials::new(id, secret, token, None, "Environment")))
     });
     let mut builder = SdkConfig::builder()
@@ -64,5 +64,5 @@ impl LoadServiceConfig for Environment {
 /// The endpoint that the environment names for a service, by the id that the SDK has for it.
 pub(super) fn endpoint_of(service_id: &str) -> Option<String> {
     let service = service_id.to_uppercase().replace(' ', "_");
-    env::var(format!("AWS_ENDPOINT_URL_{service}")).ok().filter(|url| !url.is_empty())
+    machine::variable(&format!("AWS_ENDPOINT_URL_{service}"))
 }

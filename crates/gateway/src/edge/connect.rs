@@ -57,24 +57,35 @@ pub async fn serve_connects(
     handler: impl AsyncFn(Connect) -> Result<Admission, Failure>,
 ) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
-        let started = Instant::now();
-        let connect = Connect::read(event.payload)?;
-        let connection = connect.stamp.connection_id.clone();
-        let admission = handler(connect).await;
-        let status = match &admission {
-            Ok(Admission::Admitted) => 200,
-            Ok(Admission::Forbidden) => 403,
-            Ok(Admission::Unauthorized) => 401,
-            Err(failure) => {
-                tracing::error!(%failure, connection.id = %connection, route = "$connect", "Connection not written");
-                500
-            }
-        };
-        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-        tracing::info!(connection.id = %connection, route = "$connect", status, duration_ms, "Connect answered");
-        Ok::<Value, Error>(json!({ "statusCode": status }))
+        on_connect(&handler, event.payload).await
     }))
     .await
+}
+
+/// Handles one `$connect`.
+///
+/// # Errors
+/// When the event does not say which socket it is about.
+pub async fn on_connect(
+    handler: &impl AsyncFn(Connect) -> Result<Admission, Failure>,
+    event: ApiGatewayWebsocketProxyRequest,
+) -> Result<Value, Error> {
+    let started = Instant::now();
+    let connect = Connect::read(event)?;
+    let connection = connect.stamp.connection_id.clone();
+    let admission = handler(connect).await;
+    let status = match &admission {
+        Ok(Admission::Admitted) => 200,
+        Ok(Admission::Forbidden) => 403,
+        Ok(Admission::Unauthorized) => 401,
+        Err(failure) => {
+            tracing::error!(%failure, connection.id = %connection, route = "$connect", "Connection not written");
+            500
+        }
+    };
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(connection.id = %connection, route = "$connect", status, duration_ms, "Connect answered");
+    Ok(json!({ "statusCode": status }))
 }
 
 #[cfg(test)]

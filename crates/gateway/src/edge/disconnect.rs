@@ -4,7 +4,7 @@ use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::{LambdaEvent, service_fn};
 use model::departure::Departure;
 use model::stamp::Stamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Error, stamp};
@@ -34,20 +34,31 @@ pub async fn serve_disconnects(
     handler: impl AsyncFn(Disconnect) -> Result<(), Failure>,
 ) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
-        let started = Instant::now();
-        let disconnect = Disconnect::read(event.payload)?;
-        let connection = disconnect.stamp.connection_id.clone();
-        // Boxed: the SDK's futures nest deeper than the compiler follows.
-        let done = Box::pin(handler(disconnect)).await;
-        if let Err(failure) = &done {
-            tracing::error!(%failure, connection.id = %connection, route = "$disconnect", "Departure failed");
-        }
-        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-        tracing::info!(connection.id = %connection, route = "$disconnect", duration_ms, "Disconnect handled");
-        // An error makes the invocation a failed one, which the alarm on errors counts.
-        done.map(|()| json!({ "statusCode": 200 })).map_err(Error::from)
+        on_disconnect(&handler, event.payload).await
     }))
     .await
+}
+
+/// Handles one `$disconnect`.
+///
+/// # Errors
+/// When the event does not say which socket it is about, and the handler's own.
+pub async fn on_disconnect(
+    handler: &impl AsyncFn(Disconnect) -> Result<(), Failure>,
+    event: ApiGatewayWebsocketProxyRequest,
+) -> Result<Value, Error> {
+    let started = Instant::now();
+    let disconnect = Disconnect::read(event)?;
+    let connection = disconnect.stamp.connection_id.clone();
+    // Boxed: the SDK's futures nest deeper than the compiler follows.
+    let done = Box::pin(handler(disconnect)).await;
+    if let Err(failure) = &done {
+        tracing::error!(%failure, connection.id = %connection, route = "$disconnect", "Departure failed");
+    }
+    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(connection.id = %connection, route = "$disconnect", duration_ms, "Disconnect handled");
+    // An error makes the invocation a failed one, which the alarm on errors counts.
+    done.map(|()| json!({ "statusCode": 200 })).map_err(Error::from)
 }
 
 #[cfg(test)]

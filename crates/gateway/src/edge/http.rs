@@ -87,7 +87,7 @@ pub(super) fn route(request: &Request) -> String {
 /// # Errors
 /// When the runtime ends.
 pub async fn serve_http(handler: impl AsyncFn(HttpCall) -> Result<Answer, HttpError>) -> Result<(), Error> {
-    serve(async |request| answer(&handler, HttpCall(request)).await).await
+    serve(async |request| on_http(&handler, request).await).await
 }
 
 /// Runs the Lambda runtime for requests of the HTTP API.
@@ -109,10 +109,14 @@ where
 }
 
 /// Handles one request.
-async fn answer(
+///
+/// # Errors
+/// When the answer cannot be written.
+pub async fn on_http(
     handler: &impl AsyncFn(HttpCall) -> Result<Answer, HttpError>,
-    call: HttpCall,
+    request: Request,
 ) -> Result<Response<String>, http::Error> {
+    let call = HttpCall(request);
     let started = Instant::now();
     let route = route(&call.0);
     let (status, body) = match handler(call).await {

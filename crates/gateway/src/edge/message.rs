@@ -91,21 +91,35 @@ pub async fn serve_messages_in(
 ) -> Result<(), Error> {
     let refusals = Refusals::default();
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayWebsocketProxyRequest>| {
-        let route = event.payload.request_context.route_key.clone().unwrap_or_default();
-        let body = event.payload.body.unwrap_or_default();
-        let stamp = stamp(event.payload.request_context)?;
-        let span = tracing::info_span!(
-            "message",
-            route,
-            connection.id = %stamp.connection_id,
-            room.id = tracing::field::Empty,
-            peer.id = tracing::field::Empty,
-        );
-        // Boxed: the SDK's futures nest deeper than the compiler follows.
-        Box::pin(handle(codec, to, &handler, &refusals, stamp, &body)).instrument(span).await;
-        Ok::<Value, Error>(json!({ "statusCode": 200 }))
+        on_message(codec, to, &handler, &refusals, event.payload).await
     }))
     .await
+}
+
+/// Handles one message.
+///
+/// # Errors
+/// When the event does not say which socket it came over.
+pub async fn on_message(
+    codec: &dyn Codec,
+    to: &impl Respond,
+    handler: &impl AsyncFn(&Sender<'_>, Request<'_>) -> Result<Reply, Refusal>,
+    refusals: &Refusals,
+    event: ApiGatewayWebsocketProxyRequest,
+) -> Result<Value, Error> {
+    let route = event.request_context.route_key.clone().unwrap_or_default();
+    let body = event.body.unwrap_or_default();
+    let stamp = stamp(event.request_context)?;
+    let span = tracing::info_span!(
+        "message",
+        route,
+        connection.id = %stamp.connection_id,
+        room.id = tracing::field::Empty,
+        peer.id = tracing::field::Empty,
+    );
+    // Boxed: the SDK's futures nest deeper than the compiler follows.
+    Box::pin(handle(codec, to, handler, refusals, stamp, &body)).instrument(span).await;
+    Ok(json!({ "statusCode": 200 }))
 }
 
 async fn handle(

@@ -19,14 +19,14 @@ use model::time::EpochMillis;
 
 use crate::failure::Failure;
 
-pub use connect::{Admission, Connect, serve_connects};
-pub use disconnect::{Disconnect, serve_disconnects};
-pub use http::{HttpCall, serve_http};
+pub use connect::{Admission, Connect, on_connect, serve_connects};
+pub use disconnect::{Disconnect, on_disconnect, serve_disconnects};
+pub use http::{HttpCall, on_http, serve_http};
 pub use lambda_runtime::Error;
-pub use message::{Reply, Respond, serve_messages, serve_messages_in};
-pub use queue::serve_queue;
-pub use rest::{RestCall, serve_rest};
-pub use stream::serve_stream;
+pub use message::{Reply, Respond, on_message, serve_messages, serve_messages_in};
+pub use queue::{on_messages, serve_queue};
+pub use rest::{RestCall, on_rest, serve_rest};
+pub use stream::{on_records, serve_stream};
 
 /// Which socket an event is about.
 fn stamp(context: ApiGatewayWebsocketProxyRequestContext) -> Result<Stamp, Failure> {

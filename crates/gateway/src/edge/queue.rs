@@ -14,12 +14,20 @@ use crate::failure::Failure;
 /// When the runtime ends.
 pub async fn serve_queue(handler: impl AsyncFn(&str) -> Result<(), Failure>) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let mut response = SqsBatchResponse::default();
-        // Boxed: the SDK's futures nest deeper than the compiler follows.
-        response.batch_item_failures = Box::pin(take(&handler, event.payload)).await;
-        Ok::<_, Error>(response)
+        Ok::<_, Error>(on_messages(&handler, event.payload).await)
     }))
     .await
+}
+
+/// Handles the messages of one event.
+pub async fn on_messages(
+    handler: &impl AsyncFn(&str) -> Result<(), Failure>,
+    event: SqsEvent,
+) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    // Boxed: the SDK's futures nest deeper than the compiler follows.
+    response.batch_item_failures = Box::pin(take(handler, event)).await;
+    response
 }
 
 /// Takes the messages one by one; answers with those that failed.

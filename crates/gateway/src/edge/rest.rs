@@ -73,14 +73,18 @@ impl RestCall {
 /// # Errors
 /// When the runtime ends.
 pub async fn serve_rest(handler: impl AsyncFn(RestCall) -> Result<Answer, RestError>) -> Result<(), Error> {
-    serve(async |request| answer(&handler, RestCall(request)).await).await
+    serve(async |request| on_rest(&handler, request).await).await
 }
 
 /// Handles one request. Its path is not logged: somebody may have put a token there.
-async fn answer(
+///
+/// # Errors
+/// When the answer cannot be written.
+pub async fn on_rest(
     handler: &impl AsyncFn(RestCall) -> Result<Answer, RestError>,
-    call: RestCall,
+    request: Request,
 ) -> Result<Response<Body>, http::Error> {
+    let call = RestCall(request);
     let started = Instant::now();
     let (route, method, format) = (route(&call.0), call.method().to_owned(), call.format());
     let response = match handler(call).await {

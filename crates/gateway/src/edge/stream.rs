@@ -4,7 +4,7 @@ use aws_lambda_events::dynamodb::{Event, EventRecord};
 use lambda_runtime::{LambdaEvent, service_fn};
 use model::key::Key;
 use serde_dynamo::{AttributeValue, Item};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::Error;
@@ -16,18 +16,29 @@ use crate::failure::Failure;
 /// When the runtime ends.
 pub async fn serve_stream(handler: impl AsyncFn(&[Key]) -> Result<(), Failure>) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
-        let started = Instant::now();
-        let keys = keys(event.payload)?;
-        // Boxed: the SDK's futures nest deeper than the compiler follows.
-        let done = Box::pin(handler(&keys)).await;
-        let (records, duration_ms) = (keys.len(), started.elapsed().as_secs_f64() * 1e3);
-        match &done {
-            Ok(()) => tracing::info!(records, duration_ms, "Batch handled"),
-            Err(failure) => tracing::error!(records, duration_ms, %failure, "Batch failed"),
-        }
-        done.map(|()| json!({})).map_err(Error::from)
+        on_records(&handler, event.payload).await
     }))
     .await
+}
+
+/// Handles one batch.
+///
+/// # Errors
+/// When a record does not name its item, and the handler's own.
+pub async fn on_records(
+    handler: &impl AsyncFn(&[Key]) -> Result<(), Failure>,
+    event: Event,
+) -> Result<Value, Error> {
+    let started = Instant::now();
+    let keys = keys(event)?;
+    // Boxed: the SDK's futures nest deeper than the compiler follows.
+    let done = Box::pin(handler(&keys)).await;
+    let (records, duration_ms) = (keys.len(), started.elapsed().as_secs_f64() * 1e3);
+    match &done {
+        Ok(()) => tracing::info!(records, duration_ms, "Batch handled"),
+        Err(failure) => tracing::error!(records, duration_ms, %failure, "Batch failed"),
+    }
+    done.map(|()| json!({})).map_err(Error::from)
 }
 
 /// The keys of the items that were written.

@@ -17,6 +17,7 @@ use super::loss::{self, CONCURRENT_RELEASES, Lost};
 use super::{delivery, outbox};
 use crate::app::App;
 use crate::failure::Failure;
+use crate::machine;
 use crate::sockets::Found;
 
 /// How many members of a full session are probed.
@@ -208,7 +209,7 @@ pub async fn sweep(app: &App, session: &RoomId) -> Result<usize, Failure> {
     let mut gone = std::mem::take(&mut roster.overdue);
     gone.append(&mut roster.expired);
     let ended = if gone.is_empty() {
-        roster.members.shuffle(&mut rand::rng());
+        roster.members.shuffle(&mut machine::chance());
         let present = roster.members.into_iter().filter(|(_, member)| member.reach() != Reach::None);
         let probed = present.take(PROBED).map(|(peer, member)| async move {
             match app.sockets.find(&member.stamp.connection_id).await {

@@ -18,6 +18,7 @@ use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Refusals, Transacted, Transaction};
 use super::write::{Write, connection_key, room_key};
 use crate::failure::Failure;
+use crate::machine;
 
 /// Who claims.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +78,7 @@ impl Store {
         }
         let pool = self.pool(now).await?;
         let (pending, mut candidates) = (pool.pending.len(), pool.unclaimed);
-        candidates.shuffle(&mut rand::rng());
+        candidates.shuffle(&mut machine::chance());
         if candidates.is_empty() && matches!(claimant, Claimant::Page(_)) {
             held = self.held(claimant, grace, now).await?;
         }

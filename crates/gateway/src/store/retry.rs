@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 use tokio::time::{Instant, sleep};
 
+use crate::machine;
+
 /// How long a write is tried again when it meets another one.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The same for those that all members of a session contend for, at its count: a thousand may go at the same moment,
@@ -41,7 +43,7 @@ impl Pauses {
 
     /// Waits a random while; `false`, without waiting, when the patience is used up.
     pub(crate) async fn pause(&mut self) -> bool {
-        let pause = self.next.mul_f64(rand::rng().random_range(0.1..=1.0));
+        let pause = self.next.mul_f64(machine::chance().random_range(0.1..=1.0));
         self.next = (self.next * 2).min(self.longest);
         let in_time = Instant::now() + pause < self.until;
         if in_time {

@@ -14,6 +14,7 @@ use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Transacted, Transaction};
 use super::write::{Write, read_item, room_key};
 use crate::failure::Failure;
+use crate::machine;
 
 /// The stack's caps.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,7 @@ impl Store {
     ) -> Result<Option<Reserved>, Failure> {
         let held = self.held_slots(now).await?;
         let free: Vec<Slot> = (0..limits.rooms).map(Slot).filter(|slot| !held.contains_key(slot)).collect();
-        let Some(slot) = free.choose(&mut rand::rng()).copied() else {
+        let Some(slot) = free.choose(&mut machine::chance()).copied() else {
             return Ok(Some(Reserved::TooManyRooms));
         };
         if held.values().filter(|slot| slot.claimed_at.is_none()).count() >= limits.idle_rooms {
