@@ -1,0 +1,193 @@
+//! What has to hold of a run at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::client::Shared;
+use crate::heard::{Entry, Note};
+use crate::history::{Forced, Signal};
+use crate::run::Server;
+use crate::view::{Presence, Stay, View};
+
+/// What does not hold, in sentences.
+pub(crate) fn failures(shared: &Shared, servers: &[Server]) -> Vec<String> {
+    let logs: Vec<_> = shared.logs.iter().map(|log| log.entries()).collect();
+    let views: Vec<_> = logs.iter().map(|log| View::of(log)).collect();
+    let mut check = Check { shared, logs, views, found: shared.history.surprises() };
+    for (n, server) in servers.iter().enumerate() {
+        check.session(n, server);
+    }
+    check.rows(servers);
+    check.signals();
+    if check.shared.world.functions.under_way() > 0 {
+        check.found.push("a function is still under way".into());
+    }
+    check.found
+}
+
+struct Check<'a> {
+    shared: &'a Shared,
+    logs: Vec<Vec<Entry>>,
+    views: Vec<View>,
+    found: Vec<String>,
+}
+
+impl Check<'_> {
+    fn session(&mut self, session: usize, server: &Server) {
+        let items = &server.items;
+        let own = items.iter().find(|item| item["sk"]["S"] == "SESSION").unwrap();
+        let count: usize = own["connections"]["N"].as_str().unwrap().parse().unwrap();
+        let members: BTreeSet<Stay> = items
+            .iter()
+            .filter_map(|item| {
+                let peer = item["sk"]["S"].as_str()?.strip_prefix("PEER#")?;
+                Some((peer.to_owned(), item["joinedAt"]["N"].as_str()?.parse().ok()?))
+            })
+            .collect();
+        let listed = server.listed.1["items"].as_array().into_iter().flatten();
+        let listed: BTreeSet<Stay> = listed
+            .map(|one| (one["connectionId"].as_str().unwrap().into(), one["createdAt"].as_u64().unwrap()))
+            .collect();
+        if members != listed || members.len() != count {
+            self.found
+                .push(format!("session {session} has {members:?}, lists {listed:?} and counts {count}"));
+        }
+        let people: Vec<_> =
+            (0..self.views.len()).filter(|n| self.shared.people[*n].session == session).collect();
+        // Nobody lost, nobody doubled, no ghost.
+        let present: Vec<_> =
+            people.iter().filter_map(|n| Some(self.views[*n].present()?.own.clone())).collect();
+        if present.iter().cloned().collect::<BTreeSet<_>>() != members || present.len() != members.len() {
+            self.found.push(format!("session {session} has {members:?}, and there think to be {present:?}"));
+        }
+        for n in people {
+            self.told(n, &members);
+        }
+        // Nothing owed.
+        for item in items.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("OWED#")) {
+            self.found.push(format!("session {session} is owed {item}"));
+        }
+    }
+
+    /// Everybody told: who is there knows who is.
+    fn told(&mut self, n: usize, members: &BTreeSet<Stay>) {
+        let (view, suppressed) = (&self.views[n], self.shared.people[n].suppressed);
+        if let Some(present) = view.present() {
+            let mut others = members.clone();
+            others.retain(|stay| stay.0 != present.own.0 && !suppressed);
+            if present.known != others {
+                self.found.push(format!("client {n} knows {:?}, and there are {others:?}", present.known));
+            }
+        }
+        if suppressed && !(view.created.is_empty() && view.destroyed.is_empty()) {
+            let (created, destroyed) = (&view.created, &view.destroyed);
+            self.found
+                .push(format!("client {n} wants to hear nothing, and heard of {created:?} {destroyed:?}"));
+        }
+        for stay in view.destroyed.keys().filter(|stay| members.contains(*stay)) {
+            self.found.push(format!("client {n} has heard that {stay:?} is gone, who is there"));
+        }
+    }
+
+    /// A connection's row says that it is a member if, and only if, that member is on that connection.
+    fn rows(&mut self, servers: &[Server]) {
+        let stamp = |item: &Value| {
+            (item["connectionId"]["S"].as_str().map(str::to_owned), item["connectedAt"]["N"].to_string())
+        };
+        let mut places = BTreeSet::new();
+        for item in servers.iter().flat_map(|server| &server.items) {
+            if let Some(peer) = item["sk"]["S"].as_str().unwrap().strip_prefix("PEER#") {
+                places.insert((peer.to_owned(), stamp(item)));
+            }
+        }
+        let rows: BTreeSet<_> = self
+            .shared
+            .world
+            .tables
+            .connections()
+            .iter()
+            .filter_map(|row| Some((row["peerId"]["S"].as_str()?.to_owned(), stamp(row))))
+            .collect();
+        if rows != places {
+            self.found.push(format!("the rows say {rows:?}, the places {places:?}"));
+        }
+    }
+
+    fn signals(&mut self) {
+        let faults = &self.shared.world.faults;
+        let (signals, forced) = (self.shared.history.signals(), self.shared.history.all_forced());
+        // A call whose answer was lost is made again; one that is refused too often is not.
+        let repeats = faults.hang > 0.0 || faults.post_fails > 0.0;
+        let misses = repeats || faults.busy > 0.0;
+        let mut numbers: BTreeMap<_, &str> = BTreeMap::new();
+        for signal in &signals {
+            for n in 0..self.logs.len() {
+                let heard = heard(&self.logs[n], &signal.text);
+                let owed = self.views[n].presences.iter().any(|one| owed(one, signal, &forced));
+                if owed && signal.acknowledged && heard.is_empty() && !misses {
+                    self.found.push(format!("client {n} has not heard {signal:?}"));
+                }
+                if heard.len() > 1 && !repeats {
+                    self.found.push(format!("client {n} has heard {} times: {signal:?}", heard.len()));
+                }
+                if !heard.is_empty() {
+                    self.addressed(n, signal, &heard);
+                }
+            }
+            let numbered = signal.to.is_none().then_some(signal.from).flatten();
+            for (sender, heard) in numbered.iter().flat_map(|sender| {
+                self.logs.iter().flat_map(|log| heard(log, &signal.text)).map(move |heard| (sender, heard))
+            }) {
+                // A number that was taken for an answer that was lost may be left out, and is never given twice.
+                let other = numbers.insert((*sender, heard.0), &signal.text);
+                if let Some(other) = other.filter(|other| *other != signal.text) {
+                    self.found.push(format!("{:?} of {sender:?} is {} and {other}", heard.0, signal.text));
+                }
+            }
+        }
+    }
+
+    /// Nothing misdelivered.
+    fn addressed(&mut self, n: usize, signal: &Signal, heard: &[(Option<u64>, Option<String>)]) {
+        let (people, presences) = (&self.shared.people, &self.views[n].presences);
+        if signal.to.as_ref().is_some_and(|to| !presences.iter().any(|one| one.own.0 == *to)) {
+            self.found.push(format!("client {n} has heard what was not for it: {signal:?}"));
+        }
+        let Some(sender) = signal.from else { return };
+        if people[n].session != people[sender.client].session {
+            self.found.push(format!("client {n} has heard what was said in another session: {signal:?}"));
+        }
+        let known: BTreeSet<_> = self.views[sender.client].presences.iter().map(|one| &one.own.0).collect();
+        for (_, from) in heard {
+            // A sender that never heard that it had come in does not know its own name.
+            if let Some(from) = from
+                && !known.contains(from)
+                && people[sender.client].id.as_ref().is_some_and(|id| id != from)
+            {
+                self.found.push(format!("client {n} has heard from {from}: {signal:?}"));
+            }
+        }
+    }
+}
+
+/// The numbers and the senders with which a signal was heard.
+fn heard(log: &[Entry], text: &str) -> Vec<(Option<u64>, Option<String>)> {
+    let signals = log.iter().filter_map(|entry| match &entry.note {
+        Note::Hears(message) if message["type"] == "signal" => Some(&message["signal"]),
+        Note::Hears(_) | Note::Asks | Note::Goes | Note::Ends => None,
+    });
+    let said = signals.filter(|signal| signal["data"] == text);
+    said.map(|signal| (signal["seq"].as_u64(), signal["from"].as_str().map(str::to_owned))).collect()
+}
+
+/// Whether somebody was there from before a signal was sent until after it was acknowledged, and nobody made it go
+/// meanwhile.
+fn owed(presence: &Presence, signal: &Signal, forced: &[Forced]) -> bool {
+    let there = presence.from < signal.asked && presence.until.is_none_or(|until| until > signal.answered);
+    let meant = signal.to.as_ref().is_none_or(|to| *to == presence.own.0);
+    let made_to_go = forced
+        .iter()
+        .any(|one| one.peer == presence.own.0 && one.asked < signal.answered && one.answered > presence.from);
+    there && meant && !made_to_go
+}

@@ -1,0 +1,120 @@
+//! What the people of a run do, drawn from its seed.
+
+use rand::RngExt as _;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom as _;
+
+/// Somebody who may come into a session, more than once.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    /// Which of the run's sessions.
+    pub(crate) session: usize,
+    /// Without one each socket is a connection of its own.
+    pub(crate) id: Option<String>,
+    pub(crate) resume_token: Option<String>,
+    pub(crate) suppressed: bool,
+    pub(crate) role: &'static str,
+}
+
+/// One thing that one of them does. What makes no sense at the moment (a signal of somebody who is not there) is left
+/// out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act {
+    /// Wants to be in the session from now on, and comes back after every break.
+    Join,
+    /// The same, and signals without waiting for the answer.
+    JoinAndSignal,
+    /// Identifies, and cuts the socket before the answer.
+    JoinAndCut,
+    /// The same identify again.
+    Repeat,
+    /// A second socket, with the resume token, while the first is open.
+    Reconnect,
+    /// The network breaks.
+    Cut,
+    /// The same, and it does not come back.
+    CutAndStay,
+    /// API Gateway ends the socket, which has been open for two hours.
+    Expire,
+    /// The socket is closed with 1000.
+    Close,
+    /// Leaves, and keeps the socket.
+    Leave,
+    /// Leaves, and identifies again on the same socket.
+    LeaveAndJoin,
+    /// Signals to all, concurrently.
+    Signal(usize),
+    SignalTo(usize),
+    RestSignal,
+    RestSignalTo(usize),
+    /// By a moderator, or refused.
+    Force(usize),
+    RestForce(usize),
+}
+
+/// A run: how many sessions, who may come, and when each of them does what, after pauses in milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) sessions: usize,
+    pub(crate) people: Vec<Person>,
+    pub(crate) acts: Vec<Vec<(u64, Act)>>,
+}
+
+impl Plan {
+    pub(crate) fn draw(rng: &mut SmallRng) -> Self {
+        let sessions = if rng.random_bool(0.2) { 2 } else { 1 };
+        let people: Vec<_> = (0..rng.random_range(2..=5)).map(|n| person(rng, n, sessions)).collect();
+        // Some runs are crowded: everything happens within moments.
+        let longest = [50, 400, 3_000].choose(rng).copied().unwrap();
+        let acts = (0..people.len()).map(|_| acts(rng, people.len(), longest)).collect();
+        Self { sessions, people, acts }
+    }
+}
+
+fn person(rng: &mut SmallRng, n: usize, sessions: usize) -> Person {
+    let named = rng.random_bool(0.75);
+    Person {
+        session: rng.random_range(0..sessions),
+        id: named.then(|| format!("person-{n}")),
+        resume_token: (named && rng.random_bool(0.6)).then(|| format!("resume-token-{n:04}")),
+        suppressed: rng.random_bool(0.15),
+        role: ["publisher", "moderator", "moderator"].choose(rng).copied().unwrap(),
+    }
+}
+
+fn acts(rng: &mut SmallRng, people: usize, longest: u64) -> Vec<(u64, Act)> {
+    let first = match rng.random_range(0..10) {
+        0 => Act::JoinAndCut,
+        1 => Act::JoinAndSignal,
+        _ => Act::Join,
+    };
+    let mut acts = vec![(rng.random_range(0..=longest), first)];
+    for _ in 0..rng.random_range(1..=6) {
+        // Time enough to come in, at least now and then.
+        let pause = if rng.random_bool(0.5) { longest } else { longest.max(1_500) };
+        acts.push((rng.random_range(0..=pause), act(rng, people)));
+    }
+    acts
+}
+
+fn act(rng: &mut SmallRng, people: usize) -> Act {
+    let whom = rng.random_range(0..people);
+    match rng.random_range(0..34) {
+        0..=3 => Act::Cut,
+        4 => Act::CutAndStay,
+        5..=6 => Act::Close,
+        7..=8 => Act::Leave,
+        9..=11 => Act::LeaveAndJoin,
+        12..=14 => Act::Reconnect,
+        15 => Act::Repeat,
+        16 => Act::Expire,
+        17..=19 => Act::Signal(rng.random_range(1..=3)),
+        20..=21 => Act::SignalTo(whom),
+        22 => Act::RestSignal,
+        23 => Act::RestSignalTo(whom),
+        24..=25 => Act::Force(whom),
+        26 => Act::RestForce(whom),
+        27 => Act::JoinAndCut,
+        _ => Act::Join,
+    }
+}

@@ -1,0 +1,149 @@
+//! What else is called: SQS, the stream of the rooms table, Secrets Manager, ECS.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use serde_json::{Value, json};
+use tokio::task::spawn_local;
+use tokio::time::sleep;
+
+use crate::http::Answer;
+use crate::lambda::{Function, invoke};
+use crate::world::World;
+
+pub(crate) const TIMERS: &str = "http://services.test/timers";
+pub(crate) const REFILLS: &str = "http://services.test/refills";
+pub(crate) const PROJECTS: &str = "simulated/project/";
+pub(crate) const MAX_ROOMS: usize = 4;
+/// The only project, and its secret.
+pub(crate) const PROJECT: (&str, &str) = ("47000001", "secret-of-47000001-0123456789abcdef");
+/// As the template has them.
+const VISIBILITY: Duration = Duration::from_mins(3);
+const RECEIVES: usize = 5;
+const STREAM_WINDOW: u64 = 5_000;
+const STREAM_ATTEMPTS: usize = 4;
+
+/// Takes a message, and delivers it at least once.
+pub(crate) fn send(world: &Arc<World>, operation: &str, body: &[u8]) -> Answer {
+    if operation == "SendMessage" {
+        let request: Value = serde_json::from_slice(body).unwrap();
+        let delay = Duration::from_secs(request["DelaySeconds"].as_u64().unwrap_or_default());
+        let function = if request["QueueUrl"] == TIMERS { Function::Timer } else { Function::Refill };
+        let text = request["MessageBody"].as_str().unwrap().to_owned();
+        for _ in 0..=usize::from(world.strikes(world.faults.queue)) {
+            spawn_local(deliver(Arc::clone(world), function, text.clone(), delay));
+        }
+    }
+    Answer { status: 200, body: br#"{"MessageId":"m"}"#.to_vec() }
+}
+
+async fn deliver(world: Arc<World>, function: Function, text: String, delay: Duration) {
+    sleep(delay).await;
+    world.wait(1, if world.strikes(world.faults.queue) { 10_000 } else { 50 }).await;
+    for _ in 0..RECEIVES {
+        let event = json!({ "Records": [{ "messageId": "m", "body": text, "eventSource": "aws:sqs" }] });
+        if invoke(&world, function, event).await.is_some() {
+            return;
+        }
+        sleep(VISIBILITY).await;
+    }
+    world.note(|| format!("{function:?}: a message is given up"));
+}
+
+/// The records that wait, by room, which stands for the shard.
+#[derive(Default)]
+pub(crate) struct Stream(Mutex<BTreeMap<String, VecDeque<Value>>>);
+
+impl World {
+    /// An item has been inserted that is owed to a room.
+    pub(crate) fn owes(self: &Arc<Self>, key: Value) {
+        let shard = key["pk"]["S"].as_str().unwrap().to_owned();
+        let mut shards = self.api.stream.0.lock().unwrap();
+        let read = shards.contains_key(&shard);
+        shards.entry(shard.clone()).or_default().push_back(key);
+        if !read {
+            spawn_local(poll(Arc::clone(self), shard));
+        }
+    }
+}
+
+/// Reads a shard in batches, each as often as the event source says.
+async fn poll(world: Arc<World>, shard: String) {
+    loop {
+        world.wait(0, STREAM_WINDOW).await;
+        let batch: Vec<Value> = {
+            let mut shards = world.api.stream.0.lock().unwrap();
+            let waiting = shards.get_mut(&shard).unwrap();
+            let most = waiting.len().min(100);
+            let batch = waiting.drain(..most).collect::<Vec<_>>();
+            if batch.is_empty() {
+                shards.remove(&shard);
+                return;
+            }
+            batch
+        };
+        let record = |key: &Value| {
+            json!({
+                "eventID": "e", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+                "awsRegion": "simulated", "eventSourceARN": "simulated",
+                "dynamodb": {
+                    "ApproximateCreationDateTime": world.now() / 1_000, "Keys": key, "SequenceNumber": "1",
+                    "SizeBytes": 1, "StreamViewType": "KEYS_ONLY",
+                },
+            })
+        };
+        let event = json!({ "Records": batch.iter().map(record).collect::<Vec<_>>() });
+        for attempt in 0..STREAM_ATTEMPTS {
+            if invoke(&world, Function::Outbox, event.clone()).await.is_some() {
+                break;
+            }
+            world.wait(100, 1_000 << attempt).await;
+        }
+    }
+}
+
+/// `GetSecretValue`.
+pub(crate) fn secret(body: &[u8]) -> Answer {
+    let request: Value = serde_json::from_slice(body).unwrap();
+    let (key, secret) = PROJECT;
+    if request["SecretId"] == format!("{PROJECTS}{key}") && request["VersionStage"] == "AWSCURRENT" {
+        let text = json!({ "apiKey": key, "secret": secret }).to_string();
+        let body = json!({ "ARN": "arn", "Name": "name", "SecretString": text });
+        return Answer { status: 200, body: body.to_string().into() };
+    }
+    Answer::refused("ResourceNotFoundException")
+}
+
+/// The tasks that have been asked for: SFUs are started by whoever reads this.
+#[derive(Default)]
+pub(crate) struct Ecs {
+    /// By their rooms, which are the calls' tokens.
+    started: Mutex<BTreeMap<String, String>>,
+    news: Mutex<Vec<(String, String)>>,
+}
+
+impl Ecs {
+    /// Those that have been started since this was asked last: their rooms, and the URLs that they are given.
+    pub(crate) fn take(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.news.lock().unwrap())
+    }
+}
+
+/// `RunTask`, which is done once for a token.
+pub(crate) fn run_task(world: &Arc<World>, body: &[u8]) -> Answer {
+    let request: Value = serde_json::from_slice(body).unwrap();
+    let room = request["clientToken"].as_str().unwrap().to_owned();
+    let variables = request["overrides"]["containerOverrides"][0]["environment"].as_array().unwrap();
+    let url = variables.iter().find(|one| one["name"] == "SIGNAL_SERVER_URL").unwrap();
+    let url = url["value"].as_str().unwrap().to_owned();
+    let mut started = world.ecs.started.lock().unwrap();
+    if started.insert(room.clone(), url.clone()).is_none() {
+        // Some tasks never come to life.
+        if world.draw(|fate| fate.random_bool(0.95)) || world.is_calm() {
+            world.ecs.news.lock().unwrap().push((room, url));
+        }
+    }
+    Answer { status: 200, body: br#"{"tasks":[{}],"failures":[]}"#.to_vec() }
+}

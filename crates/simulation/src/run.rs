@@ -1,0 +1,96 @@
+//! One run, from its seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, sleep};
+
+use crate::checks;
+use crate::client::{Client, Shared};
+use crate::heard::{Heard, Moments};
+use crate::history::History;
+use crate::plan::Plan;
+use crate::project;
+use crate::world::World;
+
+/// When everything has been done that was drawn, in simulated time.
+const ACTS: Duration = Duration::from_secs(60);
+/// How long the world then is calm: longer than the message of a queue that a killed function has kept takes to come again.
+const CALM: Duration = Duration::from_secs(240);
+
+/// What came of a run.
+pub(crate) struct Outcome {
+    /// What does not hold, in sentences.
+    pub(crate) failures: Vec<String>,
+    /// What has happened, if that was wanted, and a number that stands for it.
+    pub(crate) record: (Vec<String>, u64),
+}
+
+/// A session as the server has it at the end.
+pub(crate) struct Server {
+    /// What REST lists: status and body.
+    pub(crate) listed: (u16, Value),
+    /// The items of its partition.
+    pub(crate) items: Vec<Value>,
+}
+
+/// Plays a run.
+pub(crate) fn play(seed: u64, recorded: bool) -> Outcome {
+    fastrand::seed(seed);
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let outcome = LocalSet::new().block_on(&runtime, run(seed, recorded));
+    // What still waits is dropped without being polled again.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(seed: u64, recorded: bool) -> Outcome {
+    let world = World::new(seed, recorded);
+    let plan = Plan::draw(&mut SmallRng::seed_from_u64(seed.rotate_left(32)));
+    world.note(|| format!("{:?}", world.faults));
+    world.note(|| format!("{plan:?}"));
+    let mut sessions = vec![];
+    for _ in 0..plan.sessions {
+        sessions.push(project::session(&world).await);
+    }
+    let moments = Moments::default();
+    let shared = Arc::new(Shared {
+        world: Arc::clone(&world),
+        history: History::default(),
+        logs: plan.people.iter().map(|_| Heard::new(moments.clone())).collect(),
+        moments,
+        sessions,
+        people: plan.people,
+    });
+    let begin = Instant::now();
+    // Clients look after themselves until the very end.
+    let end = begin + ACTS + CALM * 2;
+    for (n, acts) in plan.acts.into_iter().enumerate() {
+        spawn_local(Client::new(n, &shared).live(acts, end));
+    }
+    sleep(ACTS).await;
+    world.becomes_calm();
+    sleep(CALM).await;
+    // A `$disconnect` that was lost has changed nothing: whoever is gone is found by the next posts. The second finds those
+    // who came meanwhile.
+    for _ in 0..3 {
+        for session in &shared.sessions {
+            let body = json!({ "data": "is anybody gone?" });
+            let answer = project::rest(&world, "POST", session, "/signal", Some(body)).await;
+            assert_eq!(answer.0, 204, "{answer:?}");
+        }
+        sleep(CALM / 4).await;
+    }
+    let mut servers = vec![];
+    for session in &shared.sessions {
+        let listed = project::rest(&world, "GET", session, "/connection", None).await;
+        servers.push(Server { listed, items: world.tables.items(Some(&format!("ROOM#{session}"))) });
+    }
+    let failures = checks::failures(&shared, &servers);
+    Outcome { failures, record: world.recorded() }
+}
