@@ -43,6 +43,11 @@ test-rust: ## The gateway's and the SFU's
 	@echo "Building and running the tests."
 	@cargo test --locked --workspace
 
+simulate: ## Simulate the gateway as seeds have it. [SEED=first RUNS=number JOBS=processes]; one run is printed as it goes
+	$(call first,$(or $(CARGO_TARGET_DIR),target)/simulate/simulate,First build of the simulation: about 5 minutes on two cores.)
+	@cargo build --locked --quiet --profile simulate -p arbiter-simulation
+	@SEED="$(SEED)" RUNS="$(RUNS)" JOBS="$(JOBS)" $(or $(CARGO_TARGET_DIR),target)/simulate/simulate
+
 test-web: gateway web ## The client's and the component's, and calls in a real browser
 	@scripts/tools.sh opentok older-opentok older-npm-opentok || echo "TESTS WITH OTHER VERSIONS OF opentok SKIPPED: they could not be installed."
 	@echo "Running the web tests."
@@ -191,7 +196,7 @@ $(DEMO)/index.html: $(NODE_MODULES) $(shell find web/sdk web/react -type f -not 
 # The local gateway, and the functions and the SFU that it runs.
 gateway:
 	$(call first,$(DEBUG)/arbiter-local,First build: about 4 minutes on two cores. Later ones take seconds.)
-	@cargo build --locked --quiet --workspace --exclude arbiter-tests --bins
+	@cargo build --locked --quiet --workspace --exclude arbiter-tests --exclude arbiter-simulation --bins
 
 # Stops with a sentence when there is no such stack. Standard output is whoever asks for this.
 known:
@@ -209,4 +214,4 @@ needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
 .PHONY: audit bench build check circles clean clippy deploy destroy docs documents emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run \
-	smoke templates test test-rust test-web ticket token watch web
+	simulate smoke templates test test-rust test-web ticket token watch web

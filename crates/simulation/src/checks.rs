@@ -124,7 +124,8 @@ impl Check<'_> {
         for signal in &signals {
             for n in 0..self.logs.len() {
                 let heard = heard(&self.logs[n], &signal.text);
-                let owed = self.views[n].presences.iter().any(|one| owed(one, signal, &forced));
+                let owed = self.hears_of(n, signal)
+                    && self.views[n].presences.iter().any(|one| owed(one, signal, &forced));
                 if owed && signal.acknowledged && heard.is_empty() && !misses {
                     self.found.push(format!("client {n} has not heard {signal:?}"));
                 }
@@ -148,16 +149,23 @@ impl Check<'_> {
         }
     }
 
+    /// Whether somebody is in the session that a signal is for.
+    fn hears_of(&self, n: usize, signal: &Signal) -> bool {
+        // Those that the project's server sends have the sender's number in front.
+        let sender = signal.text.split('/').next().and_then(|n| n.parse::<usize>().ok()).unwrap();
+        self.shared.people[n].session == self.shared.people[sender].session
+    }
+
     /// Nothing misdelivered.
     fn addressed(&mut self, n: usize, signal: &Signal, heard: &[(Option<u64>, Option<String>)]) {
         let (people, presences) = (&self.shared.people, &self.views[n].presences);
         if signal.to.as_ref().is_some_and(|to| !presences.iter().any(|one| one.own.0 == *to)) {
             self.found.push(format!("client {n} has heard what was not for it: {signal:?}"));
         }
-        let Some(sender) = signal.from else { return };
-        if people[n].session != people[sender.client].session {
+        if !self.hears_of(n, signal) {
             self.found.push(format!("client {n} has heard what was said in another session: {signal:?}"));
         }
+        let Some(sender) = signal.from else { return };
         let known: BTreeSet<_> = self.views[sender.client].presences.iter().map(|one| &one.own.0).collect();
         for (_, from) in heard {
             // A sender that never heard that it had come in does not know its own name.
