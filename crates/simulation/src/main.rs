@@ -29,6 +29,7 @@ mod queues;
 mod run;
 #[path = "../../../tests/tests/sessions/view.rs"]
 mod view;
+mod wire;
 mod world;
 
 use std::process::ExitCode;
