@@ -18,7 +18,7 @@ pub(crate) fn failures(shared: &Shared, servers: &[Server]) -> Vec<String> {
     for (n, server) in servers.iter().enumerate() {
         check.session(n, server);
     }
-    check.rows(servers);
+    check.rows();
     check.signals();
     if check.shared.world.functions.under_way() > 0 {
         check.found.push("a function is still under way".into());
@@ -91,26 +91,30 @@ impl Check<'_> {
     }
 
     /// A connection's row says that it is a member if, and only if, that member is on that connection.
-    fn rows(&mut self, servers: &[Server]) {
-        let stamp = |item: &Value| {
-            (item["connectionId"]["S"].as_str().map(str::to_owned), item["connectedAt"]["N"].to_string())
-        };
-        let mut places = BTreeSet::new();
-        for item in servers.iter().flat_map(|server| &server.items) {
-            if let Some(peer) = item["sk"]["S"].as_str().unwrap().strip_prefix("PEER#") {
-                places.insert((peer.to_owned(), stamp(item)));
-            }
-        }
-        let rows: BTreeSet<_> = self
-            .shared
-            .world
-            .tables
+    fn rows(&mut self) {
+        let tables = &self.shared.world.tables;
+        let text = |item: &Value, name: &str| item[name]["S"].as_str().map(str::to_owned);
+        let places: BTreeSet<_> = tables
+            .items(None)
+            .iter()
+            .filter_map(|item| {
+                let (room, peer) = (text(item, "pk")?, text(item, "sk")?);
+                let (room, peer) =
+                    (room.strip_prefix("ROOM#")?.to_owned(), peer.strip_prefix("PEER#")?.to_owned());
+                Some((text(item, "connectionId")?, room, peer))
+            })
+            .collect();
+        let rows: BTreeSet<_> = tables
             .connections()
             .iter()
-            .filter_map(|row| Some((row["peerId"]["S"].as_str()?.to_owned(), stamp(row))))
+            .filter(|row| row["kind"]["S"] == "client")
+            .filter_map(|row| Some((text(row, "connectionId")?, text(row, "roomId")?, text(row, "peerId")?)))
             .collect();
-        if rows != places {
-            self.found.push(format!("the rows say {rows:?}, the places {places:?}"));
+        for place in places.difference(&rows) {
+            self.found.push(format!("the place {place:?} has no row"));
+        }
+        for row in rows.difference(&places) {
+            self.found.push(format!("the row {row:?} has no place"));
         }
     }
 

@@ -14,19 +14,23 @@
 
 mod api;
 mod checks;
+mod checks_of_pages;
 mod client;
 mod dynamodb;
 mod faults;
+#[expect(dead_code, reason = "the runs with real binaries need more of it")]
 #[path = "../../../tests/tests/sessions/heard.rs"]
 mod heard;
 #[path = "../../../tests/tests/sessions/history.rs"]
 mod history;
 mod http;
 mod lambda;
+mod page;
 mod plan;
 mod project;
 mod queues;
 mod run;
+mod sfu;
 #[path = "../../../tests/tests/sessions/view.rs"]
 mod view;
 mod wire;

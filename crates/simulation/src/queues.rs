@@ -1,6 +1,6 @@
 //! What else is called: SQS, the stream of the rooms table, Secrets Manager, ECS.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,13 +54,22 @@ async fn deliver(world: Arc<World>, function: Function, text: String, delay: Dur
 
 /// The records that wait, by room, which stands for the shard.
 #[derive(Default)]
-pub(crate) struct Stream(Mutex<BTreeMap<String, VecDeque<Value>>>);
+pub(crate) struct Stream {
+    waiting: Mutex<BTreeMap<String, VecDeque<Value>>>,
+    /// The sort keys of records that were tried as often as the event source says, in vain.
+    given_up: Mutex<BTreeSet<String>>,
+}
 
 impl World {
+    /// The sort keys, as JSON, of what the stream has given up.
+    pub(crate) fn given_up(&self) -> BTreeSet<String> {
+        self.api.stream.given_up.lock().unwrap().clone()
+    }
+
     /// An item has been inserted that is owed to a room.
     pub(crate) fn owes(self: &Arc<Self>, key: Value) {
         let shard = key["pk"]["S"].as_str().unwrap().to_owned();
-        let mut shards = self.api.stream.0.lock().unwrap();
+        let mut shards = self.api.stream.waiting.lock().unwrap();
         let read = shards.contains_key(&shard);
         shards.entry(shard.clone()).or_default().push_back(key);
         if !read {
@@ -74,7 +83,7 @@ async fn poll(world: Arc<World>, shard: String) {
     loop {
         world.wait(0, STREAM_WINDOW).await;
         let batch: Vec<Value> = {
-            let mut shards = world.api.stream.0.lock().unwrap();
+            let mut shards = world.api.stream.waiting.lock().unwrap();
             let waiting = shards.get_mut(&shard).unwrap();
             let most = waiting.len().min(100);
             let batch = waiting.drain(..most).collect::<Vec<_>>();
@@ -95,11 +104,18 @@ async fn poll(world: Arc<World>, shard: String) {
             })
         };
         let event = json!({ "Records": batch.iter().map(record).collect::<Vec<_>>() });
+        let mut handled = false;
         for attempt in 0..STREAM_ATTEMPTS {
-            if invoke(&world, Function::Outbox, event.clone()).await.is_some() {
+            handled = invoke(&world, Function::Outbox, event.clone()).await.is_some();
+            if handled {
                 break;
             }
             world.wait(100, 1_000 << attempt).await;
+        }
+        if !handled {
+            world.note(|| format!("the stream gives {} records up", batch.len()));
+            let mut given_up = world.api.stream.given_up.lock().unwrap();
+            given_up.extend(batch.iter().map(|key| key["sk"].to_string()));
         }
     }
 }
@@ -125,7 +141,7 @@ pub(crate) struct Ecs {
 }
 
 impl Ecs {
-    /// Those that have been started since this was asked last: their rooms, and the URLs that they are given.
+    /// Those that have been started since this was last asked: their rooms, and the URLs that they are given.
     pub(crate) fn take(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.news.lock().unwrap())
     }

@@ -14,9 +14,10 @@ use crate::checks;
 use crate::client::{Client, Shared};
 use crate::heard::{Heard, Moments};
 use crate::history::History;
+use crate::page::{self, Page, Pages};
 use crate::plan::Plan;
-use crate::project;
 use crate::world::World;
+use crate::{checks_of_pages, project, sfu};
 
 /// When everything has been done that was drawn, in simulated time.
 const ACTS: Duration = Duration::from_secs(60);
@@ -69,13 +70,21 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
     });
     let begin = Instant::now();
     // Clients look after themselves until the very end.
-    let end = begin + ACTS + CALM * 2;
+    let end = begin + ACTS + CALM * 3;
     for (n, acts) in plan.acts.into_iter().enumerate() {
         spawn_local(Client::new(n, &shared).live(acts, end));
     }
+    let (visitors, acts) = page::draw(&mut SmallRng::seed_from_u64(seed.rotate_left(16)));
+    world.note(|| format!("{visitors:?} {acts:?}"));
+    let pages = Arc::new(Pages::new(&world, shared.moments.clone(), visitors));
+    for (n, acts) in acts.into_iter().enumerate() {
+        spawn_local(Page::new(n, &pages).live(acts, end));
+    }
+    spawn_local(sfu::start_all(Arc::clone(&pages), end));
     sleep(ACTS).await;
     world.becomes_calm();
     sleep(CALM).await;
+    let owed = owed(&world);
     // A `$disconnect` that was lost has changed nothing: whoever is gone is found by the next posts. The second finds those
     // who came meanwhile.
     for _ in 0..3 {
@@ -84,13 +93,30 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
             let answer = project::rest(&world, "POST", session, "/signal", Some(body)).await;
             assert_eq!(answer.0, 204, "{answer:?}");
         }
+        *pages.probes.lock().unwrap() += 1;
         sleep(CALM / 4).await;
+    }
+    // SFUs ask and answer all the time: a moment in which nothing is under way.
+    let patience = Instant::now() + CALM / 4;
+    while world.functions.under_way() > 0 && Instant::now() < patience {
+        sleep(Duration::from_millis(1)).await;
     }
     let mut servers = vec![];
     for session in &shared.sessions {
         let listed = project::rest(&world, "GET", session, "/connection", None).await;
         servers.push(Server { listed, items: world.tables.items(Some(&format!("ROOM#{session}"))) });
     }
-    let failures = checks::failures(&shared, &servers);
+    let mut failures = checks::failures(&shared, &servers);
+    failures.extend(owed);
+    failures.extend(checks_of_pages::failures(&pages));
     Outcome { failures, record: world.recorded() }
+}
+
+/// What rooms are owed although there was time enough to tell them, and the stream did not give up.
+fn owed(world: &World) -> Vec<String> {
+    let items = world.tables.items(None);
+    let owed = items.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("OWED#"));
+    let given_up = world.given_up();
+    let left = owed.filter(|item| !given_up.contains(&item["sk"].to_string()));
+    left.map(|item| format!("nobody has told of {item}")).collect()
 }

@@ -1,0 +1,259 @@
+//! The SFU of a room, as far as the gateway knows it: it takes its place, answers everybody, asks for its roster, and leaves
+//! when nobody needs it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::RngExt as _;
+use serde_json::{Value, json};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::heard::{Heard, Note};
+use crate::page::Pages;
+use crate::wire::{Wire, word_of};
+
+/// How long an SFU without people stays.
+const IDLE: Duration = Duration::from_secs(40);
+/// How often it asks who is there.
+const ROSTER: Duration = Duration::from_mins(1);
+
+/// A socket: when it was opened, and its name. They are ordered.
+pub(crate) type Stamp = (u64, String);
+
+/// The SFUs of a run.
+#[derive(Default)]
+pub(crate) struct Sfus(Mutex<BTreeMap<String, State>>);
+
+/// What an SFU believes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// Its task runs.
+    pub(crate) runs: bool,
+    /// It has its place.
+    pub(crate) there: bool,
+    /// Its people, each on the socket that the gateway named last.
+    pub(crate) known: BTreeMap<String, Stamp>,
+}
+
+impl Sfus {
+    /// Whether the task of a room's SFU runs.
+    pub(crate) fn runs(&self, room: &str) -> bool {
+        self.0.lock().unwrap().get(room).is_some_and(|state| state.runs)
+    }
+
+    pub(crate) fn all(&self) -> BTreeMap<String, State> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Starts the tasks that are asked for.
+pub(crate) async fn start_all(pages: Arc<Pages>, end: Instant) {
+    while Instant::now() < end {
+        for (room, url) in pages.world.ecs.take() {
+            let token = url.split_once("token=").unwrap().1.to_owned();
+            spawn_local(Sfu::new(&pages, room).live(token, end));
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+struct Sfu {
+    room: String,
+    pages: Arc<Pages>,
+    wire: Wire,
+    read: usize,
+    served: bool,
+    empty_since: Instant,
+    probed: u32,
+}
+
+impl Sfu {
+    fn new(pages: &Arc<Pages>, room: String) -> Self {
+        let name = format!("sfu {}", &room[..6]);
+        let wire = Wire::new(&pages.world, name, Heard::new(pages.moments.clone()));
+        let empty_since = Instant::now();
+        Self { room, pages: Arc::clone(pages), wire, read: 0, served: false, empty_since, probed: 0 }
+    }
+
+    fn state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(self.pages.sfus.0.lock().unwrap().entry(self.room.clone()).or_default())
+    }
+
+    async fn live(mut self, token: String, end: Instant) {
+        let world = Arc::clone(&self.pages.world);
+        world.wait(1_000, 5_000).await;
+        self.state(|state| state.runs = true);
+        // Some break down, and some lose their network now and then.
+        let dies = world.strikes(0.2).then(|| Instant::now() + millis(&world, 30_000));
+        let mut breaks = world.strikes(0.4).then(|| Instant::now() + millis(&world, 20_000));
+        let mut asks = Instant::now();
+        while Instant::now() < end {
+            if dies.is_some_and(|at| at <= Instant::now()) {
+                world.note(|| format!("sfu {} breaks down", &self.room[..6]));
+                self.wire.cut();
+                break;
+            }
+            if breaks.is_some_and(|at| at <= Instant::now()) {
+                breaks = None;
+                self.wire.cut();
+            }
+            let Some(socket) = self.wire.socket().filter(|_| self.state(|state| state.there)) else {
+                self.state(|state| state.there = false);
+                if !self.takes_place(&token).await {
+                    break;
+                }
+                asks = Instant::now();
+                continue;
+            };
+            self.hear(socket);
+            let wanted = *self.pages.probes.lock().unwrap();
+            if self.probed < wanted {
+                self.probed = wanted;
+                self.probes(socket);
+            }
+            if asks <= Instant::now() {
+                asks = Instant::now() + ROSTER;
+                self.asks(socket).await;
+            }
+            if self.state(|state| !state.known.is_empty()) {
+                self.empty_since = Instant::now();
+            } else if self.empty_since.elapsed() >= IDLE && self.leaves(socket).await {
+                break;
+            }
+            let next = Instant::now() + Duration::from_secs(2);
+            let _ = timeout_at(next, self.wire.news.notified()).await;
+        }
+        self.state(|state| (state.runs, state.there) = (false, false));
+        self.wire.cut();
+    }
+
+    /// Says something to everybody whom the table has, so that those are found who are gone.
+    fn probes(&mut self, socket: usize) {
+        for item in self.pages.world.tables.items(Some(&format!("ROOM#{}", self.room))) {
+            if let Some(peer) = item["sk"]["S"].as_str().unwrap().strip_prefix("PEER#") {
+                let probe = json!({
+                    "type": "producer", "sender": self.room, "receiver": peer, "roomId": self.room,
+                    "candidate": { "candidate": format!("{peer} is asked for"), "sdpMid": "0", "sdpMLineIndex": 0 },
+                });
+                self.wire.send(socket, "handshake", &probe);
+            }
+        }
+    }
+
+    /// Identifies; `false`: its room is over.
+    async fn takes_place(&mut self, token: &str) -> bool {
+        self.wire.cut();
+        self.pages.world.wait(100, 1_000).await;
+        let Some(socket) = self.wire.open(Some(token)).await else { return true };
+        let identity = json!({ "type": "sfu", "id": self.room });
+        let answer = self.wire.request(socket, "identify", &identity).await;
+        match answer.as_ref().map(word_of) {
+            Some("identified") => {
+                self.state(|state| state.there = true);
+                self.empty_since = Instant::now();
+                true
+            }
+            Some("room_closed" | "unauthorized") => false,
+            _ => true,
+        }
+    }
+
+    fn hear(&mut self, socket: usize) {
+        let entries = self.wire.heard.entries();
+        for entry in &entries[self.read..] {
+            let Note::Hears(message) = &entry.note else { continue };
+            match message["type"].as_str().unwrap_or_default() {
+                "producer" | "consumer" => self.takes(socket, message),
+                "clientDisconnect" => {
+                    let peer = message["clientId"].as_str().unwrap();
+                    let ended = stamp(message);
+                    self.state(|state| {
+                        if state.known.get(peer).is_some_and(|known| *known <= ended) {
+                            state.known.remove(peer);
+                        }
+                    });
+                }
+                _ => {}
+            }
+        }
+        self.read = entries.len();
+    }
+
+    /// A handshake: its sender is who the gateway says, in this SFU's room. It is answered with what it says.
+    fn takes(&mut self, socket: usize, message: &Value) {
+        let (peer, room, on) = (&message["sender"], &message["roomId"], stamp(&message["stamp"]));
+        let sender = self.pages.sockets.lock().unwrap().get(&on.1).copied();
+        let true_sender = sender.is_some_and(|n| self.pages.visitors[n].id == *peer);
+        if *room != *self.room || !true_sender {
+            self.pages.wrong(format!("the SFU of {} has received {message}", self.room));
+            return;
+        }
+        self.served = true;
+        let peer = peer.as_str().unwrap();
+        self.state(|state| {
+            let known = state.known.entry(peer.to_owned()).or_insert_with(|| on.clone());
+            *known = on.max(known.clone());
+        });
+        let answer = json!({
+            "type": "producer", "sender": self.room, "receiver": peer, "roomId": room,
+            "candidate": message["candidate"],
+        });
+        self.wire.send(socket, "handshake", &answer);
+    }
+
+    /// Who is there, of those that it knows: whoever is not, or is away, is lost.
+    async fn asks(&mut self, socket: usize) {
+        let before = self.state(|state| state.known.clone());
+        if before.is_empty() {
+            return;
+        }
+        let question = json!({ "roomId": self.room, "peers": before.keys().collect::<Vec<_>>() });
+        let answer = self.wire.request(socket, "roster", &question).await;
+        let Some(answer) = answer.filter(|answer| answer["type"] == "roster") else { return };
+        for (peer, known) in before {
+            let listed = answer["peers"].as_array().unwrap().iter().find(|one| one["id"] == peer);
+            let listed = listed.filter(|one| one["away"] != true).map(|one| stamp(&one["stamp"]));
+            self.state(|state| match listed {
+                Some(on) => {
+                    state.known.insert(peer, on.max(known));
+                }
+                None if state.known.get(&peer) == Some(&known) => {
+                    state.known.remove(&peer);
+                }
+                None => {}
+            });
+        }
+    }
+
+    /// Nobody needs it; `true`: it has left.
+    async fn leaves(&mut self, socket: usize) -> bool {
+        let data = if self.served { json!({}) } else { json!({ "ifSpare": true }) };
+        let answer = self.wire.request(socket, "leave", &data).await;
+        match answer.as_ref().map(word_of) {
+            Some("ack") => true,
+            Some("room_claimed") => {
+                self.served = true;
+                self.empty_since = Instant::now();
+                false
+            }
+            Some("room_needed") => {
+                self.empty_since = Instant::now();
+                false
+            }
+            _ => {
+                self.wire.cut();
+                false
+            }
+        }
+    }
+}
+
+fn stamp(message: &Value) -> Stamp {
+    (message["connectedAt"].as_u64().unwrap(), message["connectionId"].as_str().unwrap().to_owned())
+}
+
+fn millis(world: &crate::world::World, most: u64) -> Duration {
+    Duration::from_millis(world.draw(|fate| fate.random_range(0..most)))
+}
