@@ -54,7 +54,7 @@ pub(crate) struct Place {
     pub(crate) socket: usize,
     /// Since when, without a break.
     pub(crate) from: Moment,
-    /// The SFU has had its offer.
+    /// The SFU has answered its offer.
     pub(crate) offered: bool,
 }
 
@@ -154,12 +154,14 @@ pub(crate) struct Page {
     /// Since when its room's SFU has had no signaling, as it was told.
     alone: Option<Instant>,
     read: usize,
+    /// What it has offered last.
+    said: String,
 }
 
 impl Page {
     pub(crate) fn new(n: usize, pages: &Arc<Pages>) -> Self {
         let wire = Wire::new(&pages.world, pages.visitors[n].id.clone(), pages.logs[n].clone());
-        Self { n, pages: Arc::clone(pages), wire, wanted: false, alone: None, read: 0 }
+        Self { n, pages: Arc::clone(pages), wire, wanted: false, alone: None, read: 0, said: String::new() }
     }
 
     fn visitor(&self) -> &Visitor {
@@ -234,6 +236,12 @@ impl Page {
     fn check(&self, message: &Value) {
         let own = &self.visitor().id;
         let said = message["candidate"]["candidate"].as_str().unwrap_or_default();
+        if said == self.said
+            && let Some(mut place) = self.place()
+        {
+            place.offered = true;
+            self.set(Some(place));
+        }
         if message["receiver"] != **own || !said.starts_with(&format!("{own} ")) {
             self.pages.wrong(format!("{own} has received {message}"));
         }
@@ -301,20 +309,14 @@ impl Page {
 
     /// Offers its media, or a candidate of it, to the SFU.
     async fn offer(&mut self) {
-        let Some(mut place) = self.place() else { return };
-        let said = format!("{} says {}", self.visitor().id, self.pages.moments.now());
+        let Some(place) = self.place() else { return };
+        self.said = format!("{} says {}", self.visitor().id, self.pages.moments.now());
         let handshake = json!({
             "type": "producer", "sender": self.visitor().id, "roomId": place.room,
-            "candidate": { "candidate": said, "sdpMid": "0", "sdpMLineIndex": 0 },
+            "candidate": { "candidate": self.said, "sdpMid": "0", "sdpMLineIndex": 0 },
         });
         let answer = self.wire.request(place.socket, "handshake", &handshake).await;
         match answer.as_ref().map(word_of) {
-            Some("ack") => {
-                if self.place().as_ref() == Some(&place) {
-                    place.offered = true;
-                    self.set(Some(place));
-                }
-            }
             Some("sfu_unavailable") => {
                 self.alone.get_or_insert_with(Instant::now);
             }
