@@ -136,7 +136,7 @@ policies: ## What the templates allow, against scripts/calls.yaml
 	@scripts/tools.sh aws-sam-cli
 	@$(TOOLS)/aws-sam-cli/bin/python scripts/check_policies.py
 
-audit: ## Licences, sources, known vulnerabilities, duplicate and unused dependencies (the tools take minutes to build, once)
+audit: ## Licences, sources, known vulnerabilities, duplicate and unused dependencies [AUDIT=offline] (the tools take minutes to build, once)
 	@scripts/tools.sh cargo-deny cargo-machete
 	@PATH="$(TOOLS)/cargo-deny/bin:$(TOOLS)/cargo-machete/bin:$$PATH" scripts/audit.sh
 

@@ -8,7 +8,6 @@ use crate::template::names::{REGION, SUFFIX};
 use crate::template::stack::Stack;
 
 /// The addresses of a running gateway.
-#[expect(clippy::struct_field_names, reason = "each is a host with a port, not a URL")]
 #[derive(Clone, Debug)]
 pub(crate) struct Urls {
     /// `127.0.0.1:3000`: HTTP API and page.

@@ -187,7 +187,7 @@ impl Check<'_> {
 fn heard(log: &[Entry], text: &str) -> Vec<(Option<u64>, Option<String>)> {
     let signals = log.iter().filter_map(|entry| match &entry.note {
         Note::Hears(message) if message["type"] == "signal" => Some(&message["signal"]),
-        Note::Hears(_) | Note::Asks | Note::Goes | Note::Ends => None,
+        Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
     });
     let said = signals.filter(|signal| signal["data"] == text);
     said.map(|signal| (signal["seq"].as_u64(), signal["from"].as_str().map(str::to_owned))).collect()

@@ -168,7 +168,7 @@ impl Check<'_> {
                     message["clientId"].as_str().unwrap().to_owned(),
                     message["connectionId"].as_str().unwrap().to_owned(),
                 )),
-                Note::Hears(_) | Note::Asks | Note::Goes | Note::Ends => None,
+                Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
             });
             ends.collect::<Vec<_>>()
         };
@@ -190,7 +190,7 @@ impl Check<'_> {
                     {
                         Some(entry.at)
                     }
-                    Note::Hears(_) | Note::Asks | Note::Goes | Note::Ends => None,
+                    Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
                 });
                 let there = self.places[other].as_ref().is_some_and(|there| there.room == place.room);
                 let Some(came) = came.last().filter(|came| *came > place.from && !there) else { continue };

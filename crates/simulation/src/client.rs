@@ -95,7 +95,7 @@ impl Client {
                     && message["type"] == "goAway"
                     && message["reason"] == "forceDisconnected"
             }
-            Note::Asks | Note::Goes | Note::Ends => false,
+            Note::Asks | Note::Goes | Note::Breaks | Note::Ends => false,
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use gateway::app::App;
+use gateway::edge::Refusals;
 use gateway::machine::{self, Machine};
 use gateway::{aws, edge};
 use model::codec::json::Json;
@@ -59,6 +60,7 @@ struct Instance {
     number: u64,
     /// In milliseconds, from the true time.
     skew: i64,
+    refusals: Refusals,
 }
 
 impl Machine for Instance {
@@ -77,6 +79,8 @@ impl Machine for Instance {
             "REFILL_QUEUE_URL" => queues::REFILLS,
             "ALLOWED_ORIGINS" => "*",
             "AUTH_MODE" => "open",
+            "CONNECT_TICKETS" => "no",
+            "CONNECTIONS_PER_TOKEN" => "10",
             "RTC_CONFIG" => r#"{"iceServers":[]}"#,
             "PROJECTS" => queues::PROJECTS,
             "SESSION_CONNECTIONS" => "3000",
@@ -143,7 +147,7 @@ impl Invocation {
 /// What an instance runs.
 enum Code {
     App(App),
-    Sockets(gateway::sockets::Sockets),
+    Default(default::Deps),
     Connect(connect::Deps),
     Identify(identify::Deps),
     Handshake(handshake::Deps),
@@ -195,7 +199,8 @@ pub(crate) async fn invoke(world: &Arc<World>, function: Function, event: Value)
     world.note(|| format!("{} begins on {}", invocation.name, instance.number));
     let handled = machine::on(
         Arc::clone(&instance) as Arc<dyn Machine>,
-        INVOCATION.scope(Arc::clone(&invocation), Box::pin(handle(function, &code, event))),
+        INVOCATION
+            .scope(Arc::clone(&invocation), Box::pin(handle(function, &code, &instance.refusals, event))),
     );
     let ended = tokio::select! {
         biased;
@@ -220,6 +225,7 @@ async fn start(world: &Arc<World>, function: Function) -> (Arc<Instance>, Arc<Co
         let most = i64::try_from(world.faults.skew).unwrap();
         let instance = Arc::new(Instance {
             world: Arc::clone(world),
+            refusals: Refusals::default(),
             number: world.functions.instances.fetch_add(1, Ordering::Relaxed),
             skew: world.draw(|fate| fate.random_range(-most..=most)),
         });
@@ -245,11 +251,7 @@ impl Code {
             Function::CreateRoom => Self::CreateRoom(create_room::Deps::from_env().await?),
             Function::SessionApi => Self::SessionApi(session_api::Deps::from_env().await?),
             Function::Refill => Self::Refill(refill::Deps::from_env().await?),
-            Function::Default => {
-                let sockets = gateway::sockets::Sockets::new(&aws::load().await);
-                sockets.warm_up().await;
-                Self::Sockets(sockets)
-            }
+            Function::Default => Self::Default(default::Deps::from_env().await?),
             Function::Disconnect
             | Function::ForceDisconnect
             | Function::Roster
@@ -260,7 +262,12 @@ impl Code {
 }
 
 /// Handles an event as the function's `main` has it handled.
-async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, &'static str> {
+async fn handle(
+    function: Function,
+    code: &Code,
+    refusals: &Refusals,
+    event: Value,
+) -> Result<Value, &'static str> {
     let failed = |_| "failed";
     match (function, code) {
         (Function::Connect, Code::Connect(deps)) => {
@@ -273,10 +280,17 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                 .await
                 .map_err(failed)
         }
-        (Function::Default, Code::Sockets(sockets)) => {
-            edge::on_message(&Json, sockets, &async |_, request| default::default(&request), read(&event))
-                .await
-                .map_err(failed)
+        (Function::Default, Code::Default(deps)) => {
+            let event = read(&event);
+            edge::on_message(
+                &Json,
+                deps,
+                &async |sender, request| default::default(deps, sender, &request).await,
+                refusals,
+                event,
+            )
+            .await
+            .map_err(failed)
         }
         (Function::Identify, Code::Identify(deps)) => {
             let event = read(&event);
@@ -287,6 +301,7 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                     let Request::Identify(request) = request else { return Err(Error::UnknownAction) };
                     identify::identify(deps, sender, request).await
                 },
+                refusals,
                 event,
             )
             .await
@@ -301,6 +316,7 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                     let Request::Handshake(request) = request else { return Err(Error::UnknownAction) };
                     handshake::handshake(deps, sender, request).await
                 },
+                refusals,
                 event,
             )
             .await
@@ -315,6 +331,7 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                     let Request::Leave(request) = request else { return Err(Error::UnknownAction) };
                     leave::leave(deps, sender, request).await
                 },
+                refusals,
                 event,
             )
             .await
@@ -329,6 +346,7 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                     let Request::Signal(request) = request else { return Err(Error::UnknownAction) };
                     signal::signal(deps, sender, request).await
                 },
+                refusals,
                 event,
             )
             .await
@@ -343,6 +361,7 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                     let Request::ForceDisconnect(request) = request else { return Err(Error::UnknownAction) };
                     force_disconnect::force_disconnect(app, sender, request).await
                 },
+                refusals,
                 event,
             )
             .await
@@ -357,6 +376,7 @@ async fn handle(function: Function, code: &Code, event: Value) -> Result<Value, 
                     let Request::Roster(request) = request else { return Err(Error::UnknownAction) };
                     roster::roster(app, sender, request).await
                 },
+                refusals,
                 event,
             )
             .await

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jsonwebtoken::{EncodingKey, Header, encode};
+use rand::RngExt as _;
 use serde_json::{Value, json};
 
 use crate::api;
@@ -19,7 +20,9 @@ fn signed(world: &World, mut claims: Value) -> String {
 
 /// A token that admits to a session.
 pub(crate) fn token(world: &World, session: &str, role: &str) -> String {
-    signed(world, json!({ "session_id": session, "role": role, "scope": "session.connect" }))
+    // Each token is somebody else, as those of real servers are.
+    let jti = world.draw(|fate| fate.random_range(0..u64::MAX));
+    signed(world, json!({ "session_id": session, "role": role, "scope": "session.connect", "jti": jti }))
 }
 
 /// Makes a session, however often it has to ask.

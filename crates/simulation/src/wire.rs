@@ -97,7 +97,7 @@ impl Wire {
                 match &entry.note {
                     Note::Hears(message) if message["requestId"] == request => return Some(message.clone()),
                     Note::Ends => return None,
-                    Note::Hears(_) | Note::Asks | Note::Goes => {}
+                    Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks => {}
                 }
             }
             timeout_at(until, self.news.notified()).await.ok()?;
@@ -111,19 +111,19 @@ impl Wire {
 
     /// All sockets break.
     pub(crate) fn cut(&mut self) {
-        self.give_up(api::cut);
+        self.give_up(&Note::Breaks, api::cut);
     }
 
     /// All sockets are closed with 1000.
     pub(crate) fn close(&mut self) {
-        self.give_up(api::close);
+        self.give_up(&Note::Goes, api::close);
     }
 
-    fn give_up(&mut self, how: fn(&Arc<World>, &str)) {
+    fn give_up(&mut self, note: &Note, how: fn(&Arc<World>, &str)) {
         for socket in 0..self.ids.len() {
             if let Some(id) = self.ids[socket].take() {
                 if !self.heard.ended(socket) {
-                    self.note(socket, Note::Goes);
+                    self.note(socket, note.clone());
                 }
                 how(&self.world, &id);
             }
@@ -140,6 +140,6 @@ pub(crate) fn word_of(answer: &Value) -> &str {
 fn word(note: &Note) -> String {
     match note {
         Note::Hears(message) => format!("hears {message}"),
-        Note::Asks | Note::Goes | Note::Ends => format!("{note:?}"),
+        Note::Asks | Note::Goes | Note::Breaks | Note::Ends => format!("{note:?}"),
     }
 }

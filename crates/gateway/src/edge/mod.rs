@@ -25,6 +25,7 @@ pub use http::{HttpCall, on_http, serve_http};
 pub use lambda_runtime::Error;
 pub use message::{Reply, Respond, on_message, serve_messages, serve_messages_in};
 pub use queue::{on_messages, serve_queue};
+pub use refusals::Refusals;
 pub use rest::{RestCall, on_rest, serve_rest};
 pub use stream::{on_records, serve_stream};
 

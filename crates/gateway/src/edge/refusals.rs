@@ -16,10 +16,10 @@ const MAX_KEPT: usize = 1024;
 
 /// How often each socket has been refused lately, by this copy of this function: others count for themselves, so that a
 /// socket is borne for longer where many copies run.
-#[derive(Default)]
-pub(super) struct Refusals(Mutex<HashMap<ConnectionId, Window>>);
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<HashMap<ConnectionId, Window>>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Window {
     began: Instant,
     refusals: u32,
