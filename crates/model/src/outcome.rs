@@ -96,7 +96,7 @@ pub enum RateLimited {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Expelled {
     /// It has lost its place: it and the others have to be told.
-    Gone(Ended, Reach),
+    Gone(Box<Ended>, Reach),
     /// It was gone already, and its place is held for it no more. Nobody has to be told.
     Forgotten,
     /// Nobody of this id is there.

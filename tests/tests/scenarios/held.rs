@@ -200,8 +200,7 @@ async fn who_is_sent_away_has_no_place_to_come_back_to() {
     assert_eq!(moderator.request("forceDisconnect", force.clone()).await["type"], "ack");
     let gone = moderator.request("forceDisconnect", force.clone()).await;
     assert_eq!(refusal(&gone), (404, "peer_not_found"));
-    let taken = identified(&stack, other.clone()).await;
-    taken.close(1000).await;
+    identified(&stack, other.clone()).await.close(1000).await;
     // The same by REST.
     identified(&stack, own).await.cut();
     until("its place is held", async || (held(&stack).await.len() == 1).then_some(())).await;

@@ -312,7 +312,7 @@ impl Store {
                 Reach::None => None,
             };
             match self.release_place(&ended, Row::Deleted, close).await? {
-                Release::Released => return Ok(Expelled::Gone(ended, reach)),
+                Release::Released => return Ok(Expelled::Gone(Box::new(ended), reach)),
                 Release::NotHeld | Release::Changed => {}
             }
         }

@@ -19,9 +19,10 @@ export class Place {
   /** The token: the same until it is released. */
   async claim(): Promise<string> {
     const key = this.#key;
-    if (this.#token || !key || !(await this.#lock(key))) return (this.#token ??= newId());
-    const token = (this.#token = kept((storage) => storage[key]) ?? newId());
-    kept((storage) => (storage[key] = token));
+    const own = !this.#token && key && (await this.#lock(key));
+    this.#token ??= (own && kept((storage) => storage.getItem(key))) || newId();
+    const token = this.#token;
+    if (own) kept((storage) => storage.setItem(key, token));
     return token;
   }
 

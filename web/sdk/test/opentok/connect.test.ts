@@ -72,9 +72,9 @@ describe("connecting", () => {
     for (let times = 0; times < 2; times += 1)
       peer.say({ type: "connectionDestroyed", connection: ann, reason: "forceDisconnected" });
     peer.say({ type: "connectionCreated", connection: ann });
-    peer.say({ type: "connectionCreated", connection: bob });
-    await until("Bob", () => told.includes("+bob"));
-    expect(told).toEqual(["connected", "+ann", "-ann forceDisconnected", "+bob"]);
+    peer.say({ type: "connectionCreated", connection: bob, resumed: true });
+    await until("Bob", () => told.includes("+bob is back"));
+    expect(told).toEqual(["connected", "+ann", "-ann forceDisconnected", "+bob is back"]);
     expect([...session.connections.keys()]).toEqual(["bob"]);
   });
 

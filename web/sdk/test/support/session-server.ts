@@ -133,7 +133,9 @@ export function sessionWith(server: { url: string }, options: Partial<SessionOpt
   session.on("sessionDisconnected", ({ reason, error }) =>
     told.push(`over ${reason} ${error?.code ?? ""}`.trim()),
   );
-  session.on("connectionCreated", ({ connection }) => told.push(`+${connection.connectionId}`));
+  session.on("connectionCreated", ({ connection, resumed }) =>
+    told.push(`+${connection.connectionId}${resumed ? " is back" : ""}`),
+  );
   session.on("connectionDestroyed", ({ connection, reason }) =>
     told.push(`-${connection.connectionId} ${reason}`),
   );
