@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
-use crate::held::Resumption;
 use crate::id::{PeerId, RoomId};
 use crate::person::PersonId;
+use crate::resumption::Resumption;
 use crate::room::Slot;
 use crate::secret::SecretHash;
 use crate::session::member::InSession;

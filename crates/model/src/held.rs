@@ -7,26 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::connection::Identity;
 use crate::departure::Departure;
 use crate::outcome::Ended;
+use crate::resumption::Resumption;
 use crate::room::CONNECTION_LEASE;
-use crate::secret::SecretHash;
 use crate::stamp::Stamp;
 use crate::time::{EpochMillis, EpochSeconds};
 
 /// How long a place is held from the moment that its loss is noticed.
 pub const HELD: Duration = Duration::from_mins(5);
-
-/// What shows that somebody is who has lost a place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Resumption {
-    /// The hash of the resume token that the member gave.
-    pub resume_hash: SecretHash,
-    /// In a session: the hash of what its token signs of it ([`SessionMember::signed`]).
-    ///
-    /// [`SessionMember::signed`]: crate::session::SessionMember::signed
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed: Option<SecretHash>,
-}
 
 /// What a stay leaves behind when its socket is lost. It is no member: no list has it, no count counts it, nothing is sent
 /// to it.
@@ -43,17 +30,6 @@ pub struct Held {
     pub held_until: EpochMillis,
     /// The same for DynamoDB, whose TTL is late by days.
     pub expires_at: EpochSeconds,
-}
-
-/// Who wants a place that is held.
-#[derive(Clone, Copy, Debug)]
-pub struct Claimant<'a> {
-    /// The hash of its resume token.
-    pub resume_hash: Option<&'a SecretHash>,
-    /// As [`Resumption::signed`], by its own token.
-    pub signed: Option<&'a SecretHash>,
-    /// Its token names the place's peer as the one that its bearer may be.
-    pub bound: bool,
 }
 
 impl Held {
@@ -77,21 +53,13 @@ impl Held {
     pub fn is_over(&self, now: EpochMillis) -> bool {
         self.held_until <= now
     }
-
-    /// Whether it is held for this one, on whichever socket: any of the three proofs is enough.
-    #[must_use]
-    pub fn is_for(&self, claimant: &Claimant<'_>) -> bool {
-        let Resumption { resume_hash, signed } = &self.resumption;
-        claimant.bound
-            || claimant.resume_hash == Some(resume_hash)
-            || (signed.is_some() && claimant.signed == signed.as_ref())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::{ConnectionId, PeerId, RoomId};
+    use crate::secret::SecretHash;
 
     fn ended(resumption: Option<Resumption>, reason: Departure, at: EpochMillis) -> Ended {
         let identity = Identity::Client {
@@ -104,14 +72,10 @@ mod tests {
         Ended { stamp, identity, reason, at }
     }
 
-    fn resumption(signed: Option<&str>) -> Resumption {
-        Resumption { resume_hash: SecretHash::of("token"), signed: signed.map(SecretHash::of) }
-    }
-
     #[test]
     fn only_a_loss_with_a_resume_token_leaves_something() {
         let at = EpochMillis(9_000);
-        let token = || Some(resumption(None));
+        let token = || Some(Resumption { resume_hash: SecretHash::of("token"), signed: None });
         let held = Held::after(&ended(token(), Departure::Lost, at)).unwrap();
         assert_eq!((held.held_until, held.expires_at), (EpochMillis(309_000), EpochSeconds(309)));
         assert!(!held.is_over(EpochMillis(308_999)) && held.is_over(EpochMillis(309_000)));
@@ -120,21 +84,5 @@ mod tests {
         assert_eq!(Held::after(&ended(token(), Departure::Forced, at)), None);
         let found_late = EpochMillis(1_000).plus(CONNECTION_LEASE);
         assert_eq!(Held::after(&ended(token(), Departure::Lost, found_late)), None);
-    }
-
-    #[test]
-    fn it_is_held_for_who_proves_to_be_its_member() {
-        let is_for = |signed: Option<&str>, resume: Option<&str>, sign: Option<&str>, bound| {
-            let held = Held::after(&ended(Some(resumption(signed)), Departure::Lost, EpochMillis(1_000)));
-            let (resume, sign) = (resume.map(SecretHash::of), sign.map(SecretHash::of));
-            held.unwrap().is_for(&Claimant { resume_hash: resume.as_ref(), signed: sign.as_ref(), bound })
-        };
-        assert!(is_for(None, Some("token"), None, false));
-        assert!(is_for(Some("ann"), Some("token"), Some("eve"), false));
-        assert!(is_for(Some("ann"), Some("other"), Some("ann"), false));
-        assert!(is_for(Some("ann"), None, None, true));
-        assert!(!is_for(Some("ann"), None, None, false));
-        assert!(!is_for(Some("ann"), Some("other"), Some("eve"), false));
-        assert!(!is_for(None, Some("other"), None, false), "nothing signed is nobody's identity");
     }
 }

@@ -35,6 +35,7 @@ pub mod outcome;
 pub mod path;
 pub mod person;
 pub mod request;
+pub mod resumption;
 pub mod room;
 pub mod roster;
 pub mod sdp;

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::{Identity, Socket};
 use crate::encoding::Encoding;
-use crate::held::Resumption;
 use crate::id::{PeerId, RoomId};
+use crate::resumption::Resumption;
 use crate::secret::SecretHash;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
 use crate::stamp::Stamp;

@@ -2,7 +2,7 @@
 
 use model::connection::{Connection, Socket};
 use model::departure::Departure;
-use model::held::{Claimant, Held};
+use model::held::Held;
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::{Admission, Holder, Member, Reach};
@@ -10,6 +10,7 @@ use model::outbox::Change;
 use model::outcome::{Ended, Joined, PreviousHolder};
 use model::path::UrlPath;
 use model::person::{Account, Person};
+use model::resumption::Claimant;
 use model::room::{CONNECTION_LEASE, Room, Status};
 use model::secret::SecretHash;
 use model::session::{ApiKey, InSession, Session, SessionMember};
@@ -376,7 +377,7 @@ impl Join {
             Policy::Session { member, .. } => member.signed(),
         };
         let resume_hash = self.resume_hash.as_ref();
-        held.is_for(&Claimant { resume_hash, signed: signed.as_ref(), bound: self.bound })
+        held.resumption.admits(&Claimant { resume_hash, signed: signed.as_ref(), bound: self.bound })
     }
 
     /// What a refusal means: of the connection before all else, then of the room, then of the place.
