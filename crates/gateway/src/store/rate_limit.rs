@@ -70,9 +70,9 @@ impl Store {
         limited: Limited<'_>,
         now: EpochMillis,
     ) -> Result<RateLimited, Failure> {
-        let mut counted = Counted::Here { owes: false };
+        let mut place = Counted::Here { owes: false };
         for _ in 0..ROUNDS {
-            let counter: Counter = match self.update(self.signal_write(stamp, limited, counted, now)).await? {
+            let counter: Counter = match self.update(self.signal_write(stamp, limited, place, now)).await? {
                 Updated::Done(counter) => counter,
                 Updated::Refused(None) => return Ok(RateLimited::ConnectionGone),
                 Updated::Refused(Some(counter)) => {
@@ -84,13 +84,13 @@ impl Store {
                         if !self.count(&person(&row), Doing::Signals, limited.rate, now).await? {
                             return Ok(RateLimited::TooMany);
                         }
-                        counted = Counted::AtAccount;
+                        place = Counted::AtAccount;
                         continue;
                     }
                     if signal_at.is_some_and(|at| at > limited.rate.latest(now)) {
                         return Ok(RateLimited::TooMany);
                     }
-                    counted = Counted::Here { owes: signal_at.is_some_and(|at| at > now) };
+                    place = Counted::Here { owes: signal_at.is_some_and(|at| at > now) };
                     continue;
                 }
             };
@@ -122,22 +122,20 @@ impl Store {
     }
 
     /// Takes the signal's number, and counts it unless that is done already.
-    fn signal_write(&self, stamp: &Stamp, limited: Limited<'_>, counted: Counted, now: EpochMillis) -> Write {
+    fn signal_write(&self, stamp: &Stamp, limited: Limited<'_>, place: Counted, now: EpochMillis) -> Write {
         let Limited { sequence, roles, rate } = limited;
         let names: Vec<_> = (0..roles.len()).map(|at| format!(":role{at}")).collect();
         let mut set = "SET #seq = if_not_exists(#seq, :zero) + :raise".to_owned();
         let mut condition =
             format!("#connectedAt = :connectedAt AND #session.#role IN ({})", names.join(", "));
-        let count = match counted {
+        let count = match place {
             Counted::Here { owes } => Some(Count { attribute: "#signalAt", rate, owes, now }),
             Counted::AtAccount => None,
         };
         if let Some(count) = &count {
-            set.push_str(&format!(", #signalAt = {}", count.debt()));
-            condition.push_str(&format!(
-                " AND {} AND (attribute_not_exists(#shared) OR #shared = :no)",
-                count.in_time()
-            ));
+            set = format!("{set}, #signalAt = {}", count.debt());
+            let alone = "(attribute_not_exists(#shared) OR #shared = :no)";
+            condition = format!("{condition} AND {} AND {alone}", count.in_time());
         }
         let write = Write::update(&self.connections, connection_key(&stamp.connection_id), set)
             .when(condition)
