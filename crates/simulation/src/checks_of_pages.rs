@@ -44,10 +44,10 @@ impl Check<'_> {
         })
     }
 
-    /// The members of rooms of pages: by room and peer, their sockets.
+    /// The members of rooms and sessions: by room and peer, their sockets.
     fn all_members(&self) -> BTreeMap<(String, String), Stamp> {
-        let visitors = self.of_kind("ROOM#", "PEER#").filter(|(_, peer, _)| peer.starts_with("visitor-"));
-        visitors.map(|(room, peer, item)| ((room.to_owned(), peer.to_owned()), stamp(item))).collect()
+        let members = self.of_kind("ROOM#", "PEER#");
+        members.map(|(room, peer, item)| ((room.to_owned(), peer.to_owned()), stamp(item))).collect()
     }
 
     fn room(&self, id: &str) -> Option<&Value> {
@@ -72,7 +72,9 @@ impl Check<'_> {
         for ((room, peer), on) in
             members.iter().filter(|((room, _), _)| sfus.get(room).is_some_and(|sfu| sfu.there))
         {
-            let n = self.pages.visitors.iter().position(|visitor| visitor.id == *peer).unwrap();
+            let n = self.pages.visitors.iter().position(|visitor| visitor.id == *peer);
+            // Of sessions others see to that.
+            let Some(n) = n else { continue };
             if self.places[n].as_ref().is_none_or(|place| place.room != *room || place.connection != on.1) {
                 found.push(format!("{peer} is no more in {room} on {on:?}, and the table has it"));
             }
@@ -94,6 +96,18 @@ impl Check<'_> {
             });
             if !claimed || rooms.insert(id, path).is_some() {
                 found.push(format!("{path} has {id}, which is {room:?}"));
+            }
+        }
+        for (session, _, item) in self.of_kind("ROOM#", "SESSION") {
+            let Some(id) = item["sfuRoom"]["S"].as_str() else { continue };
+            let room = self.room(id);
+            let claimed = room.is_some_and(|room| {
+                room["status"]["S"] != "pending"
+                    && room["sessionId"]["S"] == session
+                    && room["urlPath"].is_null()
+            });
+            if !claimed || rooms.insert(id, session).is_some() {
+                found.push(format!("session {session} has {id}, which is {room:?}"));
             }
         }
         for (place, visitor) in self.places.iter().zip(&self.pages.visitors) {
@@ -142,7 +156,8 @@ impl Check<'_> {
         let mut found = vec![];
         for (room, sfu) in self.pages.sfus.all().iter().filter(|(_, sfu)| sfu.there) {
             for (peer, on) in &sfu.known {
-                if members.get(&(room.clone(), peer.clone())) != Some(on) {
+                let serves = sfu.serves.as_ref().unwrap_or(room);
+                if members.get(&(serves.clone(), peer.clone())) != Some(on) {
                     found.push(format!("the SFU of {room} knows {peer} on {on:?}, who is not there"));
                 }
             }

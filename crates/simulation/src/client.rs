@@ -18,6 +18,10 @@ use crate::view::View;
 use crate::wire::{Wire, word_of};
 use crate::world::World;
 
+/// An offer to send.
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
+                     m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\n";
+
 /// What the people of a run share.
 pub(crate) struct Shared {
     pub(crate) world: Arc<World>,
@@ -219,6 +223,15 @@ impl Client {
                 if let Some(to) = shared.peer(whom) {
                     self.signals(socket, 1, Some(&to)).await;
                 }
+            }
+            (Act::Offer, Some(socket)) => {
+                let Some(own) = shared.peer(self.n) else { return };
+                let offer = json!({
+                    "type": "producer", "sender": own, "roomId": shared.session(self.n),
+                    "description": { "type": "offer", "sdp": OFFER },
+                });
+                // There may be no SFU yet: nobody in a session waits for one.
+                self.wire.request(socket, "handshake", &offer).await;
             }
             (Act::RestSignal, _) => self.rest_signal(None).await,
             (Act::RestSignalTo(whom), _) => {

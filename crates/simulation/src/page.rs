@@ -1,6 +1,5 @@
 //! A visitor of a page: it finds its room, identifies, and offers media to the SFU, which it follows from room to room.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,8 +28,6 @@ pub(crate) struct Pages {
     pub(crate) logs: Vec<Heard>,
     /// Where each is a member, as far as it knows.
     pub(crate) places: Mutex<Vec<Option<Place>>>,
-    /// Whose socket each connection is.
-    pub(crate) sockets: Mutex<BTreeMap<String, usize>>,
     /// How often SFUs are to have said something to everybody.
     pub(crate) probes: Mutex<u32>,
     /// The SFUs.
@@ -106,7 +103,6 @@ impl Pages {
             moments,
             places: Mutex::new(vec![None; visitors.len()]),
             visitors,
-            sockets: Mutex::default(),
             probes: Mutex::default(),
             sfus: Sfus::default(),
             wrong: Mutex::default(),
@@ -284,9 +280,6 @@ impl Page {
         let mut identity = json!({ "type": "client", "id": visitor.id, "roomId": room });
         if let Some(resume_token) = &visitor.resume_token {
             identity["resumeToken"] = json!(resume_token);
-        }
-        if let Some(id) = self.wire.id(socket) {
-            self.pages.sockets.lock().unwrap().insert(id.clone(), self.n);
         }
         let asked = self.pages.moments.now();
         let answer = self.wire.request(socket, "identify", &identity).await;

@@ -45,6 +45,8 @@ pub(crate) enum Act {
     /// Signals to all, concurrently.
     Signal(usize),
     SignalTo(usize),
+    /// Offers media, for which the session claims an SFU.
+    Offer,
     RestSignal,
     RestSignalTo(usize),
     /// By a moderator, or refused.
@@ -99,7 +101,7 @@ fn acts(rng: &mut SmallRng, people: usize, longest: u64) -> Vec<(u64, Act)> {
 
 fn act(rng: &mut SmallRng, people: usize) -> Act {
     let whom = rng.random_range(0..people);
-    match rng.random_range(0..34) {
+    match rng.random_range(0..37) {
         0..=3 => Act::Cut,
         4 => Act::CutAndStay,
         5..=6 => Act::Close,
@@ -115,6 +117,7 @@ fn act(rng: &mut SmallRng, people: usize) -> Act {
         24..=25 => Act::Force(whom),
         26 => Act::RestForce(whom),
         27 => Act::JoinAndCut,
+        28..=30 => Act::Offer,
         _ => Act::Join,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) runs: bool,
     /// It has its place.
     pub(crate) there: bool,
+    /// The session that it serves; `None`: its own room, as far as it knows.
+    pub(crate) serves: Option<String>,
     /// Its people, each on the socket that the gateway named last.
     pub(crate) known: BTreeMap<String, Stamp>,
 }
@@ -131,10 +133,11 @@ impl Sfu {
 
     /// Says something to everybody whom the table has, so that those are found who are gone.
     fn probes(&mut self, socket: usize) {
-        for item in self.pages.world.tables.items(Some(&format!("ROOM#{}", self.room))) {
+        let room = self.serves();
+        for item in self.pages.world.tables.items(Some(&format!("ROOM#{room}"))) {
             if let Some(peer) = item["sk"]["S"].as_str().unwrap().strip_prefix("PEER#") {
                 let probe = json!({
-                    "type": "producer", "sender": self.room, "receiver": peer, "roomId": self.room,
+                    "type": "producer", "sender": self.room, "receiver": peer, "roomId": room,
                     "candidate": { "candidate": format!("{peer} is asked for"), "sdpMid": "0", "sdpMLineIndex": 0 },
                 });
                 self.wire.send(socket, "handshake", &probe);
@@ -184,23 +187,36 @@ impl Sfu {
     /// A handshake: its sender is who the gateway says, in this SFU's room. It is answered with what it says.
     fn takes(&mut self, socket: usize, message: &Value) {
         let (peer, room, on) = (&message["sender"], &message["roomId"], stamp(&message["stamp"]));
-        let sender = self.pages.sockets.lock().unwrap().get(&on.1).copied();
-        let true_sender = sender.is_some_and(|n| self.pages.visitors[n].id == *peer);
-        if *room != *self.room || !true_sender {
+        let owner = self.pages.world.owners.lock().unwrap().get(&on.1).cloned().unwrap_or_default();
+        let (peer, room) = (peer.as_str().unwrap(), room.as_str().unwrap());
+        // Those in sessions who have no name are called after their first socket.
+        let true_sender = owner == peer
+            || owner
+                .strip_prefix("client ")
+                .is_some_and(|n| !peer.contains('-') || peer == format!("person-{n}"));
+        let own_room = if self.served { self.serves() == room } else { true_room(&owner, room, &self.room) };
+        if !true_sender || !own_room {
             self.pages.wrong(format!("the SFU of {} has received {message}", self.room));
             return;
         }
         self.served = true;
-        let peer = peer.as_str().unwrap();
+        if room != self.room {
+            self.state(|state| state.serves = Some(room.to_owned()));
+        }
         self.state(|state| {
             let known = state.known.entry(peer.to_owned()).or_insert_with(|| on.clone());
             *known = on.max(known.clone());
         });
         let answer = json!({
             "type": "producer", "sender": self.room, "receiver": peer, "roomId": room,
-            "candidate": message["candidate"],
+            "candidate": if message["candidate"].is_null() { json!({ "candidate": "" }) } else { message["candidate"].clone() },
         });
         self.wire.send(socket, "handshake", &answer);
+    }
+
+    /// The room or the session that it serves.
+    fn serves(&self) -> String {
+        self.state(|state| state.serves.clone()).unwrap_or_else(|| self.room.clone())
     }
 
     /// Who is there, of those that it knows: whoever is not, or is away, is lost.
@@ -209,7 +225,7 @@ impl Sfu {
         if before.is_empty() {
             return;
         }
-        let question = json!({ "roomId": self.room, "peers": before.keys().collect::<Vec<_>>() });
+        let question = json!({ "roomId": self.serves(), "peers": before.keys().collect::<Vec<_>>() });
         let answer = self.wire.request(socket, "roster", &question).await;
         let Some(answer) = answer.filter(|answer| answer["type"] == "roster") else { return };
         for (peer, known) in before {
@@ -248,6 +264,11 @@ impl Sfu {
             }
         }
     }
+}
+
+/// Visitors are in the SFU's own room, people in a session.
+fn true_room(owner: &str, room: &str, own: &str) -> bool {
+    owner.starts_with("visitor-") == (room == own)
 }
 
 fn stamp(message: &Value) -> Stamp {

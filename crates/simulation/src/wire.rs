@@ -41,6 +41,7 @@ impl Wire {
         let (id, mut receiver) = api::connect(&self.world, token).await?;
         let socket = self.ids.len();
         self.world.note(|| format!("{} socket {socket} is {id}", self.name));
+        self.world.owners.lock().unwrap().insert(id.clone(), self.name.clone());
         self.ids.push(Some(id));
         let (heard, news) = (self.heard.clone(), Arc::clone(&self.news));
         let (world, name) = (Arc::clone(&self.world), self.name.clone());

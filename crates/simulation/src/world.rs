@@ -1,5 +1,6 @@
 //! What everything in a run shares: its seed, its time, its faults and its record.
 
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Formatter};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) api: Api,
     pub(crate) functions: Functions,
     pub(crate) ecs: Ecs,
+    /// Whose socket each connection is: `client 0`, `visitor-0`.
+    pub(crate) owners: Mutex<BTreeMap<String, String>>,
     /// What decides who is struck, and when.
     fate: Mutex<SmallRng>,
     /// What the functions draw.
@@ -59,6 +62,7 @@ impl World {
             api: Api::default(),
             functions: Functions::default(),
             ecs: Ecs::default(),
+            owners: Mutex::default(),
             fate: Mutex::new(fate),
             chance: Mutex::new(SmallRng::seed_from_u64(!seed)),
             started: Instant::now(),

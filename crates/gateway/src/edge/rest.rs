@@ -186,7 +186,7 @@ mod tests {
     async fn answered(
         with: impl AsyncFn(RestCall) -> Result<Answer, RestError>,
     ) -> (u16, Vec<(String, String)>, Body) {
-        let response = answer(&with, call(|_| {})).await.unwrap();
+        let response = on_rest(&with, call(|_| {}).0).await.unwrap();
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
         (response.status().as_u16(), headers.collect(), response.body().clone())
