@@ -63,10 +63,11 @@ impl Client {
         &self.shared.people[self.n]
     }
 
-    /// Does its acts, with pauses in which it looks after its socket; goes on with that until the run is over.
+    /// Does its acts at their moments, and looks after its socket meanwhile; goes on with that until the run is over.
     pub(crate) async fn live(mut self, acts: Vec<(u64, Act)>, end: Instant) {
-        for (pause, act) in acts {
-            self.looks_after(Instant::now() + Duration::from_millis(pause)).await;
+        let begin = Instant::now();
+        for (at, act) in acts {
+            self.looks_after(begin + Duration::from_millis(at)).await;
             self.shared.world.note(|| format!("client {} {act:?}", self.n));
             self.act(act).await;
         }

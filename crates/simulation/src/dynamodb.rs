@@ -178,7 +178,7 @@ async fn transact(world: &Arc<World>, body: &[u8]) -> Answer {
         under_way.items.extend(keys.iter().cloned());
         under_way.requests.insert(token.clone(), None);
     }
-    let millis = world.draw(|fate| [0, 1, 2, 5, 20].choose(fate).copied().unwrap());
+    let millis = world.draw(|fate| [0, 2, 5, 20, 60].choose(fate).copied().unwrap());
     sleep(Duration::from_millis(millis)).await;
     let answer = write(world, "TransactWriteItems", body, &keys);
     let mut under_way = world.tables.under_way.lock().unwrap();

@@ -49,7 +49,7 @@ impl Faults {
             if rng.random_bool(often) { rng.random_range(0.0..most) } else { 0.0 }
         };
         Self {
-            kill: fault(0.6, 0.15),
+            kill: fault(0.6, 0.3),
             refuse: fault(0.5, 0.1),
             lose_answer: fault(0.4, 0.06),
             hang: fault(0.2, 0.01),

@@ -182,7 +182,7 @@ pub(crate) async fn invoke(world: &Arc<World>, function: Function, event: Value)
     let number = functions.invocations.fetch_add(1, Ordering::Relaxed);
     let kill = world.strikes(world.faults.kill).then(|| {
         let moment = if world.draw(|fate| fate.random_bool(0.5)) { Moment::Before } else { Moment::After };
-        (world.draw(|fate| fate.random_range(0..8)), moment)
+        (world.draw(|fate| fate.random_range(0..7)), moment)
     });
     let invocation = Arc::new(Invocation {
         name: format!("{function:?}-{number}"),

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::api;
 use crate::heard::{Heard, Moment, Moments, Note};
 use crate::lambda::Function;
+use crate::plan::moment;
 use crate::sfu::Sfus;
 use crate::wire::{Wire, word_of};
 use crate::world::World;
@@ -76,8 +77,10 @@ pub(crate) fn draw(rng: &mut SmallRng) -> (Vec<Visitor>, Vec<Vec<(u64, Act)>>) {
         resume_token: rng.random_bool(0.7).then(|| format!("resume-token-of-{n:04}")),
     };
     let acts = |rng: &mut SmallRng| {
-        let mut acts = vec![(rng.random_range(0..3_000), Act::Enter)];
-        for _ in 0..rng.random_range(1..=5) {
+        let mut at = 0;
+        let mut acts = vec![(moment(rng, &mut at), Act::Enter)];
+        for _ in 0..rng.random_range(2..=8) {
+            at += rng.random_range(0..4_000);
             let act = match rng.random_range(0..20) {
                 0..=3 => Act::Cut,
                 4 => Act::CutAndStay,
@@ -88,7 +91,7 @@ pub(crate) fn draw(rng: &mut SmallRng) -> (Vec<Visitor>, Vec<Vec<(u64, Act)>>) {
                 14 => Act::Expire,
                 _ => Act::Enter,
             };
-            acts.push((rng.random_range(0..10_000), act));
+            acts.push((moment(rng, &mut at), act));
         }
         acts
     };
@@ -119,17 +122,21 @@ impl Pages {
         let body = Some(json!({ "urlPath": path }).to_string());
         let place = ("PATCH", "/claimRoom", "");
         let (status, answer) =
-            api::http(&self.world, Function::ClaimRoom, "PATCH /claimRoom", place, headers.clone(), body)
-                .await;
+            api::http(&self.world, Function::ClaimRoom, "PATCH /claimRoom", place, headers, body).await;
         match status {
             200 => answer["roomId"].as_str().map(str::to_owned),
             404 => {
-                let place = ("PUT", "/createRoom", "");
-                api::http(&self.world, Function::CreateRoom, "PUT /createRoom", place, headers, None).await;
+                self.create().await;
                 None
             }
             _ => None,
         }
+    }
+
+    /// Has a room made.
+    pub(crate) async fn create(&self) {
+        let place = ("PUT", "/createRoom", "");
+        api::http(&self.world, Function::CreateRoom, "PUT /createRoom", place, json!({}), None).await;
     }
 
     /// The room that a path has.
@@ -173,8 +180,9 @@ impl Page {
     }
 
     pub(crate) async fn live(mut self, acts: Vec<(u64, Act)>, end: Instant) {
-        for (pause, act) in acts {
-            self.looks_after(Instant::now() + Duration::from_millis(pause)).await;
+        let begin = Instant::now();
+        for (at, act) in acts {
+            self.looks_after(begin + Duration::from_millis(at)).await;
             self.pages.world.note(|| format!("{} {act:?}", self.visitor().id));
             self.act(act).await;
         }

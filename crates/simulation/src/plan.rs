@@ -54,7 +54,7 @@ pub(crate) enum Act {
     RestForce(usize),
 }
 
-/// A run: how many sessions, who may come, and when each of them does what, after pauses in milliseconds.
+/// A run: how many sessions, who may come, and when each of them does what, in milliseconds from the beginning.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) sessions: usize,
@@ -66,9 +66,9 @@ impl Plan {
     pub(crate) fn draw(rng: &mut SmallRng) -> Self {
         let sessions = if rng.random_bool(0.2) { 2 } else { 1 };
         let people: Vec<_> = (0..rng.random_range(2..=5)).map(|n| person(rng, n, sessions)).collect();
-        // Some runs are crowded: everything happens within moments.
-        let longest = [50, 400, 3_000].choose(rng).copied().unwrap();
-        let acts = (0..people.len()).map(|_| acts(rng, people.len(), longest)).collect();
+        // In half of the runs it is most about one of them.
+        let about = rng.random_bool(0.5).then(|| rng.random_range(0..people.len()));
+        let acts = (0..people.len()).map(|_| acts(rng, people.len(), about)).collect();
         Self { sessions, people, acts }
     }
 }
@@ -84,23 +84,33 @@ fn person(rng: &mut SmallRng, n: usize, sessions: usize) -> Person {
     }
 }
 
-fn acts(rng: &mut SmallRng, people: usize, longest: u64) -> Vec<(u64, Act)> {
+/// Acts with their moments. Many are on the second, where those of others are as well: whoever does something then meets
+/// them in the middle of theirs.
+fn acts(rng: &mut SmallRng, people: usize, about: Option<usize>) -> Vec<(u64, Act)> {
     let first = match rng.random_range(0..10) {
         0 => Act::JoinAndCut,
         1 => Act::JoinAndSignal,
         _ => Act::Join,
     };
-    let mut acts = vec![(rng.random_range(0..=longest), first)];
-    for _ in 0..rng.random_range(1..=6) {
-        // Time enough to come in, at least now and then.
-        let pause = if rng.random_bool(0.5) { longest } else { longest.max(1_500) };
-        acts.push((rng.random_range(0..=pause), act(rng, people)));
+    let mut at = 0;
+    let mut acts = vec![(moment(rng, &mut at), first)];
+    for _ in 0..rng.random_range(2..=10) {
+        let whom = about.filter(|_| rng.random_bool(0.7)).unwrap_or_else(|| rng.random_range(0..people));
+        acts.push((moment(rng, &mut at), act(rng, whom)));
     }
     acts
 }
 
-fn act(rng: &mut SmallRng, people: usize) -> Act {
-    let whom = rng.random_range(0..people);
+/// The next moment for an act, in milliseconds from the beginning.
+pub(crate) fn moment(rng: &mut SmallRng, at: &mut u64) -> u64 {
+    *at += rng.random_range(200..=2_500);
+    if rng.random_bool(0.6) {
+        *at = at.next_multiple_of(1_000) + rng.random_range(0..=60);
+    }
+    *at
+}
+
+fn act(rng: &mut SmallRng, whom: usize) -> Act {
     match rng.random_range(0..37) {
         0..=3 => Act::Cut,
         4 => Act::CutAndStay,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::checks;
 use crate::client::{Client, Shared};
@@ -23,6 +23,9 @@ use crate::{checks_of_pages, project, sfu};
 const ACTS: Duration = Duration::from_secs(60);
 /// How long the world then is calm: longer than the message of a queue that a killed function has kept takes to come again.
 const CALM: Duration = Duration::from_secs(240);
+
+/// How long a room takes to get warm, most often.
+const WARM: Duration = Duration::from_secs(8);
 
 /// What came of a run.
 pub(crate) struct Outcome {
@@ -68,19 +71,25 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
         sessions,
         people: plan.people,
     });
-    let begin = Instant::now();
+    // Where rooms are kept warm, one is there from the beginning.
+    let (visitors, page_acts) = page::draw(&mut SmallRng::seed_from_u64(seed.rotate_left(16)));
+    world.note(|| format!("{visitors:?} {page_acts:?}"));
+    let pages = Arc::new(Pages::new(&world, shared.moments.clone(), visitors));
+    let warm = world.draw(|fate| fate.random_bool(0.4));
+    let begin = Instant::now() + if warm { WARM } else { Duration::ZERO };
     // Clients look after themselves until the very end.
     let end = begin + ACTS + CALM * 3;
+    spawn_local(sfu::start_all(Arc::clone(&pages), end));
+    if warm {
+        pages.create().await;
+        sleep_until(begin).await;
+    }
     for (n, acts) in plan.acts.into_iter().enumerate() {
         spawn_local(Client::new(n, &shared).live(acts, end));
     }
-    let (visitors, acts) = page::draw(&mut SmallRng::seed_from_u64(seed.rotate_left(16)));
-    world.note(|| format!("{visitors:?} {acts:?}"));
-    let pages = Arc::new(Pages::new(&world, shared.moments.clone(), visitors));
-    for (n, acts) in acts.into_iter().enumerate() {
+    for (n, acts) in page_acts.into_iter().enumerate() {
         spawn_local(Page::new(n, &pages).live(acts, end));
     }
-    spawn_local(sfu::start_all(Arc::clone(&pages), end));
     sleep(ACTS).await;
     world.becomes_calm();
     sleep(CALM).await;
