@@ -168,6 +168,75 @@ fn only_checks_are_taken_from_an_address_that_is_new_and_only_with_the_right_pas
 }
 
 #[test]
+fn spoiled_and_repeated_media_is_forwarded_to_nobody() {
+    let mut world = call(&["anna", "ben"]);
+    world.overheard = Some(vec![]);
+    world.seconds(2);
+    let anna = world.client("anna").producer.address;
+    let is_media = |packet: &[u8]| packet.first().is_some_and(|first| first >> 6 == 2);
+    let overheard = world.overheard.take().unwrap();
+    let packets = overheard.iter().filter(|(source, packet)| *source == anna && is_media(packet));
+    let packets: Vec<_> = packets.map(|(_, packet)| packet).collect();
+    assert!(packets.len() > 100, "{}", packets.len());
+    let now = world.now;
+    for packet in packets {
+        for place in [1, 3, 5, 12, packet.len() / 2, packet.len() - 1] {
+            let mut spoiled = packet.clone();
+            spoiled[place] ^= 1;
+            world.room.handle_packet(now, Protocol::Udp, anna, &spoiled);
+        }
+        world.room.handle_packet(now, Protocol::Udp, anna, &packet[..packet.len() - 1]);
+        world.room.handle_packet(now, Protocol::Udp, anna, packet);
+    }
+    world.seconds(2);
+    all_meet(&mut world, &["anna", "ben"]);
+    let receiver = &world.client("ben").receivers["anna"];
+    for got in [receiver.audio(), receiver.video()] {
+        assert!(
+            got.windows(2).all(|two| two[1].seq == two[0].seq + 1),
+            "a packet was missed, or is not anna's"
+        );
+    }
+}
+
+#[test]
+fn a_client_whose_certificate_is_not_that_of_its_offer_is_seen_by_nobody() {
+    let mut world = call(&["anna", "ben"]);
+    let mut mallory = Client::new("mallory", world.now);
+    mallory.microphone();
+    mallory.edit = Some(|sdp| {
+        let place = sdp.find("sha-256 ").unwrap() + "sha-256 ".len();
+        let other = if sdp[place..].starts_with("00") { "01" } else { "00" };
+        format!("{}{other}{}", &sdp[..place], &sdp[place + 2..])
+    });
+    world.enter(mallory);
+    world.seconds(5);
+    assert_eq!(world.client("mallory").answers, 1);
+    assert!(!world.client("ben").receivers.contains_key("mallory"));
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
+fn a_stranger_that_begins_dtls_first_keeps_nobody_out() {
+    let mut world = World::new();
+    let is_hello = |packet: &[u8]| packet.first() == Some(&22);
+    world.overheard = Some(vec![]);
+    world.join("mallory");
+    world.seconds(2);
+    let overheard = world.overheard.take().unwrap();
+    let hello = overheard.into_iter().find(|(_, packet)| is_hello(packet)).unwrap().1;
+    world.join("anna");
+    let strangers: SocketAddr = "192.0.2.66:6".parse().unwrap();
+    world.until("anna is connected", 3, |world| {
+        assert!(!world.room.handle_packet(world.now, Protocol::Udp, strangers, &hello));
+        world.client("anna").producer.connected
+    });
+    world.join("ben");
+    world.seconds(3);
+    all_meet(&mut world, &["anna", "ben"]);
+}
+
+#[test]
 fn a_giant_packet_of_one_client_hurts_no_other() {
     let mut world = call(&["anna", "ben"]);
     world.client("anna").sources[0].giant = true;
