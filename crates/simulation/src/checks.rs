@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::client::Shared;
-use crate::heard::{Entry, Note};
+use crate::heard::{Entry, Heard, Note};
 use crate::history::{Forced, Signal};
 use crate::run::Server;
 use crate::view::{Presence, Stay, View};
 
 /// What does not hold, in sentences.
 pub(crate) fn failures(shared: &Shared, servers: &[Server]) -> Vec<String> {
-    let logs: Vec<_> = shared.logs.iter().map(|log| log.entries()).collect();
+    let logs: Vec<_> = shared.logs.iter().map(Heard::entries).collect();
     let views: Vec<_> = logs.iter().map(|log| View::of(log)).collect();
     let mut check = Check { shared, logs, views, found: shared.history.surprises() };
     for (n, server) in servers.iter().enumerate() {
@@ -20,9 +20,6 @@ pub(crate) fn failures(shared: &Shared, servers: &[Server]) -> Vec<String> {
     }
     check.rows();
     check.signals();
-    if check.shared.world.functions.under_way() > 0 {
-        check.found.push("a function is still under way".into());
-    }
     check.found
 }
 
@@ -122,7 +119,7 @@ impl Check<'_> {
         let faults = &self.shared.world.faults;
         let (signals, forced) = (self.shared.history.signals(), self.shared.history.all_forced());
         // A call whose answer was lost is made again; one that is refused too often is not.
-        let repeats = faults.hang > 0.0 || faults.post_fails > 0.0;
+        let repeats = faults.hang > 0.0 || faults.post_fails > 0.0 || faults.exceeds_patience();
         let misses = repeats || faults.busy > 0.0;
         let mut numbers: BTreeMap<_, &str> = BTreeMap::new();
         for signal in &signals {

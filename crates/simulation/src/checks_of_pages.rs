@@ -208,7 +208,7 @@ impl Check<'_> {
                     Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
                 });
                 let there = self.places[other].as_ref().is_some_and(|there| there.room == place.room);
-                let Some(came) = came.last().filter(|came| *came > place.from && !there) else { continue };
+                let Some(came) = came.max().filter(|came| *came > place.from && !there) else { continue };
                 if !heard.iter().any(|(at, peer, _)| *at > came && *peer == visitors[other].id) {
                     found.push(format!(
                         "{} has not heard that {} is gone",

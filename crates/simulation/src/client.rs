@@ -215,7 +215,8 @@ impl Client {
                 self.leave(socket).await;
             }
             (Act::LeaveAndJoin, Some(socket)) => {
-                if self.leave(socket).await {
+                let left = self.leave(socket).await;
+                if left {
                     self.identify(socket).await;
                 }
             }

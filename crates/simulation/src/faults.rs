@@ -44,6 +44,11 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
+    /// Whether a call may be so slow, on its way and back, that it is made again while the first is still being done.
+    pub(crate) fn exceeds_patience(&self) -> bool {
+        2 * self.slow >= 2_000
+    }
+
     pub(crate) fn draw(rng: &mut SmallRng) -> Self {
         let mut fault = |often: f64, most: f64| {
             if rng.random_bool(often) { rng.random_range(0.0..most) } else { 0.0 }

@@ -66,7 +66,6 @@ struct Instance {
 impl Machine for Instance {
     fn variable(&self, name: &str) -> Option<String> {
         let value = match name {
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "simulated",
             // What the SDK draws retries from is one for all clients of a region: here each instance has its own.
             "AWS_REGION" => return Some(format!("simulated-{:x}-{}", self.world.seed, self.number)),
             "AWS_ENDPOINT_URL" => SERVICES,
@@ -91,7 +90,12 @@ impl Machine for Instance {
             "MAX_ROOMS" => return Some(queues::MAX_ROOMS.to_string()),
             "MAX_IDLE_ROOMS" => "3",
             "SIGNAL_SERVER_URL" => "wss://signal.test/prod",
-            "SFU_CLUSTER" | "SFU_TASK_DEFINITION" | "SFU_SUBNETS" | "SFU_SECURITY_GROUPS" => "simulated",
+            "AWS_ACCESS_KEY_ID"
+            | "AWS_SECRET_ACCESS_KEY"
+            | "SFU_CLUSTER"
+            | "SFU_TASK_DEFINITION"
+            | "SFU_SUBNETS"
+            | "SFU_SECURITY_GROUPS" => "simulated",
             _ => return None,
         };
         Some(value.to_owned())
@@ -145,6 +149,7 @@ impl Invocation {
 }
 
 /// What an instance runs.
+#[expect(clippy::large_enum_variant, reason = "each is behind a pointer of its own")]
 enum Code {
     App(App),
     Default(default::Deps),
@@ -160,10 +165,13 @@ enum Code {
     Refill(refill::Deps),
 }
 
+/// An instance with its code.
+type Loaded = (Arc<Instance>, Arc<Code>);
+
 /// The instances that have nothing to do.
 #[derive(Default)]
 pub(crate) struct Functions {
-    idle: Mutex<BTreeMap<Function, Vec<(Arc<Instance>, Arc<Code>)>>>,
+    idle: Mutex<BTreeMap<Function, Vec<Loaded>>>,
     instances: AtomicU64,
     invocations: AtomicU64,
     under_way: AtomicU64,
@@ -208,11 +216,11 @@ pub(crate) async fn invoke(world: &Arc<World>, function: Function, event: Value)
         ended = timeout(TIMEOUT, handled) => ended.unwrap_or(Err("out of time")),
     };
     functions.under_way.fetch_sub(1, Ordering::Relaxed);
-    let word = match &ended {
+    let outcome = match &ended {
         Ok(answer) => answer.to_string(),
         Err(error) => (*error).to_owned(),
     };
-    world.note(|| format!("{} ends: {word}", invocation.name));
+    world.note(|| format!("{} ends: {outcome}", invocation.name));
     if !matches!(ended, Err("killed" | "out of time")) {
         functions.idle.lock().unwrap().entry(function).or_default().push((instance, code));
     }
@@ -220,7 +228,7 @@ pub(crate) async fn invoke(world: &Arc<World>, function: Function, event: Value)
 }
 
 /// A cold start. One that fails is repeated, as Lambda does with the next event.
-async fn start(world: &Arc<World>, function: Function) -> (Arc<Instance>, Arc<Code>) {
+async fn start(world: &Arc<World>, function: Function) -> Loaded {
     loop {
         let most = i64::try_from(world.faults.skew).unwrap();
         let instance = Arc::new(Instance {
@@ -262,6 +270,7 @@ impl Code {
 }
 
 /// Handles an event as the function's `main` has it handled.
+#[expect(clippy::too_many_lines, reason = "a line or five for each function")]
 async fn handle(
     function: Function,
     code: &Code,
@@ -384,21 +393,21 @@ async fn handle(
         }
         (Function::GetRoomId, Code::GetRoomId(deps)) => {
             let handler = async |call| get_room_id::get_room_id(deps, call).await;
-            Ok(answered(edge::on_http(&handler, request(&event)).await.unwrap()))
+            Ok(answered(&edge::on_http(&handler, request(&event)).await.unwrap()))
         }
         (Function::ClaimRoom, Code::ClaimRoom(deps)) => {
             let handler = async |call| claim_room::claim_room(deps, call).await;
-            Ok(answered(edge::on_http(&handler, request(&event)).await.unwrap()))
+            Ok(answered(&edge::on_http(&handler, request(&event)).await.unwrap()))
         }
         (Function::CreateRoom, Code::CreateRoom(deps)) => {
             let handler = async |call| create_room::create_room(deps, call).await;
-            Ok(answered(edge::on_http(&handler, request(&event)).await.unwrap()))
+            Ok(answered(&edge::on_http(&handler, request(&event)).await.unwrap()))
         }
         (Function::SessionApi, Code::SessionApi(deps)) => {
             let handler = async |call| session_api::session_api(deps, call).await;
             let answer = edge::on_rest(&handler, request(&event)).await.unwrap();
             let (parts, body) = answer.into_parts();
-            Ok(answered(lambda_http::Response::from_parts(
+            Ok(answered(&lambda_http::Response::from_parts(
                 parts,
                 String::from_utf8_lossy(&body).into_owned(),
             )))
@@ -430,7 +439,7 @@ fn request(event: &Value) -> lambda_http::Request {
     lambda_http::request::from_str(&event.to_string()).unwrap()
 }
 
-fn answered(response: lambda_http::Response<String>) -> Value {
+fn answered(response: &lambda_http::Response<String>) -> Value {
     let body: Value = serde_json::from_str(response.body()).unwrap_or_default();
     serde_json::json!({ "status": response.status().as_u16(), "body": body })
 }

@@ -21,6 +21,7 @@ mod faults;
 #[expect(dead_code, reason = "the runs with real binaries need more of it")]
 #[path = "../../../tests/tests/sessions/heard.rs"]
 mod heard;
+#[expect(dead_code, reason = "nobody tries to be somebody else here")]
 #[path = "../../../tests/tests/sessions/history.rs"]
 mod history;
 mod http;
@@ -42,7 +43,7 @@ use std::thread;
 use std::time::Instant;
 
 /// So many runs have a process of their own: the SDK keeps something for each of their clients.
-const CHUNK: u64 = 500;
+const CHUNK: u64 = 50;
 
 fn main() -> ExitCode {
     let (seed, runs) = (number("SEED"), number("RUNS"));

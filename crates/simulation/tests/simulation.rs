@@ -1,5 +1,7 @@
 //! A few hundred runs of the simulation, and that a run is the same whenever it is played. `make simulate` makes more.
 
+#![expect(clippy::unwrap_used, reason = "this is a test")]
+
 use std::process::{Command, Output};
 
 /// From here on; seeds below were looked at while the simulation was made.

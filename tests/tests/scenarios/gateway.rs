@@ -105,7 +105,7 @@ async fn a_flood_meets_the_throttle_of_its_route() {
     .await;
 }
 
-/// Not only this project's template: five lines are enough.
+/// Not only this project's template: six lines are enough.
 #[tokio::test]
 async fn another_template_runs_unchanged() {
     let dir = tempfile::tempdir().unwrap();

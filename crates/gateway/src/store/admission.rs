@@ -509,7 +509,7 @@ mod tests {
                 let refusals = writes.refusals(&reasons(writes, part));
                 match join.refused(&refusals, NOW).unwrap() {
                     Next::Answer(joined) => Some(joined),
-                    Next::Try(_) => None,
+                    Next::Try(..) => None,
                 }
             };
             let mut shifted = Transaction::of([(
