@@ -187,26 +187,32 @@ impl Check<'_> {
             });
             ends.collect::<Vec<_>>()
         };
+        let identified = |n: usize| {
+            let entries = self.pages.logs[n].entries();
+            entries.into_iter().filter_map(|entry| match entry.note {
+                Note::Hears(message) if message["type"] == "identified" => {
+                    Some((entry.at, message["roomId"].as_str().unwrap().to_owned()))
+                }
+                Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
+            })
+        };
         let visitors = &self.pages.visitors;
         let mut found = vec![];
         for (n, place) in self.places.iter().enumerate() {
             let heard = ended(n);
-            for (_, peer, connection) in &heard {
-                if on.contains(&(peer.clone(), connection.clone())) {
+            for (at, peer, connection) in &heard {
+                // It may have left, and have come again on the same socket.
+                let n = visitors.iter().position(|visitor| visitor.id == *peer).unwrap();
+                let since = identified(n).map(|(at, _)| at).max();
+                if on.contains(&(peer.clone(), connection.clone())) && since.is_some_and(|since| since < *at)
+                {
                     found.push(format!("{} has heard that {peer} is gone, who is there", visitors[n].id));
                 }
             }
             let Some(place) = place else { continue };
             // Who came after it into the same room, and is not there any more.
-            for (other, log) in self.pages.logs.iter().enumerate() {
-                let came = log.entries().into_iter().filter_map(|entry| match entry.note {
-                    Note::Hears(message)
-                        if message["type"] == "identified" && message["roomId"] == place.room =>
-                    {
-                        Some(entry.at)
-                    }
-                    Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
-                });
+            for other in 0..visitors.len() {
+                let came = identified(other).filter(|(_, room)| *room == place.room).map(|(at, _)| at);
                 let there = self.places[other].as_ref().is_some_and(|there| there.room == place.room);
                 let Some(came) = came.max().filter(|came| *came > place.from && !there) else { continue };
                 if !heard.iter().any(|(at, peer, _)| *at > came && *peer == visitors[other].id) {
