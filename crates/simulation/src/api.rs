@@ -26,6 +26,8 @@ pub(crate) struct Api {
 struct Socket {
     connected_at: u64,
     open: bool,
+    /// It takes no more before.
+    full_until: u64,
     /// `None`: nobody is there any more, noticed or not.
     client: Option<mpsc::UnboundedSender<ToClient>>,
 }
@@ -72,7 +74,10 @@ pub(crate) async fn connect(
 ) -> Option<(String, mpsc::UnboundedReceiver<ToClient>)> {
     world.travel().await;
     let id = world.draw(|fate| format!("{:011x}=", fate.random_range(0..1_u64 << 44)));
-    let socket = Socket { connected_at: world.now(), open: false, client: None };
+    let full = world.strikes(world.faults.full);
+    let full = if full { world.draw(|fate| fate.random_range(1_000..9_000)) } else { 0 };
+    let now = world.now();
+    let socket = Socket { connected_at: now, open: false, full_until: now + full, client: None };
     world.api.sockets.lock().unwrap().insert(id.clone(), socket);
     let mut event = event(world, &id, "$connect", "CONNECT");
     event["headers"] = json!({ "Host": "signal.test" });
@@ -191,7 +196,8 @@ pub(crate) fn management(world: &Arc<World>, method: &str, path: &str, body: &[u
     if !world.api.is_open(&id) {
         return Answer::failed(410, "GoneException");
     }
-    if world.strikes(world.faults.busy) {
+    let full = method == "POST" && world.now() < world.api.sockets.lock().unwrap()[&id].full_until;
+    if full || world.strikes(world.faults.busy) {
         return Answer::failed(429, "LimitExceededException");
     }
     match method {

@@ -120,7 +120,7 @@ impl Check<'_> {
         let (signals, forced) = (self.shared.history.signals(), self.shared.history.all_forced());
         // A call whose answer was lost is made again; one that is refused too often is not.
         let repeats = faults.hang > 0.0 || faults.post_fails > 0.0 || faults.exceeds_patience();
-        let misses = repeats || faults.busy > 0.0;
+        let misses = repeats || faults.busy > 0.0 || faults.full > 0.0 || faults.outages != [(0, 0); 2];
         let mut numbers: BTreeMap<_, &str> = BTreeMap::new();
         for signal in &signals {
             for n in 0..self.logs.len() {

@@ -191,6 +191,14 @@ impl Client {
             (Act::Repeat, Some(socket)) => self.identify(socket).await,
             (Act::Reconnect, Some(_)) if self.person().resume_token.is_some() => {
                 let Some(socket) = self.wire.open(None).await else { return };
+                if shared.world.draw(|fate| fate.random_bool(0.3)) {
+                    // It breaks meanwhile, and the next one meets what is still being done for it.
+                    let identity = self.identity();
+                    self.wire.send(socket, "identify", &identity);
+                    shared.world.wait(0, 100).await;
+                    self.wire.cut();
+                    return;
+                }
                 self.identify(socket).await;
                 if self.there().is_none() {
                     self.wire.cut();

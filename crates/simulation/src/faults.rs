@@ -33,6 +33,11 @@ pub(crate) struct Faults {
     pub(crate) queue: f64,
     /// A call of another service fails.
     pub(crate) service: f64,
+    /// A socket takes no more for some seconds after it was opened.
+    pub(crate) full: f64,
+    /// When every call of DynamoDB, or of the management API, fails: more often than any client tries. From and until, in
+    /// milliseconds from the beginning.
+    pub(crate) outages: [(u64, u64); 2],
     /// How long something slow takes on its way, in milliseconds.
     pub(crate) slow: u64,
     /// How much a function's clock may be ahead or behind, in milliseconds.
@@ -47,6 +52,12 @@ impl Faults {
     /// Whether a call may be so slow, on its way and back, that it is made again while the first is still being done.
     pub(crate) fn exceeds_patience(&self) -> bool {
         2 * self.slow >= 2_000
+    }
+
+    /// Whether a service fails altogether, so many milliseconds after the beginning.
+    pub(crate) fn is_out(&self, service: Service, at: u64) -> bool {
+        let (from, until) = self.outages[service as usize];
+        from <= at && at < until
     }
 
     pub(crate) fn draw(rng: &mut SmallRng) -> Self {
@@ -67,10 +78,27 @@ impl Faults {
             delay_disconnect: fault(0.5, 0.5),
             queue: fault(0.5, 0.3),
             service: fault(0.4, 0.1),
+            full: fault(0.3, 0.3),
             reorder: fault(0.6, 0.4),
             slow: [50, 200, 1_500].choose(rng).copied().unwrap(),
+            outages: [outage(rng), outage(rng)],
             reconnect_grace: [0, 4].choose(rng).copied().unwrap(),
             skew: [0, 20, 1_000].choose(rng).copied().unwrap(),
         }
     }
+}
+
+/// What may fail altogether.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service {
+    Tables,
+    Management,
+}
+
+fn outage(rng: &mut SmallRng) -> (u64, u64) {
+    if rng.random_bool(0.75) {
+        return (0, 0);
+    }
+    let from = rng.random_range(0..25_000);
+    (from, from + rng.random_range(200..8_000))
 }

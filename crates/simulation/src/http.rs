@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
+use crate::faults::Service;
 use crate::lambda::{INVOCATION, Invocation, Moment};
 use crate::world::World;
 use crate::{dynamodb, queues};
@@ -133,6 +134,15 @@ async fn serve(world: &Arc<World>, call: &Call, caller: Option<&Invocation>) -> 
         "management.test" => (faults.post_fails, faults.post_fails / 2.0),
         _ => (faults.service, faults.service / 2.0),
     };
+    let out = match call.host.as_str() {
+        "DynamoDB" => world.is_out(Service::Tables),
+        "management.test" => world.is_out(Service::Management),
+        _ => false,
+    };
+    if out {
+        note("out");
+        return Answer::failed(500, "InternalServerError");
+    }
     if world.strikes(refusal) {
         let answer = match call.host.as_str() {
             "DynamoDB" => dynamodb::refusal(world, &call.operation, &call.body),

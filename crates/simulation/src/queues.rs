@@ -1,6 +1,7 @@
 //! What else is called: SQS, the stream of the rooms table, Secrets Manager, ECS.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,11 +41,13 @@ pub(crate) fn send(world: &Arc<World>, operation: &str, body: &[u8]) -> Answer {
 }
 
 async fn deliver(world: Arc<World>, function: Function, text: String, delay: Duration) {
+    world.api.stream.messages.fetch_add(1, Ordering::Relaxed);
     sleep(delay).await;
     world.wait(1, if world.strikes(world.faults.queue) { 10_000 } else { 50 }).await;
     for _ in 0..RECEIVES {
         let event = json!({ "Records": [{ "messageId": "m", "body": text, "eventSource": "aws:sqs" }] });
         if invoke(&world, function, event).await.is_some() {
+            world.api.stream.messages.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         sleep(VISIBILITY).await;
@@ -52,15 +55,22 @@ async fn deliver(world: Arc<World>, function: Function, text: String, delay: Dur
     world.note(|| format!("{function:?}: a message is given up"));
 }
 
-/// The records that wait, by room, which stands for the shard.
+/// The records that wait, by room, which stands for the shard; and what else waits.
 #[derive(Default)]
 pub(crate) struct Stream {
     waiting: Mutex<BTreeMap<String, VecDeque<Value>>>,
     /// The sort keys of records that were tried as often as the event source says, in vain.
     given_up: Mutex<BTreeSet<String>>,
+    /// How many messages queues hold, those included that were given up.
+    messages: AtomicUsize,
 }
 
 impl World {
+    /// Whether queues hold messages.
+    pub(crate) fn queues_wait(&self) -> bool {
+        self.api.stream.messages.load(Ordering::Relaxed) > 0
+    }
+
     /// The sort keys, as JSON, of what the stream has given up.
     pub(crate) fn given_up(&self) -> BTreeSet<String> {
         self.api.stream.given_up.lock().unwrap().clone()

@@ -130,6 +130,12 @@ fn owed(world: &World) -> Vec<String> {
     let items = world.tables.items(None);
     let owed = items.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("OWED#"));
     let given_up = world.given_up();
+    // A message that a killed function had taken comes again after three minutes, more than once if need be.
+    let late = |item: &&Value| {
+        let until = item["awayUntil"]["N"].as_str().map(|until| until.parse::<u64>().unwrap());
+        until.is_some_and(|until| until + 60_000 < world.now()) && !world.queues_wait()
+    };
+    let away = items.iter().filter(late).map(|item| format!("nobody has ended the grace of {item}"));
     let left = owed.filter(|item| !given_up.contains(&item["sk"].to_string()));
-    left.map(|item| format!("nobody has told of {item}")).collect()
+    left.map(|item| format!("nobody has told of {item}")).chain(away).collect()
 }

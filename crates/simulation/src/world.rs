@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::api::Api;
 use crate::dynamodb::Tables;
-use crate::faults::Faults;
+use crate::faults::{Faults, Service};
 use crate::lambda::Functions;
 use crate::queues::Ecs;
 
@@ -79,6 +79,11 @@ impl World {
     /// The true time, in epoch milliseconds.
     pub(crate) fn now(&self) -> u64 {
         BEGINNING + u64::try_from(self.started.elapsed().as_millis()).unwrap()
+    }
+
+    /// Whether all calls of a service fail at the moment.
+    pub(crate) fn is_out(&self, service: Service) -> bool {
+        self.faults.is_out(service, self.now() - BEGINNING) && !self.is_calm()
     }
 
     /// Draws something.
