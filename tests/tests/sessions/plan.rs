@@ -30,6 +30,8 @@ pub(crate) enum Act {
     Reconnect,
     /// The socket breaks.
     Cut,
+    /// The socket breaks, and somebody else tries to be who was lost, again and again.
+    CutAndImpersonated,
     /// The socket is closed with 1000.
     Close,
     /// Leaves, and keeps the socket.
@@ -102,7 +104,7 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
                 }
             };
             there[n] = match act {
-                Act::Cut | Act::Close | Act::Leave | Act::JoinAndCut => false,
+                Act::Cut | Act::CutAndImpersonated | Act::Close | Act::Leave | Act::JoinAndCut => false,
                 Act::Join | Act::JoinAndSignal | Act::LeaveAndJoin => true,
                 Act::Repeat
                 | Act::Reconnect
@@ -133,7 +135,9 @@ fn outside(rng: &mut StdRng, people: usize) -> Act {
 }
 
 fn moving(rng: &mut StdRng) -> Act {
-    [Act::Reconnect, Act::Reconnect, Act::LeaveAndJoin, Act::Cut, Act::Close].choose(rng).copied().unwrap()
+    let moves =
+        [Act::Reconnect, Act::Reconnect, Act::LeaveAndJoin, Act::Cut, Act::CutAndImpersonated, Act::Close];
+    moves.choose(rng).copied().unwrap()
 }
 
 fn towards(rng: &mut StdRng, whom: usize) -> Act {
@@ -151,7 +155,8 @@ fn towards(rng: &mut StdRng, whom: usize) -> Act {
 fn within(rng: &mut StdRng, people: usize) -> Act {
     let whom = rng.random_range(0..people);
     match rng.random_range(0..27) {
-        0..=2 => Act::Cut,
+        0 => Act::Cut,
+        1..=2 => Act::CutAndImpersonated,
         3..=4 => Act::Close,
         5 => Act::Leave,
         6..=8 => Act::LeaveAndJoin,

@@ -16,6 +16,9 @@ use crate::view::View;
 /// How long an answer is waited for that may have been lost: by a function that waits for an identify, and some more.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How often somebody tries to be who was lost: longer than it takes to notice the loss.
+const ATTEMPTS: usize = 4;
+
 /// A run under way, or done.
 pub(crate) struct Run<'a> {
     pub(crate) seed: u64,
@@ -138,6 +141,12 @@ impl Context<'_> {
                 self.expect(act, answer.as_ref(), &["identified", "peer_in_use", "connection_not_found"]);
             }
             (Act::Cut, _) => client.cut(),
+            (Act::CutAndImpersonated, _) => {
+                client.cut();
+                for _ in 0..ATTEMPTS {
+                    self.impersonate(n).await;
+                }
+            }
             (Act::Close, Some(socket)) => client.close(socket).await,
             (Act::Leave, Some(socket)) => {
                 let answer = client.leave(socket).await;
