@@ -176,3 +176,18 @@ fn every_notice_stands_in_the_protocol_and_in_the_clients_table() {
 const TO_SFUS: [&str; 1] = ["roster"];
 /// Where the client has its table of notices.
 const WIRE: &str = "web/sdk/src/signaling/wire.ts";
+
+#[test]
+fn every_test_that_stands_for_a_row_of_the_security_tables_is_there() {
+    let rust = texts("tests/tests") + &texts("crates");
+    let text = file("docs/SECURITY.md");
+    let is_test = |name: &&str| {
+        name.matches('_').count() >= 3
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let named: Vec<_> = text.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() >= 30, "{named:?}");
+    let missing = named.iter().filter(|name| !rust.contains(&format!("fn {name}()")));
+    let missing: Vec<_> = missing.map(|name| format!("docs/SECURITY.md: there is no test {name}")).collect();
+    complete(&missing);
+}

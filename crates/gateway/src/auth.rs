@@ -146,7 +146,11 @@ impl Keys {
 
     /// Signs claims with one of the keys.
     pub(crate) async fn sign(&self, claims: &impl Serialize) -> Result<String, Failure> {
-        let known = self.known.lock().await;
+        let mut known = self.known.lock().await;
+        // A key that was taken away since must sign nothing more.
+        if known.read_at.elapsed() >= REREAD_AFTER {
+            *known = Known::read(&self.secret).await?;
+        }
         let (kid, key) =
             known.signing.as_ref().ok_or_else(|| Failure::new(READ, "the secret holds no key"))?;
         let header = Header { kid: Some(kid.clone()), ..Header::new(Algorithm::HS256) };

@@ -75,9 +75,9 @@ pub enum Error {
     /// The room's SFU has lost its socket; it may come back.
     #[error("sfu unavailable")]
     SfuUnavailable,
-    /// The session has as many connections as it may have.
-    #[error("connection limit exceeded")]
-    ConnectionLimitExceeded,
+    /// The session, or the token, has as many connections as it may have.
+    #[error("connection limit exceeded: {0}")]
+    ConnectionLimitExceeded(&'static str),
     /// The session is encrypted end to end, and the client did not say that it is ready for that.
     #[error("encryption secret missing")]
     EncryptionSecretMissing,
@@ -115,7 +115,7 @@ impl Error {
             Self::RoomClosed => 410,
             Self::TooLarge { .. }
             | Self::InvalidSignal(InvalidSignal::TypeTooLong | InvalidSignal::DataTooLong) => 413,
-            Self::TooManyRequests | Self::RateExceeded(_) | Self::ConnectionLimitExceeded => 429,
+            Self::TooManyRequests | Self::RateExceeded(_) | Self::ConnectionLimitExceeded(_) => 429,
             Self::IssueNotStored(_) | Self::Internal(_) => 500,
             Self::SfuUnavailable => 503,
         }
@@ -145,7 +145,7 @@ impl Error {
             Self::TooManyRequests | Self::RateExceeded(_) => "too_many_requests",
             Self::IssueNotStored(_) | Self::Internal(_) => "internal_error",
             Self::SfuUnavailable => "sfu_unavailable",
-            Self::ConnectionLimitExceeded => "connection_limit_exceeded",
+            Self::ConnectionLimitExceeded(_) => "connection_limit_exceeded",
             Self::EncryptionSecretMissing => "encryption_secret_missing",
         }
     }
@@ -166,9 +166,10 @@ impl Error {
             }
             Self::InvalidSignal(InvalidSignal::DataTooLong) => "data: at most 8192 bytes of UTF-8".into(),
             Self::ConnectionNotFound => "WebSocket Connection Not Found".into(),
-            Self::Unauthorized(sentence) | Self::Forbidden(sentence) | Self::RateExceeded(sentence) => {
-                (*sentence).into()
-            }
+            Self::Unauthorized(sentence)
+            | Self::Forbidden(sentence)
+            | Self::RateExceeded(sentence)
+            | Self::ConnectionLimitExceeded(sentence) => (*sentence).into(),
             Self::RoomNotFound => "Room not found".into(),
             Self::PeerNotFound => "Peer not found".into(),
             Self::RoomClosed => "Room is closed".into(),
@@ -180,7 +181,6 @@ impl Error {
             Self::TooManyRequests => "Too many requests".into(),
             Self::IssueNotStored(_) | Self::Internal(_) => "Internal Server Error".into(),
             Self::SfuUnavailable => "SFU is not connected".into(),
-            Self::ConnectionLimitExceeded => "The session has as many connections as it may have".into(),
             Self::EncryptionSecretMissing => {
                 "The session is encrypted end to end: a secret, and e2eeReady, are needed".into()
             }
@@ -194,7 +194,7 @@ impl Error {
             Self::TooManyRequests
             | Self::RateExceeded(_)
             | Self::SfuUnavailable
-            | Self::ConnectionLimitExceeded
+            | Self::ConnectionLimitExceeded(_)
             | Self::IssueNotStored(_)
             | Self::Internal(_) => true,
             Self::BadJson

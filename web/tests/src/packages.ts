@@ -8,7 +8,7 @@ const run = promisify(execFile);
 
 /** npm hands what it was called with to the scripts that it runs: another npm below it must not take that for its own. */
 const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_|MAKE|MFLAGS)/.test(name)),
+  Object.entries(process.env).filter(([name]) => !/^(npm_|MAKE|MFLAGS|NODE_ENV$)/.test(name)),
 );
 
 /** Runs a program to its end, and gives what it printed; throws with that when it fails. */

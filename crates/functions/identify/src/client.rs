@@ -25,6 +25,7 @@ use crate::{Deps, HOLDERS, every_holder_gone, freed};
 const MAX_LIST_BYTES: usize = 96 * 1024;
 
 const TOO_OFTEN: &str = "Too many joins: one every 6 seconds";
+const FULL: &str = "The session has as many connections as it may have";
 const TOO_MANY_SOCKETS: &str = "The token is in use by as many connections as it may have";
 
 /// Puts a client into its place, answers it, and tells the others.
@@ -99,11 +100,11 @@ async fn joined(
             Joined::LimitExceeded if !swept => {
                 swept = true;
                 if departure::sweep(app, &join.room).await? == 0 {
-                    return Err(Error::ConnectionLimitExceeded);
+                    return Err(Error::ConnectionLimitExceeded(FULL));
                 }
                 continue;
             }
-            Joined::LimitExceeded => return Err(Error::ConnectionLimitExceeded),
+            Joined::LimitExceeded => return Err(Error::ConnectionLimitExceeded(FULL)),
             Joined::TooOften => return Err(Error::RateExceeded(TOO_OFTEN)),
             // The same for the sockets of one person.
             Joined::SocketsExceeded(holders) if !swept_own => {
@@ -111,7 +112,7 @@ async fn joined(
                 ended.extend(gone(deps, join, &holders).await?);
                 continue;
             }
-            Joined::SocketsExceeded(_) => return Err(Error::RateExceeded(TOO_MANY_SOCKETS)),
+            Joined::SocketsExceeded(_) => return Err(Error::ConnectionLimitExceeded(TOO_MANY_SOCKETS)),
             Joined::ConnectionGone => return Err(Error::ConnectionNotFound),
             Joined::AlreadyIdentified => return Err(Error::AlreadyIdentified),
             Joined::RoomNotFound => return Err(Error::RoomNotFound),

@@ -53,8 +53,13 @@ impl Refusals {
 /// Whether a refusal is the sender's own doing. That a receiver is not there is nobody's, and what may succeed later is
 /// not to be punished.
 fn is_senders(refusal: &Refusal) -> bool {
-    let nobodys = matches!(refusal, Refusal::PeerNotFound | Refusal::RoomNeeded | Refusal::RoomClaimed);
-    !nobodys && !refusal.retryable()
+    // What an application's users may do, and are told about: that somebody is gone, a text too long, a button too many.
+    let is_users = matches!(
+        refusal,
+        Refusal::PeerNotFound | Refusal::Forbidden(_) | Refusal::TooLarge { .. } | Refusal::InvalidSignal(_)
+    );
+    let is_nobodys = matches!(refusal, Refusal::RoomNeeded | Refusal::RoomClaimed);
+    !is_users && !is_nobodys && !refusal.retryable()
 }
 
 #[cfg(test)]

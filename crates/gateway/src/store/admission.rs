@@ -104,7 +104,9 @@ impl Store {
     /// transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
         let mut seen = Seen::default();
-        for _ in 0..ROUNDS {
+        let mut queue: Option<Pauses> = None;
+        let mut rounds = 0;
+        while rounds < ROUNDS {
             if let Some(refused) = join.too_much(&seen, now) {
                 return Ok(refused);
             }
@@ -140,6 +142,17 @@ impl Store {
                     if refusals.refused(Part::Account) {
                         let account: Option<Account> = refusals.held(Part::Account)?;
                         seen.person = self.person(&join.person, account, now).await?;
+                    }
+                    if !refusals.only(Part::Account) {
+                        rounds += 1;
+                    } else if let Some(queue) = &mut queue {
+                        // Others with the same token come at the same time. Each time one of them is through.
+                        if !queue.pause().await {
+                            return Ok(Joined::TooOften);
+                        }
+                    } else {
+                        // Nobody knows the account's version before the first try.
+                        queue = Some(Pauses::contended());
                     }
                 }
             }

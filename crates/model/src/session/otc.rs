@@ -53,7 +53,7 @@ impl Otc {
             Error::InvalidSignal(InvalidSignal::TypeAlphabet) => Self::InvalidSignalType,
             Error::InvalidSignal(InvalidSignal::DataTooLong) => Self::SignalDataTooLong,
             Error::AlreadyIdentified | Error::PeerInUse | Error::Superseded => Self::IllegalState,
-            Error::ConnectionLimitExceeded => Self::ConnectionLimitExceeded,
+            Error::ConnectionLimitExceeded(_) => Self::ConnectionLimitExceeded,
             Error::EncryptionSecretMissing => Self::EncryptionSecretMissing,
             Error::Forbidden(_) if action == Some(Action::ForceDisconnect) => Self::UnableToForceDisconnect,
             Error::IssueNotStored(_) => Self::ReportIssue,

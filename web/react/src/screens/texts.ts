@@ -65,6 +65,7 @@ export function errorWords(error: { code: string; message: string } | undefined)
         text: `${error.message} Another browser may help.`,
       };
     case "room_full":
+    case "connection_limit_exceeded":
       return { title: "The call is full", text: "Nobody more can join. Try again when somebody has left." };
     case "replaced":
       return {
