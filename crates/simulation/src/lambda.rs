@@ -79,12 +79,11 @@ impl Machine for Instance {
             "ALLOWED_ORIGINS" => "*",
             "AUTH_MODE" => "open",
             "CONNECT_TICKETS" => "no",
-            "CONNECTIONS_PER_TOKEN" => "10",
             "RTC_CONFIG" => r#"{"iceServers":[]}"#,
             "PROJECTS" => queues::PROJECTS,
             "SESSION_CONNECTIONS" => "3000",
             "SUBSCRIBERS_MAY_SIGNAL" => "yes",
-            "SIGNALS_PER_SECOND" => "10",
+            "CONNECTIONS_PER_TOKEN" | "SIGNALS_PER_SECOND" => "10",
             "SIGNAL_BURST" => "50",
             "IDLE_ROOMS" => "1",
             "MAX_ROOMS" => return Some(queues::MAX_ROOMS.to_string()),
@@ -149,7 +148,6 @@ impl Invocation {
 }
 
 /// What an instance runs.
-#[expect(clippy::large_enum_variant, reason = "each is behind a pointer of its own")]
 enum Code {
     App(App),
     Default(default::Deps),

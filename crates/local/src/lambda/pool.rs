@@ -132,13 +132,11 @@ impl Pool {
     async fn in_turn(&self, invocation: &Invocation) -> Result<Bytes, Failure> {
         let turn = timeout(TURN, self.turns.acquire()).await;
         let mut run = pin!(self.run(invocation));
-        match timeout(TURN, &mut run).await {
-            Ok(result) => result,
-            Err(_) => {
-                drop(turn);
-                run.await
-            }
+        if let Ok(result) = timeout(TURN, &mut run).await {
+            return result;
         }
+        drop(turn);
+        run.await
     }
 
     async fn run(&self, invocation: &Invocation) -> Result<Bytes, Failure> {

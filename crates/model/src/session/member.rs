@@ -39,7 +39,7 @@ impl SessionMember {
     pub fn signed(&self) -> Option<SecretHash> {
         // Numbers and texts: nothing here can fail to serialise.
         let identity = || serde_json::to_string(&(self.role, &self.data)).unwrap_or_default();
-        (!self.data.is_empty()).then(|| SecretHash::of(&identity()))
+        (!self.data.is_empty()).then(|| SecretHash::of(identity()))
     }
 }
 
