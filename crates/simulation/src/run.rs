@@ -71,7 +71,7 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
         sessions,
         people: plan.people,
     });
-    // Where rooms are kept warm, one is there from the beginning.
+    // Where rooms are kept warm, some are there from the beginning.
     let (visitors, page_acts) = page::draw(&mut SmallRng::seed_from_u64(seed.rotate_left(16)));
     world.note(|| format!("{visitors:?} {page_acts:?}"));
     let pages = Arc::new(Pages::new(&world, shared.moments.clone(), visitors));
@@ -81,7 +81,11 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
     let end = begin + ACTS + CALM * 3;
     spawn_local(sfu::start_all(Arc::clone(&pages), end));
     if warm {
-        pages.create().await;
+        // Several that are asked for at once meet at the slots.
+        for _ in 0..world.draw(|fate| fate.random_range(1..=3)) {
+            let pages = Arc::clone(&pages);
+            spawn_local(async move { pages.create().await });
+        }
         sleep_until(begin).await;
     }
     for (n, acts) in plan.acts.into_iter().enumerate() {
