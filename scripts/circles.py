@@ -41,6 +41,9 @@ def expanded(tree):
 def rust_imports(source):
     files = {rust_module(source, file): file for file in sorted(source.rglob("*.rs")) if "tests" not in file.parts}
     files = {module: file for module, file in files.items() if "tests" not in module}
+    # Files of other packages, which the root reads under these names.
+    root = files[()].read_text() if () in files else ""
+    strangers = set(re.findall(r'#\[path = "[^"]*"\]\s*mod (\w+);', root))
     imports = {}
     for module, file in files.items():
         text = re.sub(r"//[^\n]*", "", file.read_text())
@@ -54,6 +57,8 @@ def rust_imports(source):
                 paths.append(f"self::{child}")
         found = set()
         for path in paths:
+            if path.split("::")[1] in strangers:
+                continue
             parts, base = path.split("::"), ()
             if parts[0] == "super":
                 base = module

@@ -1,60 +1,20 @@
 //! API Gateway: sockets with their events, the management API, and HTTP.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use crate::http::Answer;
-use crate::lambda::{Function, invoke};
-use crate::queues::Stream;
+use crate::call::Answer;
+use crate::invocation::Function;
+use crate::lambda::invoke;
+use crate::sockets::{Socket, ToClient};
 use crate::world::World;
 
 /// How late API Gateway may notice that a socket is broken, or tell of it, in milliseconds.
 const LATE: u64 = 20_000;
-
-#[derive(Default)]
-pub(crate) struct Api {
-    sockets: Mutex<BTreeMap<String, Socket>>,
-    pub(crate) stream: Stream,
-}
-
-/// A socket, open or gone.
-struct Socket {
-    connected_at: u64,
-    open: bool,
-    /// It takes no more before.
-    full_until: u64,
-    /// `None`: nobody is there any more, noticed or not.
-    client: Option<mpsc::UnboundedSender<ToClient>>,
-}
-
-/// What comes out of a socket at its client.
-#[derive(Debug)]
-pub(crate) enum ToClient {
-    Text(String),
-    Closed,
-}
-
-impl Api {
-    /// Whether API Gateway takes a socket for an open one.
-    pub(crate) fn is_open(&self, id: &str) -> bool {
-        self.sockets.lock().unwrap().get(id).is_some_and(|socket| socket.open)
-    }
-
-    fn connected_at(&self, id: &str) -> u64 {
-        self.sockets.lock().unwrap()[id].connected_at
-    }
-
-    fn deliver(&self, id: &str, text: String) {
-        if let Some(client) = &self.sockets.lock().unwrap()[id].client {
-            let _ = client.send(ToClient::Text(text));
-        }
-    }
-}
 
 fn event(world: &World, id: &str, route: &str, kind: &str) -> Value {
     json!({

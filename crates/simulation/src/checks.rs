@@ -7,8 +7,15 @@ use serde_json::Value;
 use crate::client::Shared;
 use crate::heard::{Entry, Heard, Note};
 use crate::history::{Forced, Signal};
-use crate::run::Server;
 use crate::view::{Presence, Stay, View};
+
+/// A session as the server has it at the end.
+pub(crate) struct Server {
+    /// What REST lists: status and body.
+    pub(crate) listed: (u16, Value),
+    /// The items of its partition.
+    pub(crate) items: Vec<Value>,
+}
 
 /// What does not hold, in sentences.
 pub(crate) fn failures(shared: &Shared, servers: &[Server]) -> Vec<String> {

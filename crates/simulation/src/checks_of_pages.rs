@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::heard::Note;
-use crate::page::{Pages, Place};
-use crate::queues::MAX_ROOMS;
-use crate::sfu::Stamp;
+use crate::names::MAX_ROOMS;
+use crate::pages::{Pages, Place, Stamp};
 
 /// What does not hold, in sentences.
 pub(crate) fn failures(pages: &Pages) -> Vec<String> {

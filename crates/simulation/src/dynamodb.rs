@@ -1,105 +1,16 @@
-//! DynamoDB: an embedded one, with what it does not have: transactions take a while, and meet.
+//! DynamoDB, with what the embedded one does not have: transactions take a while, and meet.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use dynoxide::{Database, DynoxideError};
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::http::Answer;
+use crate::call::Answer;
+use crate::tables::{CONNECTIONS, Key, ROOMS};
 use crate::world::World;
-
-pub(crate) const CONNECTIONS: &str = "connections";
-pub(crate) const ROOMS: &str = "rooms";
-
-/// An item: its table, and its key as JSON.
-type Key = (String, String);
-
-/// The two tables.
-pub(crate) struct Tables {
-    database: Database,
-    under_way: Mutex<UnderWay>,
-}
-
-/// What transactions do at the moment, and have done.
-#[derive(Default)]
-struct UnderWay {
-    /// Items that a transaction is about to change or to check.
-    items: BTreeSet<Key>,
-    /// Requests, by their tokens: not answered yet, or done.
-    requests: BTreeMap<String, Option<Vec<u8>>>,
-}
-
-impl Tables {
-    pub(crate) fn new() -> Self {
-        let database = Database::memory().unwrap();
-        let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
-        let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
-        for (name, attributes, keys) in [
-            (CONNECTIONS, vec![text("connectionId")], vec![key("connectionId", "HASH")]),
-            (ROOMS, vec![text("pk"), text("sk")], vec![key("pk", "HASH"), key("sk", "RANGE")]),
-        ] {
-            let table = json!({
-                "TableName": name, "AttributeDefinitions": attributes, "KeySchema": keys,
-                "BillingMode": "PAY_PER_REQUEST",
-            });
-            database.create_table(serde_json::from_value(table).unwrap()).unwrap();
-        }
-        Self { database, under_way: Mutex::default() }
-    }
-
-    /// All items of a partition of the rooms table, or of the whole of it.
-    pub(crate) fn items(&self, pk: Option<&str>) -> Vec<Value> {
-        let mut items = self.scan(ROOMS);
-        items.retain(|item| pk.is_none_or(|pk| item["pk"]["S"] == *pk));
-        items
-    }
-
-    /// All rows of connections.
-    pub(crate) fn connections(&self) -> Vec<Value> {
-        self.scan(CONNECTIONS)
-    }
-
-    fn scan(&self, table: &str) -> Vec<Value> {
-        let request = json!({ "TableName": table }).to_string();
-        let Answer { body, .. } = self.run("Scan", request.as_bytes());
-        let mut found: Value = serde_json::from_slice(&body).unwrap();
-        let Value::Array(mut items) = found["Items"].take() else { return vec![] };
-        items.sort_by_key(ToString::to_string);
-        items
-    }
-
-    fn run(&self, operation: &str, body: &[u8]) -> Answer {
-        let tables = &self.database;
-        match operation {
-            "GetItem" => done(body, |request| tables.get_item(request)),
-            "BatchGetItem" => done(body, |request| tables.batch_get_item(request)),
-            "Query" => done(body, |request| tables.query(request)),
-            "Scan" => done(body, |request| tables.scan(request)),
-            "PutItem" => done(body, |request| tables.put_item(request)),
-            "UpdateItem" => done(body, |request| tables.update_item(request)),
-            "DeleteItem" => done(body, |request| tables.delete_item(request)),
-            "TransactWriteItems" => done(body, |request| tables.transact_write_items(request)),
-            _ => panic!("DynamoDB is asked to {operation}"),
-        }
-    }
-}
-
-fn done<Q: serde::de::DeserializeOwned, A: serde::Serialize>(
-    body: &[u8],
-    operation: impl FnOnce(Q) -> dynoxide::Result<A>,
-) -> Answer {
-    let request = serde_json::from_slice(body)
-        .map_err(|error| DynoxideError::SerializationException(error.to_string()));
-    match request.and_then(operation) {
-        Ok(answer) => Answer { status: 200, body: serde_json::to_vec(&answer).unwrap() },
-        Err(error) => Answer { status: error.status_code(), body: error.to_json().into() },
-    }
-}
 
 /// Does what a call asks for, and sees that the stream has what it writes.
 pub(crate) async fn execute(world: &Arc<World>, operation: &str, body: &[u8]) -> Answer {
@@ -202,15 +113,6 @@ fn write(world: &Arc<World>, operation: &str, body: &[u8], keys: &[Key]) -> Answ
         }
     }
     answer
-}
-
-impl Tables {
-    fn holds(&self, (table, key): &Key) -> bool {
-        let key: Value = serde_json::from_str(key).unwrap();
-        let request = json!({ "TableName": table, "Key": key }).to_string();
-        let found: Value = serde_json::from_slice(&self.run("GetItem", request.as_bytes()).body).unwrap();
-        !found["Item"].is_null()
-    }
 }
 
 /// Which item a write, or an action of a transaction, is about.

@@ -1,8 +1,6 @@
 //! Lambda: functions with their instances, which take one event at a time and may be killed at any call.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
@@ -17,41 +15,15 @@ use model::time::EpochMillis;
 use rand::RngExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::http::{Connector, MANAGEMENT, SERVICES};
+use crate::connector::Connector;
+use crate::invocation::{Function, INVOCATION, Invocation, Moment};
 use crate::world::World;
-use crate::{dynamodb, queues};
+use crate::{names, tables};
 
 /// How long a function has.
 const TIMEOUT: Duration = Duration::from_secs(29);
-
-tokio::task_local! {
-    /// Whose calls these are.
-    pub(crate) static INVOCATION: Arc<Invocation>;
-}
-
-/// A function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Function {
-    Connect,
-    Disconnect,
-    Default,
-    Identify,
-    Handshake,
-    Leave,
-    Signal,
-    ForceDisconnect,
-    Roster,
-    GetRoomId,
-    ClaimRoom,
-    CreateRoom,
-    SessionApi,
-    Refill,
-    Timer,
-    Outbox,
-}
 
 /// A machine of Lambda's: its clock is its own.
 #[derive(Debug)]
@@ -68,25 +40,25 @@ impl Machine for Instance {
         let value = match name {
             // What the SDK draws retries from is one for all clients of a region: here each instance has its own.
             "AWS_REGION" => return Some(format!("simulated-{:x}-{}", self.world.seed, self.number)),
-            "AWS_ENDPOINT_URL" => SERVICES,
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI" => MANAGEMENT,
-            "CONNECTIONS_TABLE" => dynamodb::CONNECTIONS,
-            "ROOMS_TABLE" => dynamodb::ROOMS,
+            "AWS_ENDPOINT_URL" => names::SERVICES,
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI" => names::MANAGEMENT,
+            "CONNECTIONS_TABLE" => tables::CONNECTIONS,
+            "ROOMS_TABLE" => tables::ROOMS,
             "SFU_GRACE_SECONDS" => "5",
             "RECONNECT_GRACE_SECONDS" => return Some(self.world.reconnect_grace().to_string()),
-            "TIMER_QUEUE_URL" => queues::TIMERS,
-            "REFILL_QUEUE_URL" => queues::REFILLS,
+            "TIMER_QUEUE_URL" => names::TIMERS,
+            "REFILL_QUEUE_URL" => names::REFILLS,
             "ALLOWED_ORIGINS" => "*",
             "AUTH_MODE" => "open",
             "CONNECT_TICKETS" => "no",
             "RTC_CONFIG" => r#"{"iceServers":[]}"#,
-            "PROJECTS" => queues::PROJECTS,
+            "PROJECTS" => names::PROJECTS,
             "SESSION_CONNECTIONS" => "3000",
             "SUBSCRIBERS_MAY_SIGNAL" => "yes",
             "CONNECTIONS_PER_TOKEN" | "SIGNALS_PER_SECOND" => "10",
             "SIGNAL_BURST" => "50",
             "IDLE_ROOMS" => "1",
-            "MAX_ROOMS" => return Some(queues::MAX_ROOMS.to_string()),
+            "MAX_ROOMS" => return Some(names::MAX_ROOMS.to_string()),
             "MAX_IDLE_ROOMS" => "3",
             "SIGNAL_SERVER_URL" => "wss://signal.test/prod",
             "AWS_ACCESS_KEY_ID"
@@ -113,40 +85,6 @@ impl Machine for Instance {
     }
 }
 
-/// A call of a function.
-#[derive(Debug)]
-pub(crate) struct Invocation {
-    /// `identify-12`.
-    pub(crate) name: String,
-    made: AtomicU32,
-    /// The call at which it is killed.
-    kill: Option<(u32, Moment)>,
-    killed: Notify,
-}
-
-/// When an invocation is killed, as seen from one of its calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// Before the call is made: it has the answers of those before.
-    Before,
-    /// When the call is on its way.
-    After,
-}
-
-impl Invocation {
-    /// It makes a call; answers whether it is killed at it.
-    pub(crate) fn calls(&self) -> Option<Moment> {
-        let call = self.made.fetch_add(1, Ordering::Relaxed);
-        self.kill.filter(|(at, _)| *at == call).map(|(_, moment)| moment)
-    }
-
-    /// It is killed, and nothing of it goes on.
-    pub(crate) async fn dies<T>(&self) -> T {
-        self.killed.notify_one();
-        std::future::pending().await
-    }
-}
-
 /// What an instance runs.
 enum Code {
     App(App),
@@ -166,39 +104,16 @@ enum Code {
 /// An instance with its code.
 type Loaded = (Arc<Instance>, Arc<Code>);
 
-/// The instances that have nothing to do.
-#[derive(Default)]
-pub(crate) struct Functions {
-    idle: Mutex<BTreeMap<Function, Vec<Loaded>>>,
-    instances: AtomicU64,
-    invocations: AtomicU64,
-    under_way: AtomicU64,
-}
-
-impl Functions {
-    /// How many invocations there are at the moment.
-    pub(crate) fn under_way(&self) -> u64 {
-        self.under_way.load(Ordering::Relaxed)
-    }
-}
-
 /// Has a function handle an event; `None`: it was killed, ran out of time, or failed.
 pub(crate) async fn invoke(world: &Arc<World>, function: Function, event: Value) -> Option<Value> {
     let functions = &world.functions;
-    let number = functions.invocations.fetch_add(1, Ordering::Relaxed);
+    let number = functions.begins();
     let kill = world.strikes(world.faults.kill).then(|| {
         let moment = if world.draw(|fate| fate.random_bool(0.5)) { Moment::Before } else { Moment::After };
         (world.draw(|fate| fate.random_range(0..7)), moment)
     });
-    let invocation = Arc::new(Invocation {
-        name: format!("{function:?}-{number}"),
-        made: AtomicU32::new(0),
-        kill,
-        killed: Notify::new(),
-    });
-    functions.under_way.fetch_add(1, Ordering::Relaxed);
-    let warm = functions.idle.lock().unwrap().get_mut(&function).and_then(Vec::pop);
-    let (instance, code) = match warm {
+    let invocation = Arc::new(Invocation::new(format!("{function:?}-{number}"), kill));
+    let (instance, code) = match functions.take::<Loaded>(function) {
         Some(warm) => warm,
         None => start(world, function).await,
     };
@@ -210,17 +125,17 @@ pub(crate) async fn invoke(world: &Arc<World>, function: Function, event: Value)
     );
     let ended = tokio::select! {
         biased;
-        () = invocation.killed.notified() => Err("killed"),
+        () = invocation.killed() => Err("killed"),
         ended = timeout(TIMEOUT, handled) => ended.unwrap_or(Err("out of time")),
     };
-    functions.under_way.fetch_sub(1, Ordering::Relaxed);
+    functions.ends();
     let outcome = match &ended {
         Ok(answer) => answer.to_string(),
         Err(error) => (*error).to_owned(),
     };
     world.note(|| format!("{} ends: {outcome}", invocation.name));
     if !matches!(ended, Err("killed" | "out of time")) {
-        functions.idle.lock().unwrap().entry(function).or_default().push((instance, code));
+        functions.give_back(function, (instance, code));
     }
     ended.ok()
 }
@@ -232,7 +147,7 @@ async fn start(world: &Arc<World>, function: Function) -> Loaded {
         let instance = Arc::new(Instance {
             world: Arc::clone(world),
             refusals: Refusals::default(),
-            number: world.functions.instances.fetch_add(1, Ordering::Relaxed),
+            number: world.functions.instance(),
             skew: world.draw(|fate| fate.random_range(-most..=most)),
         });
         world.wait(50, 300).await;

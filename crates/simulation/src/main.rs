@@ -13,9 +13,11 @@
 )]
 
 mod api;
+mod call;
 mod checks;
 mod checks_of_pages;
 mod client;
+mod connector;
 mod dynamodb;
 mod faults;
 #[expect(dead_code, reason = "the runs with real binaries need more of it")]
@@ -24,16 +26,22 @@ mod heard;
 #[expect(dead_code, reason = "nobody tries to be somebody else here")]
 #[path = "../../../tests/tests/sessions/history.rs"]
 mod history;
-mod http;
+mod invocation;
 mod lambda;
+mod names;
 mod page;
+mod pages;
 mod plan;
 mod project;
 mod queues;
 mod run;
+mod services;
 mod sfu;
+mod sockets;
+mod tables;
 #[path = "../../../tests/tests/sessions/view.rs"]
 mod view;
+mod waiting;
 mod wire;
 mod world;
 

@@ -1,6 +1,6 @@
 //! A visitor of a page: it finds its room, identifies, and offers media to the SFU, which it follows from room to room.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -10,51 +10,15 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::api;
-use crate::heard::{Heard, Moment, Moments, Note};
-use crate::lambda::Function;
+use crate::heard::Note;
+use crate::invocation::Function;
+use crate::pages::{Pages, Place, Visitor};
 use crate::plan::moment;
-use crate::sfu::Sfus;
 use crate::wire::{Wire, word_of};
-use crate::world::World;
 
 /// How long the media of an SFU goes on without signaling until a visitor looks for another one: `claimAfterMs`, and some
 /// more.
 const MEDIA_LASTS: Duration = Duration::from_secs(6);
-
-/// What visitors and SFUs share.
-pub(crate) struct Pages {
-    pub(crate) world: Arc<World>,
-    pub(crate) moments: Moments,
-    pub(crate) visitors: Vec<Visitor>,
-    pub(crate) logs: Vec<Heard>,
-    /// Where each is a member, as far as it knows.
-    pub(crate) places: Mutex<Vec<Option<Place>>>,
-    /// How often SFUs are to have said something to everybody.
-    pub(crate) probes: Mutex<u32>,
-    /// The SFUs.
-    pub(crate) sfus: Sfus,
-    /// What must not be.
-    pub(crate) wrong: Mutex<Vec<String>>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Visitor {
-    pub(crate) path: &'static str,
-    pub(crate) id: String,
-    resume_token: Option<String>,
-}
-
-/// A place that somebody believes to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) room: String,
-    pub(crate) connection: String,
-    pub(crate) socket: usize,
-    /// Since when, without a break.
-    pub(crate) from: Moment,
-    /// The SFU has answered its offer.
-    pub(crate) offered: bool,
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Act {
@@ -99,23 +63,6 @@ pub(crate) fn draw(rng: &mut SmallRng) -> (Vec<Visitor>, Vec<Vec<(u64, Act)>>) {
 }
 
 impl Pages {
-    pub(crate) fn new(world: &Arc<World>, moments: Moments, visitors: Vec<Visitor>) -> Self {
-        Self {
-            world: Arc::clone(world),
-            logs: visitors.iter().map(|_| Heard::new(moments.clone())).collect(),
-            moments,
-            places: Mutex::new(vec![None; visitors.len()]),
-            visitors,
-            probes: Mutex::default(),
-            sfus: Sfus::default(),
-            wrong: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn wrong(&self, what: String) {
-        self.wrong.lock().unwrap().push(what);
-    }
-
     /// Claims the room of a path, or has one made for the next time.
     async fn claim(&self, path: &str) -> Option<String> {
         let headers = json!({ "accept": "*/*", "content-type": "application/json" });

@@ -7,8 +7,8 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 
 use crate::api;
-use crate::lambda::Function;
-use crate::queues::PROJECT;
+use crate::invocation::Function;
+use crate::names::PROJECT;
 use crate::world::World;
 
 fn signed(world: &World, mut claims: Value) -> String {

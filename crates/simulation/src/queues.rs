@@ -1,8 +1,8 @@
 //! What else is called: SQS, the stream of the rooms table, Secrets Manager, ECS.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -10,16 +10,12 @@ use serde_json::{Value, json};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use crate::http::Answer;
-use crate::lambda::{Function, invoke};
+use crate::call::Answer;
+use crate::invocation::Function;
+use crate::lambda::invoke;
+use crate::names::{PROJECT, PROJECTS, TIMERS};
 use crate::world::World;
 
-pub(crate) const TIMERS: &str = "http://services.test/timers";
-pub(crate) const REFILLS: &str = "http://services.test/refills";
-pub(crate) const PROJECTS: &str = "simulated/project/";
-pub(crate) const MAX_ROOMS: usize = 4;
-/// The only project, and its secret.
-pub(crate) const PROJECT: (&str, &str) = ("47000001", "secret-of-47000001-0123456789abcdef");
 /// As the template has them.
 const VISIBILITY: Duration = Duration::from_mins(3);
 const RECEIVES: usize = 5;
@@ -41,13 +37,13 @@ pub(crate) fn send(world: &Arc<World>, operation: &str, body: &[u8]) -> Answer {
 }
 
 async fn deliver(world: Arc<World>, function: Function, text: String, delay: Duration) {
-    world.api.stream.messages.fetch_add(1, Ordering::Relaxed);
+    world.stream.messages.fetch_add(1, Ordering::Relaxed);
     sleep(delay).await;
     world.wait(1, if world.strikes(world.faults.queue) { 10_000 } else { 50 }).await;
     for _ in 0..RECEIVES {
         let event = json!({ "Records": [{ "messageId": "m", "body": text, "eventSource": "aws:sqs" }] });
         if invoke(&world, function, event).await.is_some() {
-            world.api.stream.messages.fetch_sub(1, Ordering::Relaxed);
+            world.stream.messages.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         sleep(VISIBILITY).await;
@@ -55,31 +51,21 @@ async fn deliver(world: Arc<World>, function: Function, text: String, delay: Dur
     world.note(|| format!("{function:?}: a message is given up"));
 }
 
-/// The records that wait, by room, which stands for the shard; and what else waits.
-#[derive(Default)]
-pub(crate) struct Stream {
-    waiting: Mutex<BTreeMap<String, VecDeque<Value>>>,
-    /// The sort keys of records that were tried as often as the event source says, in vain.
-    given_up: Mutex<BTreeSet<String>>,
-    /// How many messages queues hold, those included that were given up.
-    messages: AtomicUsize,
-}
-
 impl World {
     /// Whether queues hold messages.
     pub(crate) fn queues_wait(&self) -> bool {
-        self.api.stream.messages.load(Ordering::Relaxed) > 0
+        self.stream.messages.load(Ordering::Relaxed) > 0
     }
 
     /// The sort keys, as JSON, of what the stream has given up.
     pub(crate) fn given_up(&self) -> BTreeSet<String> {
-        self.api.stream.given_up.lock().unwrap().clone()
+        self.stream.given_up.lock().unwrap().clone()
     }
 
     /// An item has been inserted that is owed to a room.
     pub(crate) fn owes(self: &Arc<Self>, key: Value) {
         let shard = key["pk"]["S"].as_str().unwrap().to_owned();
-        let mut shards = self.api.stream.waiting.lock().unwrap();
+        let mut shards = self.stream.waiting.lock().unwrap();
         let read = shards.contains_key(&shard);
         shards.entry(shard.clone()).or_default().push_back(key);
         if !read {
@@ -93,7 +79,7 @@ async fn poll(world: Arc<World>, shard: String) {
     loop {
         world.wait(0, STREAM_WINDOW).await;
         let batch: Vec<Value> = {
-            let mut shards = world.api.stream.waiting.lock().unwrap();
+            let mut shards = world.stream.waiting.lock().unwrap();
             let waiting = shards.get_mut(&shard).unwrap();
             let most = waiting.len().min(100);
             let batch = waiting.drain(..most).collect::<Vec<_>>();
@@ -124,7 +110,7 @@ async fn poll(world: Arc<World>, shard: String) {
         }
         if !handled {
             world.note(|| format!("the stream gives {} records up", batch.len()));
-            let mut given_up = world.api.stream.given_up.lock().unwrap();
+            let mut given_up = world.stream.given_up.lock().unwrap();
             given_up.extend(batch.iter().map(|key| key["sk"].to_string()));
         }
     }
@@ -140,21 +126,6 @@ pub(crate) fn secret(body: &[u8]) -> Answer {
         return Answer { status: 200, body: body.to_string().into() };
     }
     Answer::refused("ResourceNotFoundException")
-}
-
-/// The tasks that have been asked for: SFUs are started by whoever reads this.
-#[derive(Default)]
-pub(crate) struct Ecs {
-    /// By their rooms, which are the calls' tokens.
-    started: Mutex<BTreeMap<String, String>>,
-    news: Mutex<Vec<(String, String)>>,
-}
-
-impl Ecs {
-    /// Those that have been started since this was last asked: their rooms, and the URLs that they are given.
-    pub(crate) fn take(&self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.news.lock().unwrap())
-    }
 }
 
 /// `RunTask`, which is done once for a token.

@@ -10,12 +10,14 @@ use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::checks;
+use crate::checks::{self, Server};
 use crate::client::{Client, Shared};
 use crate::heard::{Heard, Moments};
 use crate::history::History;
-use crate::page::{self, Page, Pages};
+use crate::page::{self, Page};
+use crate::pages::Pages;
 use crate::plan::Plan;
+use crate::services::services;
 use crate::world::World;
 use crate::{checks_of_pages, project, sfu};
 
@@ -35,14 +37,6 @@ pub(crate) struct Outcome {
     pub(crate) record: (Vec<String>, u64),
 }
 
-/// A session as the server has it at the end.
-pub(crate) struct Server {
-    /// What REST lists: status and body.
-    pub(crate) listed: (u16, Value),
-    /// The items of its partition.
-    pub(crate) items: Vec<Value>,
-}
-
 /// Plays a run.
 pub(crate) fn play(seed: u64, recorded: bool) -> Outcome {
     fastrand::seed(seed);
@@ -54,7 +48,7 @@ pub(crate) fn play(seed: u64, recorded: bool) -> Outcome {
 }
 
 async fn run(seed: u64, recorded: bool) -> Outcome {
-    let world = World::new(seed, recorded);
+    let world = World::new(seed, recorded, services);
     let plan = Plan::draw(&mut SmallRng::seed_from_u64(seed.rotate_left(32)));
     world.note(|| format!("{:?}", world.faults));
     world.note(|| format!("{plan:?}"));

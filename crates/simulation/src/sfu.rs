@@ -1,8 +1,7 @@
 //! The SFU of a room, as far as the gateway knows it: it takes its place, answers everybody, asks for its roster, and leaves
 //! when nobody needs it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -11,44 +10,13 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::heard::{Heard, Note};
-use crate::page::Pages;
+use crate::pages::{Pages, Stamp, State};
 use crate::wire::{Wire, word_of};
 
 /// How long an SFU without people stays.
 const IDLE: Duration = Duration::from_secs(40);
 /// How often it asks who is there.
 const ROSTER: Duration = Duration::from_mins(1);
-
-/// A socket: when it was opened, and its name. They are ordered.
-pub(crate) type Stamp = (u64, String);
-
-/// The SFUs of a run.
-#[derive(Default)]
-pub(crate) struct Sfus(Mutex<BTreeMap<String, State>>);
-
-/// What an SFU believes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct State {
-    /// Its task runs.
-    pub(crate) runs: bool,
-    /// It has its place.
-    pub(crate) there: bool,
-    /// The session that it serves; `None`: its own room, as far as it knows.
-    pub(crate) serves: Option<String>,
-    /// Its people, each on the socket that the gateway named last.
-    pub(crate) known: BTreeMap<String, Stamp>,
-}
-
-impl Sfus {
-    /// Whether the task of a room's SFU runs.
-    pub(crate) fn runs(&self, room: &str) -> bool {
-        self.0.lock().unwrap().get(room).is_some_and(|state| state.runs)
-    }
-
-    pub(crate) fn all(&self) -> BTreeMap<String, State> {
-        self.0.lock().unwrap().clone()
-    }
-}
 
 /// Starts the tasks that are asked for.
 pub(crate) async fn start_all(pages: Arc<Pages>, end: Instant) {

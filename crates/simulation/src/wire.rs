@@ -8,8 +8,9 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
-use crate::api::{self, ToClient};
+use crate::api;
 use crate::heard::{Heard, Note};
+use crate::sockets::ToClient;
 use crate::world::World;
 
 /// How long an answer is waited for.

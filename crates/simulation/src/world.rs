@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Formatter};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,14 +11,20 @@ use rand::rngs::SmallRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use tokio::time::{Instant, sleep};
 
-use crate::api::Api;
-use crate::dynamodb::Tables;
+use crate::call::{Answer, Call};
 use crate::faults::{Faults, Service};
-use crate::lambda::Functions;
-use crate::queues::Ecs;
+use crate::invocation::Functions;
+use crate::sockets::Api;
+use crate::tables::Tables;
+use crate::waiting::{Ecs, Stream};
 
 /// When every run begins, in epoch milliseconds.
 const BEGINNING: u64 = 1_800_000_000_000;
+
+/// A call that is being served.
+pub(crate) type Serving = Pin<Box<dyn Future<Output = Answer>>>;
+/// The services.
+pub(crate) type Services = fn(Arc<World>, Call, String) -> Serving;
 
 /// A run's own world.
 pub(crate) struct World {
@@ -27,6 +34,9 @@ pub(crate) struct World {
     pub(crate) api: Api,
     pub(crate) functions: Functions,
     pub(crate) ecs: Ecs,
+    pub(crate) stream: Stream,
+    /// What answers calls: the call, and who makes it.
+    pub(crate) services: Services,
     /// Whose socket each connection is: `client 0`, `visitor-0`.
     pub(crate) owners: Mutex<BTreeMap<String, String>>,
     /// What decides who is struck, and when.
@@ -52,7 +62,7 @@ impl Debug for World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, recorded: bool) -> Arc<Self> {
+    pub(crate) fn new(seed: u64, recorded: bool, services: Services) -> Arc<Self> {
         let mut fate = SmallRng::seed_from_u64(seed);
         let faults = Faults::draw(&mut fate);
         Arc::new(Self {
@@ -62,6 +72,8 @@ impl World {
             api: Api::default(),
             functions: Functions::default(),
             ecs: Ecs::default(),
+            stream: Stream::default(),
+            services,
             owners: Mutex::default(),
             fate: Mutex::new(fate),
             chance: Mutex::new(SmallRng::seed_from_u64(!seed)),
