@@ -152,7 +152,7 @@ impl Store {
                         }
                     } else {
                         // Nobody knows the account's version before the first try.
-                        queue = Some(Pauses::contended());
+                        queue = Some(Pauses::queued());
                     }
                 }
             }

@@ -41,6 +41,11 @@ impl Pauses {
         }
     }
 
+    /// For a write that waits for its turn among a few, which have one after the other.
+    pub(crate) fn queued() -> Self {
+        Self { longest: LONGEST_PAUSE, ..Self::contended() }
+    }
+
     /// Waits a random while; `false`, without waiting, when the patience is used up.
     pub(crate) async fn pause(&mut self) -> bool {
         let pause = self.next.mul_f64(machine::chance().random_range(0.1..=1.0));

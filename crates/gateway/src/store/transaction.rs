@@ -65,7 +65,15 @@ pub(super) enum Transacted {
 }
 
 /// Which conditions of a transaction failed, and what stood there.
-pub(super) struct Refusals(Vec<(Part, Option<Item>)>);
+pub(super) struct Refusals(Vec<Refused>);
+
+struct Refused {
+    part: Part,
+    /// Which of the transaction's writes it is.
+    at: usize,
+    optional: bool,
+    item: Option<Item>,
+}
 
 impl Transaction {
     /// Takes the first writes.
@@ -90,38 +98,43 @@ impl Transaction {
 
     /// The refusals among DynamoDB's reasons: it gives one for each write, in their order.
     pub(super) fn refusals(&self, reasons: &[CancellationReason]) -> Refusals {
-        let refused = reasons.iter().zip(&self.0);
-        let refused = refused.filter(|(reason, _)| reason.code() == Some("ConditionalCheckFailed"));
-        Refusals(refused.map(|(reason, (part, _))| (*part, reason.item().cloned())).collect())
+        let refused = reasons.iter().zip(&self.0).enumerate();
+        let refused = refused.filter(|(_, (reason, _))| reason.code() == Some("ConditionalCheckFailed"));
+        let refused = refused.map(|(at, (reason, (part, write)))| Refused {
+            part: *part,
+            at,
+            optional: write.optional,
+            item: reason.item().cloned(),
+        });
+        Refusals(refused.collect())
     }
 
     /// Goes on without the optional writes that were refused; `false` if one that is not optional was.
     fn drop_optional(&mut self, refusals: &Refusals) -> bool {
-        let optional = |(part, write): &(Part, Write)| write.optional && refusals.refused(*part);
-        let dropped = self.0.iter().filter(|write| optional(write)).count();
-        if dropped < refusals.0.len() {
-            return false;
+        let droppable = refusals.0.iter().all(|refused| refused.optional);
+        if droppable {
+            let mut at = 0..;
+            self.0.retain(|_| at.next().is_some_and(|at| refusals.0.iter().all(|refused| refused.at != at)));
         }
-        self.0.retain(|write| !optional(write));
-        true
+        droppable
     }
 }
 
 impl Refusals {
     /// Whether the condition of this write failed.
     pub(super) fn refused(&self, part: Part) -> bool {
-        self.0.iter().any(|(refused, _)| *refused == part)
+        self.0.iter().any(|refused| refused.part == part)
     }
 
     /// Whether the condition of this write, and of no other, failed.
     pub(super) fn only(&self, part: Part) -> bool {
-        self.0.iter().all(|(refused, _)| *refused == part)
+        self.0.iter().all(|refused| refused.part == part)
     }
 
     /// What stood where this write was refused; `None` if nothing did.
     pub(super) fn held<T: DeserializeOwned>(&self, part: Part) -> Result<Option<T>, Failure> {
-        let held = self.0.iter().find(|(refused, _)| *refused == part).and_then(|(_, item)| item.clone());
-        held.map(read_item).transpose()
+        let held = self.0.iter().find(|refused| refused.part == part);
+        held.and_then(|refused| refused.item.clone()).map(read_item).transpose()
     }
 }
 
@@ -165,6 +178,41 @@ impl Store {
             if !transient || !pauses.pause().await {
                 return Err(Failure::of_sdk(TRANSACT, &error));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::write::connection_key;
+    use model::id::ConnectionId;
+
+    fn write(id: &str) -> Write {
+        Write::delete("connections", connection_key(&ConnectionId::new(id.into())))
+            .when("attribute_exists(#pk)")
+    }
+
+    #[test]
+    fn only_the_optional_writes_that_were_refused_are_dropped() {
+        let three = || {
+            Transaction::of([
+                (Part::OtherConnection, write("a").optional()),
+                (Part::OtherConnection, write("b").optional()),
+                (Part::OtherConnection, write("c")),
+            ])
+        };
+        let reason = |refused: bool| {
+            let code = if refused { "ConditionalCheckFailed" } else { "None" };
+            CancellationReason::builder().code(code).build()
+        };
+        for (refused, left) in
+            [([true, false, false], Some(2)), ([true, true, false], Some(1)), ([true, false, true], None)]
+        {
+            let mut writes = three();
+            let refusals = writes.refusals(&refused.map(reason));
+            let dropped = writes.drop_optional(&refusals);
+            assert_eq!(dropped.then_some(writes.0.len()), left, "{refused:?}");
         }
     }
 }
