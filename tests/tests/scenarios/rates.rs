@@ -261,6 +261,8 @@ async fn a_socket_that_is_refused_again_and_again_is_closed_when_it_has_heard_wh
     let (room, _sfu) = Room::claimed(&stack, "page").await;
     let mut ann = stack.join(&room.id, "ann").await;
     let mut eve = stack.connect().await;
+    let who = json!({ "type": "client", "id": "eve", "roomId": room.id, "resumeToken": "e".repeat(16) });
+    assert_eq!(eve.request("identify", who.clone()).await["type"], "identified");
     let told = eve.request("identify", json!({})).await;
     assert_eq!(told["code"], "missing_type", "{told}");
     for _ in 0..49 {
@@ -277,5 +279,10 @@ async fn a_socket_that_is_refused_again_and_again_is_closed_when_it_has_heard_wh
         more += 1;
         assert!(more <= 4 * 51, "still open after {more} refusals more");
     }
-    assert_eq!(ann.request("ping", json!({})).await["type"], "pong");
+    // It has not left: its place is held for it.
+    assert_eq!(ann.next_of("clientDisconnect").await["reason"], "lost");
+    let mut mallory = stack.connect().await;
+    let stranger = json!({ "type": "client", "id": "eve", "roomId": room.id, "resumeToken": "m".repeat(16) });
+    assert_eq!(mallory.request("identify", stranger).await["code"], "peer_in_use");
+    assert_eq!(stack.connect().await.request("identify", who).await["type"], "identified");
 }

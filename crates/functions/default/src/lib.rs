@@ -45,6 +45,10 @@ impl Respond for Deps {
         Ok(())
     }
 
+    async fn closing(&self, _stamp: &Stamp) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn is_overdue(&self, stamp: &Stamp) -> Result<bool, Failure> {
         self.store.is_overdue(stamp, self.clock.now()).await
     }

@@ -232,7 +232,7 @@ async fn answer(
             Delivery::Gone(_) => {
                 match previous {
                     PreviousHolder::Nobody | PreviousHolder::Lost | PreviousHolder::Expired(_) => {
-                        departure::never_joined(app, sender.stamp()).await?;
+                        departure::disconnected_for_good(app, sender.stamp()).await?;
                     }
                     PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {
                         departure::disconnected(app, sender.stamp(), Departure::Lost).await?;

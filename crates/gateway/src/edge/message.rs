@@ -43,6 +43,9 @@ pub trait Respond {
     /// The connection was found gone while it was being answered.
     fn found_gone(&self, stamp: &Stamp) -> impl Future<Output = Result<(), Failure>>;
 
+    /// The connection is about to be closed, for what it has sent.
+    fn closing(&self, stamp: &Stamp) -> impl Future<Output = Result<(), Failure>>;
+
     /// Whether the connection has never said who it is, and should have by now.
     fn is_overdue(&self, stamp: &Stamp) -> impl Future<Output = Result<bool, Failure>>;
 
@@ -58,6 +61,12 @@ impl Respond for App {
     /// Does what `$disconnect` would have done, in case that it was dropped.
     async fn found_gone(&self, stamp: &Stamp) -> Result<(), Failure> {
         departure::disconnected(self, stamp, Departure::Lost).await
+    }
+
+    /// Its stay ends as lost: `$disconnect` will have the code of a socket that its client has closed, which has left, and for
+    /// whom nothing is held.
+    async fn closing(&self, stamp: &Stamp) -> Result<(), Failure> {
+        departure::disconnected_for_good(self, stamp).await
     }
 
     async fn is_overdue(&self, stamp: &Stamp) -> Result<bool, Failure> {
@@ -206,7 +215,11 @@ async fn send(
             }
         }
     }
-    if close { to.sockets().close(&sender.stamp().connection_id).await } else { Ok(()) }
+    if close {
+        to.closing(sender.stamp()).await?;
+        to.sockets().close(&sender.stamp().connection_id).await?;
+    }
+    Ok(())
 }
 
 fn log(result: &Result<Reply, Refusal>, started: Instant) {

@@ -51,11 +51,12 @@ pub async fn disconnected(app: &App, stamp: &Stamp, reason: Departure) -> Result
     }
 }
 
-/// The socket of `stamp` was found closed before its client could hear that it has its place, which is not kept for it.
+/// The socket of `stamp` is lost, and no grace is given to its client: it was found closed before it could hear that it has its
+/// place, or the gateway closes it.
 ///
 /// # Errors
 /// As for [`disconnected`].
-pub async fn never_joined(app: &App, stamp: &Stamp) -> Result<(), Failure> {
+pub async fn disconnected_for_good(app: &App, stamp: &Stamp) -> Result<(), Failure> {
     match loss::ended(app, stamp, Departure::Lost).await? {
         Lost::Ended(ended) => announce_ended(app, &ended).await,
         Lost::Away | Lost::Nothing => Ok(()),
