@@ -1,4 +1,4 @@
-import { backoff } from "../backoff.js";
+import { backoff, clock } from "../backoff.js";
 import { fatalError, mildError, type RoomError } from "../errors.js";
 import type { Log } from "../logger.js";
 import { candidateStyle } from "../media/candidates.js";
@@ -12,6 +12,8 @@ import type { Handshake, Identified, Message } from "../signaling/wire.js";
 
 /** Producer connections that may fail in a row: while joining, and later. */
 const FAILURES = { joining: 3, joined: 6 };
+/** An offer without an answer says nothing about the SFU for so long after a refusal: as long as offers are repeated, in milliseconds. */
+const REFUSED_MS = 12_000;
 /** The SFU's grace where no `sfuDisconnect` says it, in milliseconds (the template's `SfuGraceSeconds`). */
 const GRACE_MS = 5_000;
 
@@ -61,6 +63,7 @@ export class Call {
   #features: readonly string[] = [];
   #iceServers: RTCIceServer[] = [];
   #failures = 0;
+  #refusedAt = Number.NEGATIVE_INFINITY;
   #wasConnected = false;
   #replacing: ReturnType<typeof setTimeout> | undefined;
   #away: ReturnType<typeof setTimeout> | undefined;
@@ -71,7 +74,8 @@ export class Call {
     this.#options = options;
     this.#log = options.signaling.log;
     this.#emit = emit;
-    this.#signaling = new Signaling(options.signaling, (event) => this.#onSignaling(event));
+    const signaling = { ...options.signaling, busy: () => this.#busy() };
+    this.#signaling = new Signaling(signaling, (event) => this.#onSignaling(event));
     this.#consumers = new Consumers(
       {
         config: () => this.#config(),
@@ -135,6 +139,12 @@ export class Call {
   leaveNow(): void {
     this.#end();
     this.#signaling.leaveNow();
+  }
+
+  /** Arbiter has refused something, for a reason that passes. */
+  #busy(): void {
+    this.#refusedAt = clock();
+    this.#options.signaling.busy?.();
   }
 
   get #reachable(): boolean {
@@ -224,9 +234,9 @@ export class Call {
   /** A producer connection that will not come back gives way to a new one; too many in a row end the call. */
   #replace(broken: Producer, reason: string): void {
     if (this.#ended || broken !== this.#producer || this.#replacing !== undefined) return;
-    // An SFU that nobody hears, as messages are refused, says nothing about this person's network: that passes.
-    if (reason === NO_ANSWER) this.#options.signaling.busy?.();
-    else this.#failures += 1;
+    // Offers that are refused reach nobody, and that passes.
+    const unheard = reason === NO_ANSWER && clock() - this.#refusedAt < REFUSED_MS;
+    if (!unheard) this.#failures += 1;
     this.#log("warn", "The producer connection is given up.", {
       because: reason,
       failures: this.#failures,

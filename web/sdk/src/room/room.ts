@@ -280,6 +280,8 @@ export class Room extends Emitter<RoomEvents> {
   #failed(error: RoomError): void {
     const { code, status } = error;
     this.#log("error", "The call is over.", { code, status });
+    // A token that did not open the place is of no use: the next try is to bring the one that does, should this tab have it by then.
+    if (code === "peer_in_use") this.#place.release();
     this.#over("failed");
     this.emit("error", error);
   }

@@ -27,6 +27,8 @@ export interface Traffic {
 export type SocketEvent = Exclude<Message, Message<"pong">> | { type: "broken"; reason: string };
 
 interface Waiting {
+  /** Asked twice it does no more than once. */
+  repeatable: boolean;
   resolve(answer: Message): void;
   reject(error: RoomError): void;
 }
@@ -50,7 +52,7 @@ export class Socket {
     this.opened = new Promise((resolve, reject) => {
       const failed = () => reject(unreachable(false));
       const timer = setTimeout(() => this.#break("not open in time"), ANSWER_MS);
-      this.#waiting.set("open", { resolve: () => resolve(), reject: failed });
+      this.#waiting.set("open", { repeatable: true, resolve: () => resolve(), reject: failed });
       this.#webSocket.addEventListener("open", () => {
         clearTimeout(timer);
         this.#waiting.delete("open");
@@ -134,6 +136,7 @@ export class Socket {
         this.#waiting.delete(requestId);
       };
       this.#waiting.set(requestId, {
+        repeatable: action === "identify" || action === "leave",
         resolve: (answer) => {
           done();
           resolve(answer);
@@ -173,9 +176,11 @@ export class Socket {
         waiting.reject(error);
         return;
       }
-      // API Gateway does not know our requestId when it fails in our stead: what waits may try again.
+      // API Gateway does not know our requestId when it refuses in the gateway's stead. Of several, what was refused is not known: what may
+      // be asked twice is, and the rest waits for an answer of its own.
       if (requestId === undefined && this.#waiting.size > 0) {
-        for (const each of [...this.#waiting.values()]) each.reject(error);
+        const waiting = [...this.#waiting.values()];
+        for (const each of waiting) if (each.repeatable || waiting.length === 1) each.reject(error);
         return;
       }
     } else if (waiting) {

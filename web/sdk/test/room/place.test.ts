@@ -158,6 +158,21 @@ describe("a tab", () => {
     expect(first.heard().at(-1)).toBe("fatal replaced");
   });
 
+  test("that was refused as a duplicate has the place when the first has gone", async () => {
+    await gateway().room();
+    const first = storage();
+    tab(first);
+    const original = person({ path: "/twice", peerId: "ann" });
+    await original.room.join();
+    tab(storage({ ...first }));
+    const duplicate = person({ path: "/twice", peerId: "ann" });
+    await expect(duplicate.room.join()).rejects.toMatchObject({ code: "peer_in_use" });
+    // Killed, as above.
+    browser.held.clear();
+    await duplicate.room.join();
+    expect(original.heard().at(-1)).toBe("fatal replaced");
+  });
+
   test("that has left keeps nothing", async () => {
     await gateway().room();
     tab(storage());

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { useCalls } from "../support/person.js";
 import { FakeConnection, FakeTrack } from "../support/rtc.js";
 import { until } from "../support/until.js";
@@ -81,6 +81,31 @@ describe("media that breaks", () => {
     }
     await expect(joining).rejects.toMatchObject({ code: "media_failed", fatal: true });
     expect(heard().slice(-2)).toEqual(["failed", "fatal media_failed"]);
+  });
+});
+
+describe("an SFU that does not answer", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("ends the joining in words", async () => {
+    const sfu = await gateway().room();
+    sfu.answers = false;
+    const { room } = person({ path: "/deaf", peerId: "ann" });
+    let error: unknown;
+    room.join().catch((thrown) => {
+      error = thrown;
+    });
+    await sfu.hears("the offer", ({ description }) => description?.type === "offer");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await until("the end", () => {
+      vi.advanceTimersByTime(250);
+      return error;
+    });
+    expect(error).toMatchObject({ code: "media_failed", fatal: true });
+    expect(new Set(sfu.offers("ann").map(({ negotiation }) => negotiation)).size).toBe(3);
+    expect(room.busy).toBe(false);
   });
 });
 

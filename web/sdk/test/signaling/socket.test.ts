@@ -110,6 +110,22 @@ describe("a request", () => {
     await expect(second).rejects.toMatchObject({ code: "internal_error", status: 500 });
   });
 
+  test("that may not be asked twice is not refused in API Gateway's words while others are under way", async () => {
+    const { socket } = await opened();
+    const identify = socket.identify({});
+    const signal = socket.request("signal", {});
+    const asked = await until("the requests", () => heard[1]);
+    peer?.send('{"message":"Too Many Requests","connectionId":"c","requestId":"theirs"}');
+    await until("the identify again", () => {
+      vi.advanceTimersByTime(500);
+      return heard[2];
+    });
+    peer?.send(JSON.stringify({ type: "ack", requestId: asked.requestId }));
+    expect(await signal).toMatchObject({ type: "ack" });
+    socket.close();
+    await expect(identify).rejects.toMatchObject({ code: "unreachable" });
+  });
+
   test("that nobody answers, or whose socket breaks, is unreachable", async () => {
     const { socket, told } = await opened();
     const slow = socket.request("signal", {});
