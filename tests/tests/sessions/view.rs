@@ -52,6 +52,7 @@ impl View {
                 Note::Asks => {
                     view.since.clear();
                     view.listed.clear();
+                    view.gone.remove(&entry.socket);
                 }
                 Note::Goes | Note::Breaks => view.goes(entry, false),
                 Note::Ends => view.goes(entry, true),
@@ -98,6 +99,8 @@ impl View {
         };
         match message["type"].as_str().unwrap_or_default() {
             "connections" => self.listed.extend(list(message)),
+            // It was said of a stay that the client has ended since, or is said twice.
+            "identified" if self.gone.contains(&entry.socket) => {}
             "identified" => {
                 self.listed.extend(list(message));
                 self.identified(entry, stay(&message["connection"]));
