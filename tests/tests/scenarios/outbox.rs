@@ -291,3 +291,20 @@ async fn whoever_works_in_a_room_tells_what_it_is_owed() {
     stack.invoked("signal", 2).await;
     assert_eq!(stack.rooms("OWED#").await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn whoever_was_sent_away_hears_it_and_is_closed_also_when_that_fails_at_first() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut moderator, _) = project.join(&session, "moderator", &json!({ "id": "moderator" })).await;
+    let (mut ann, identified) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let fault = json!({ "fault": "management", "error": 500, "connectionId": identified["connectionId"] });
+    let fault = stack.fault(fault).await;
+    let answer = moderator.request("forceDisconnect", json!({ "connectionId": "ann" })).await;
+    assert_eq!(answer["type"], "ack");
+    moderator.next_of("connectionDestroyed").await;
+    stack.no_fault(&fault).await;
+    assert_eq!(timeout(SOON, ann.next_of("goAway")).await.unwrap()["reason"], "forceDisconnected");
+    ann.closed().await;
+}

@@ -108,6 +108,11 @@ impl Announcement {
         Self { members: None, ..self }
     }
 
+    /// The same, but the room is owed the change as before: somebody else tells of it again.
+    pub(crate) fn told_again(self) -> Self {
+        Self { change: None, ..self }
+    }
+
     /// What `recipient` is told.
     fn notice_for(&self, recipient: &Recipient) -> Option<&Notice> {
         match &recipient.identity {

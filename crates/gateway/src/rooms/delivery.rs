@@ -92,8 +92,11 @@ pub(crate) async fn post(app: &App, to: &Stamp, text: &str) -> Result<Delivery, 
     }
 }
 
-/// Tells a socket that has lost its place not to come back, and closes it. That this fails changes nothing for anybody else.
-pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) {
+/// Tells a socket that has lost its place not to come back, and closes it. Answers whether that is done.
+///
+/// Who was sent away by a moderator and could not be told is not closed: it would come back, where it has to hear that it must
+/// not. A socket that takes no more is closed all the same.
+pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) -> bool {
     let connection = &socket.stamp.connection_id;
     let posted = async {
         let text = encode(app.codecs, &socket.encoding, &Notice::GoAway { reason })?;
@@ -101,10 +104,15 @@ pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) {
     };
     if let Err(failure) = posted.await {
         tracing::warn!(connection.id = %connection, %failure, "Connection not told to go");
+        if reason == GoAway::ForceDisconnected {
+            return false;
+        }
     }
-    if let Err(failure) = app.sockets.close(connection).await {
+    let closed = app.sockets.close(connection).await;
+    if let Err(failure) = &closed {
         tracing::warn!(connection.id = %connection, %failure, "Connection not closed");
     }
+    closed.is_ok()
 }
 
 /// A recipient was found gone: its place is freed, or it is posted to on the socket that it has come back on.

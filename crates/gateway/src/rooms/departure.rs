@@ -109,10 +109,16 @@ pub async fn forced(app: &App, session: &RoomId, peer: &PeerId) -> Result<Delive
         Expelled::Gone(ended, reach) => (ended, reach),
     };
     // First, since who has been told to go is owed nothing more.
-    if let Reach::Socket(socket) = &reach {
-        delivery::send_away(app, socket, GoAway::ForceDisconnected).await;
+    let gone = match &reach {
+        Reach::Socket(socket) => delivery::send_away(app, socket, GoAway::ForceDisconnected).await,
+        Reach::None => true,
+    };
+    let mut announcement = Announcement::ended(&ended, app.sfu_grace);
+    if !gone {
+        // It is still owed its end.
+        announcement = announcement.told_again();
     }
-    announce_ended(app, &ended).await?;
+    announce(app, session, vec![announcement]).await?;
     Ok(Delivery::Delivered)
 }
 

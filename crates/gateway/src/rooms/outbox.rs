@@ -11,21 +11,12 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
 
-/// Looks into a room for what it is owed, and tells it. Who was sent away and may still have its socket is told first, and
-/// closed: few functions have the right to that.
+/// Looks into a room for what it is owed, and tells it.
 ///
 /// # Errors
 /// When DynamoDB cannot say what that is, or somebody could not be told.
 pub async fn tell(app: &App, room: &RoomId) -> Result<(), Failure> {
-    let mut roster = app.store.roster(room, app.clock.now()).await?;
-    for owed in &mut roster.owed {
-        if let Change::Ended { ended, close } = &mut owed.change
-            && let Some(encoding) = close.take()
-        {
-            let socket = Socket { stamp: ended.stamp.clone(), encoding };
-            delivery::send_away(app, &socket, GoAway::ForceDisconnected).await;
-        }
-    }
+    let roster = app.store.roster(room, app.clock.now()).await?;
     if catch_up(app, room, roster).await { Ok(()) } else { Err(Failure::new("outbox", "not everybody told")) }
 }
 
@@ -50,7 +41,8 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
     }
     let mut announcements: Vec<_> =
         ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
-    for owed in owed.iter().filter(|owed| !matches!(owed.change, Change::Ended { close: Some(_), .. })) {
+    let mut all_gone = true;
+    for owed in &owed {
         match app.store.take_over(owed, app.clock.now()).await {
             Ok(true) => {}
             Ok(false) => continue,
@@ -60,12 +52,25 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
             }
         }
         tracing::warn!(room.id = %room, change = owed.change.name(), "Change told late");
+        let gone = is_sent_away(app, &owed.change).await;
+        all_gone &= gone;
         match announcement(app, room, &roster, &owed.change) {
-            Some(announcement) => announcements.push(announcement),
+            Some(announcement) if gone => announcements.push(announcement),
+            Some(announcement) => announcements.push(announcement.told_again()),
             None => settle(app, room, &owed.change).await,
         }
     }
-    announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await
+    let told =
+        announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await;
+    told && all_gone
+}
+
+/// Tells who was sent away, and may not have heard of it, to go; `true` if it is gone, or the change is about nobody of that
+/// kind.
+async fn is_sent_away(app: &App, change: &Change) -> bool {
+    let Change::Ended { ended, close: Some(encoding) } = change else { return true };
+    let socket = Socket { stamp: ended.stamp.clone(), encoding: encoding.clone() };
+    delivery::send_away(app, &socket, GoAway::ForceDisconnected).await
 }
 
 /// What a room is still to be told of a change; `None` when it is out of date.
