@@ -308,3 +308,29 @@ async fn whoever_was_sent_away_hears_it_and_is_closed_also_when_that_fails_at_fi
     assert_eq!(timeout(SOON, ann.next_of("goAway")).await.unwrap()["reason"], "forceDisconnected");
     ann.closed().await;
 }
+
+#[tokio::test]
+async fn the_end_of_a_stay_that_is_told_late_is_not_that_of_the_next_one_on_the_same_socket() {
+    let stack = Stack::start().await;
+    let (room, mut sfu) = Room::claimed(&stack, "page").await;
+    let mut bob = stack.join(&room.id, "bob").await;
+    let mut ann = stack.join(&room.id, "ann").await;
+    stack.fault(json!({ "fault": "kill", "function": "leave", "afterCalls": 2, "times": 1 })).await;
+    ann.send(r#"{"action":"leave","data":{}}"#).await;
+    stack.invoked("leave", 1).await;
+    assert_eq!(stack.rooms("OWED#").await.len(), 1, "the function has died before it told anybody");
+    ann.identify(&room.id, "ann").await;
+    let told = async {
+        while !stack.rooms("OWED#").await.is_empty() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, told).await.unwrap();
+    for socket in [&mut sfu, &mut bob] {
+        assert_eq!(socket.heard().await, Vec::<Value>::new());
+    }
+    ann.request("leave", json!({})).await;
+    for socket in [&mut sfu, &mut bob] {
+        assert_eq!(socket.next_of("clientDisconnect").await["clientId"], "ann");
+    }
+}

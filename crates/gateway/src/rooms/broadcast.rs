@@ -36,6 +36,8 @@ pub(crate) struct Announcement {
     sfu: Option<Notice>,
     /// The peer that it is about, which is not told.
     about: Option<PeerId>,
+    /// The socket of a client's stay that has ended.
+    ended: Option<Stamp>,
     /// It says that somebody has come or gone, which not everybody in a session wants to hear.
     presence: bool,
     /// What the room is owed until everybody has been told.
@@ -45,7 +47,7 @@ pub(crate) struct Announcement {
 impl Announcement {
     /// For all members.
     pub(crate) fn to_members(notice: Notice) -> Self {
-        Self { members: Some(notice), sfu: None, about: None, presence: false, change: None }
+        Self { members: Some(notice), sfu: None, about: None, ended: None, presence: false, change: None }
     }
 
     /// The room has an SFU, again or for the first time.
@@ -60,7 +62,7 @@ impl Announcement {
         let about = Some(peer_id.clone());
         let change = Some(Change::Created { peer_id, joined_at, resumed });
         let members = Some(Notice::ConnectionCreated { connection, resumed });
-        Self { members, sfu: None, about, presence: true, change }
+        Self { members, sfu: None, about, ended: None, presence: true, change }
     }
 
     /// Somebody is gone. A session's members hear it in OpenTok's words, an SFU as from any room. `sfu_grace` is how long
@@ -87,6 +89,7 @@ impl Announcement {
                     members: Some(to_members),
                     sfu: Some(to_sfu),
                     about: Some(peer_id.clone()),
+                    ended: Some(stamp.clone()),
                     presence: session.is_some(),
                     change,
                 }
@@ -113,16 +116,28 @@ impl Announcement {
         Self { change: None, ..self }
     }
 
-    /// What `recipient` is told.
-    fn notice_for(&self, recipient: &Recipient) -> Option<&Notice> {
-        match &recipient.identity {
-            Identity::Sfu { .. } => self.sfu.as_ref(),
-            Identity::Client { peer_id, .. } => {
-                let concerned =
-                    self.about.as_ref() != Some(peer_id) && !(self.presence && recipient.suppressed);
-                self.members.as_ref().filter(|_| concerned)
-            }
-        }
+    /// Whom of `recipients` it concerns, and what each of them is told.
+    ///
+    /// Who has left may be there again on the same socket, by which SFUs and the members of a page know a peer: they would
+    /// take the end of its former stay for that of this one.
+    fn notices<'a>(
+        &'a self,
+        recipients: &'a [Recipient],
+    ) -> impl Iterator<Item = (&'a Recipient, &'a Notice)> + Clone {
+        let back = self.ended.as_ref();
+        let back = back.is_some_and(|ended| recipients.iter().any(|there| there.socket.stamp == *ended));
+        recipients.iter().filter_map(move |recipient| {
+            let notice = match &recipient.identity {
+                Identity::Sfu { .. } => self.sfu.as_ref().filter(|_| !back),
+                Identity::Client { peer_id, .. } => {
+                    let concerned = self.about.as_ref() != Some(peer_id)
+                        && !(self.presence && recipient.suppressed)
+                        && (self.presence || !back);
+                    self.members.as_ref().filter(|_| concerned)
+                }
+            };
+            notice.map(|notice| (recipient, notice))
+        })
     }
 }
 
@@ -220,9 +235,7 @@ async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announ
         not_all();
         undelivered(recipient, failure);
     });
-    let concerned = recipients
-        .iter()
-        .filter_map(|recipient| announcement.notice_for(recipient).map(|notice| (recipient, notice)));
+    let concerned = announcement.notices(recipients);
     let texts = texts(app.codecs, concerned.clone());
     let posts = concerned.filter_map(|(recipient, notice)| {
         let text = texts.get(&audience(recipient))?;
