@@ -126,13 +126,18 @@ impl Room {
         if consumer.answer_due().is_none_or(|due| due > now) {
             return;
         }
+        let (Some(receiver), Some(source)) = (self.peers.get(pair.receiver), self.peers.get(pair.source))
+        else {
+            return;
+        };
         // While the gateway refuses messages the lack of an answer says nothing: the offer, or its answer, is on its way for longer.
-        let refused = self.outbox.is_refused(now);
+        let about = About::Offer(receiver.id.clone(), source.id.clone());
+        let refused = self.outbox.is_refused(now, &about);
         let repeats = consumer.outstanding.as_ref().map_or(0, |offer| offer.repeats);
         if repeats >= consumer::MAX_REPEATS && !refused {
             return self.rebuild_soon(now, pair);
         }
-        let number = self.peers.get(pair.receiver).map_or(0, |receiver| receiver.last_offer) + 1;
+        let number = receiver.last_offer + 1;
         if let Some(sdp) = consumer.repeat(number, now, !refused) {
             self.send_offer(now, pair, number, sdp);
         }

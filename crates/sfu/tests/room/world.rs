@@ -49,6 +49,8 @@ pub(crate) struct World {
     pub(crate) repeats: bool,
     /// What the gateway answers to the room's requests in place of `ack`.
     pub(crate) refusals: Vec<(u16, &'static str)>,
+    /// Those whose sockets take nothing.
+    pub(crate) full: BTreeSet<String>,
     /// API Gateway refuses each of the room's requests itself.
     pub(crate) throttled: bool,
     /// The members of the room, as the gateway knows them: the socket of each, and whether it is away.
@@ -97,6 +99,7 @@ impl World {
             jitter: Duration::ZERO,
             repeats: false,
             refusals: vec![],
+            full: BTreeSet::new(),
             throttled: false,
             members: BTreeMap::new(),
             ended: BTreeSet::new(),
@@ -325,7 +328,9 @@ impl World {
             return self.travel_signal(self.now, || Delivery::SignalToRoom(frame.to_string()));
         }
         let request = message["requestId"].clone();
-        if let Some((status, code)) = self.refusals.pop() {
+        let receiver = message["data"]["receiver"].as_str().unwrap_or_default();
+        let full = self.full.contains(receiver).then_some((429, "too_many_requests"));
+        if let Some((status, code)) = full.or_else(|| self.refusals.pop()) {
             let error = json!({ "type": "error", "requestId": request, "status": status, "code": code, "message": "" });
             return self.travel_signal(self.now, || Delivery::SignalToRoom(error.to_string()));
         }
