@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::id::PeerId;
 
+use super::ids::StreamId;
 use super::limits::MAX_SIGNALS;
 
 /// An older message is dropped: its receiver has given up by then, and asks again.
@@ -27,6 +28,8 @@ pub(crate) enum About {
     Answer(PeerId),
     /// The offer to the first peer of the second's media.
     Offer(PeerId, PeerId),
+    /// No media comes of a stream.
+    Unpublish(StreamId),
     /// Who is there.
     Roster,
     /// The room's own end.
@@ -81,9 +84,10 @@ impl Flight {
         if self.about == About::Roster { MAX_AGE } else { PATIENCE }
     }
 
-    /// The room's own end is never out of date.
+    /// What the SFU decides by itself is never out of date.
     fn is_old(&self, now: Instant) -> bool {
-        self.about != About::Leave && now.saturating_duration_since(self.since) >= MAX_AGE
+        !matches!(self.about, About::Leave | About::Unpublish(_))
+            && now.saturating_duration_since(self.since) >= MAX_AGE
     }
 }
 
@@ -123,8 +127,13 @@ impl Outbox {
         self.flights.retain(|_, flight| match &flight.about {
             About::Answer(peer) => peer != gone,
             About::Offer(receiver, remote) => receiver != gone && remote != gone,
-            About::Roster | About::Leave => true,
+            About::Unpublish(_) | About::Roster | About::Leave => true,
         });
+    }
+
+    /// Drops what is to be said about a stream that has ended.
+    pub(crate) fn forget_stream(&mut self, gone: &StreamId) {
+        self.flights.retain(|_, flight| !matches!(&flight.about, About::Unpublish(stream) if stream == gone));
     }
 
     /// There is a socket: what was not acknowledged on the last one is sent again.
