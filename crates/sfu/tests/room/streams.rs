@@ -28,7 +28,10 @@ fn watcher(world: &World, id: &str, explicit: bool) -> Client {
 /// Anna, ben who receives everything, and cleo who receives what she has subscribed to. Nothing is published.
 fn session() -> World {
     let mut world = World::new();
-    for client in [anna(&world), watcher(&world, "ben", false), watcher(&world, "cleo", true)] {
+    let publisher = anna(&world);
+    world.enter(publisher);
+    for (id, explicit) in [("ben", false), ("cleo", true)] {
+        let client = watcher(&world, id, explicit);
         world.enter(client);
     }
     for who in ["ben", "cleo"] {
@@ -85,11 +88,11 @@ fn what_is_part_of_a_stream_is_offered_as_such_and_forwarded_once_it_is_publishe
     world.publish("anna", &[(CAMERA, true, true)]);
     assert_eq!(comes(&mut world, "ben"), (true, true));
     assert!(world.client("ben").receivers["anna"].video()[0].key);
-    let word = world.streams_of("anna", "anna-1");
+    let notice = world.streams_of("anna", "anna-1");
     world.publish("anna", &[]);
     let forwarded = world.room.counters().forwarded;
     assert_eq!((comes(&mut world, "ben"), world.room.counters().forwarded), ((false, false), forwarded));
-    world.gateway(&word);
+    world.gateway(&notice);
     assert_eq!(comes(&mut world, "ben"), (false, false), "that was said before");
 }
 
@@ -190,8 +193,8 @@ fn what_the_gateway_says_may_come_before_any_offer() {
     let (anna, cleo) = (anna(&world), watcher(&world, "cleo", true));
     world.subscribe("cleo", CAMERA, true, true);
     world.publish_silently("anna", &[(CAMERA, true, true)]);
-    let word = world.streams_of("anna", "anna-1");
-    world.gateway(&word);
+    let notice = world.streams_of("anna", "anna-1");
+    world.gateway(&notice);
     world.enter(cleo);
     world.seconds(2);
     world.enter(anna);
@@ -308,8 +311,8 @@ fn a_stream_whose_media_never_comes_is_reported_once() {
     // One that was offered, and one of somebody who never offered anything.
     world.publish("anna", &[("other000~anna", true, false)]);
     world.publish_silently("dora", &[("cameraDD~dora", true, true)]);
-    let word = world.streams_of("dora", "dora-1");
-    world.gateway(&word);
+    let notice = world.streams_of("dora", "dora-1");
+    world.gateway(&notice);
     world.seconds(29);
     assert!(unpublished(&world).is_empty());
     world.delivers = false;
