@@ -9,13 +9,14 @@ use str0m::format::{Codec, PayloadParams};
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 
 use super::codecs;
-use super::ids::LinkId;
+use super::ids::{LinkId, StreamId};
 use super::limits::{MAX_OFFER_BYTES, MAX_SECTIONS};
 use super::link::{Failed, Link, STATISTICS};
 use super::producer::{Producer, Track};
 use super::rewrite::Rewriter;
 use super::sdp::{self, Description, H264, Places};
 use super::settings::Settings;
+use super::signal::Offer;
 
 /// The bandwidth of a new connection, until it is estimated: bits a second.
 const FIRST_ESTIMATE: u64 = 1_000_000;
@@ -53,7 +54,7 @@ pub(crate) struct Consumer {
 /// An offer that has not been answered yet.
 pub(crate) struct Outstanding {
     pending: SdpPendingOffer,
-    pub(crate) sdp: String,
+    offer: Offer,
     pub(crate) since: Instant,
     pub(crate) repeats: u32,
 }
@@ -67,8 +68,12 @@ pub(crate) struct Section {
     pub(crate) track: Option<Mid>,
     /// The stream and track id in the offer.
     ids: (String, String),
+    /// The stream of the session that it was offered as a part of.
+    pub(crate) session_stream: Option<StreamId>,
     /// The receiver has agreed to it.
     pub(crate) open: bool,
+    /// The track is sent in it, if the receiver has agreed: its stream is published and subscribed to.
+    pub(crate) flows: bool,
     /// The receiver has rejected it, which is for good (RFC 8829 §5.3.1).
     rejected: bool,
     /// The encoding that is to be sent: an index into the track's layers.
@@ -76,6 +81,21 @@ pub(crate) struct Section {
     pub(crate) rewriter: Rewriter,
     /// What the receiver has agreed to.
     pub(crate) codecs: Vec<(Codec, Pt)>,
+}
+
+impl Section {
+    /// Packets are sent in it.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.open && self.flows
+    }
+
+    /// Whether the track is to be sent from now on. Answers whether that is new.
+    pub(crate) fn let_flow(&mut self, flows: bool) -> bool {
+        if self.flows && !flows {
+            self.rewriter.pause();
+        }
+        std::mem::replace(&mut self.flows, flows) != flows
+    }
 }
 
 /// The link of a new consumer connection.
@@ -116,7 +136,7 @@ impl Consumer {
         producer: &Producer,
         number: u64,
         now: Instant,
-    ) -> Option<String> {
+    ) -> Option<Offer> {
         if self.outstanding.is_some() || !self.stale || self.declined {
             return None;
         }
@@ -130,20 +150,23 @@ impl Consumer {
         let tracks = self.sections.iter();
         let tracks = tracks.map(|section| section.track.map(|_| (&*section.ids.0, &*section.ids.1)));
         let sdp = sdp::with_tracks(&offer, tracks);
+        let streams = self.sections.iter().filter(|section| section.track.is_some());
+        let streams = streams.filter_map(|s| Some((s.mid.to_string(), s.session_stream.clone()?))).collect();
+        let offer = Offer { sdp, streams };
         self.number = number;
         self.first.get_or_insert(number);
-        self.outstanding = Some(Outstanding { pending, sdp: sdp.clone(), since: now, repeats: 0 });
-        Some(sdp)
+        self.outstanding = Some(Outstanding { pending, offer: offer.clone(), since: now, repeats: 0 });
+        Some(offer)
     }
 
     /// The outstanding offer, to be sent once more under a number of its own. `counts`: it is one of those after which the
     /// connection is replaced.
-    pub(crate) fn repeat(&mut self, number: u64, now: Instant, counts: bool) -> Option<String> {
+    pub(crate) fn repeat(&mut self, number: u64, now: Instant, counts: bool) -> Option<Offer> {
         let outstanding = self.outstanding.as_mut()?;
         outstanding.since = now;
         outstanding.repeats += u32::from(counts);
         self.number = number;
-        Some(outstanding.sdp.clone())
+        Some(outstanding.offer.clone())
     }
 
     /// When the outstanding offer has been waited for long enough.
@@ -226,12 +249,14 @@ fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) 
             continue;
         }
         let ids = (track.stream.clone(), track.id.clone());
+        let (session_stream, flows) = (track.session_stream.clone(), track.session_stream.is_none());
         let is_free = |section: &&mut Section| {
             section.track.is_none() && !section.rejected && section.kind == track.kind
         };
         match sections.iter_mut().find(is_free) {
             Some(section) => {
                 (section.track, section.ids) = (Some(track.mid), ids);
+                (section.session_stream, section.flows) = (session_stream, flows);
                 api.set_direction(section.mid, Direction::SendOnly);
             }
             None => sections.push(added(api, track, ids)),
@@ -241,7 +266,9 @@ fn arrange(sections: &mut Vec<Section>, api: &mut SdpApi<'_>, tracks: &[Track]) 
 
 /// Whether a section was offered with this track's ids.
 fn is(track: &Track, section: &Section) -> bool {
-    section.ids.0 == track.stream && section.ids.1 == track.id
+    section.ids.0 == track.stream
+        && section.ids.1 == track.id
+        && section.session_stream == track.session_stream
 }
 
 fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section {
@@ -252,7 +279,9 @@ fn added(api: &mut SdpApi<'_>, track: &Track, ids: (String, String)) -> Section 
         kind: track.kind,
         track: Some(track.mid),
         ids,
+        session_stream: track.session_stream.clone(),
         open: false,
+        flows: track.session_stream.is_none(),
         rejected: false,
         layer: None,
         rewriter: Rewriter::default(),
@@ -278,7 +307,9 @@ mod tests {
             kind: MediaKind::Audio,
             track: *track,
             ids: (String::new(), String::new()),
+            session_stream: None,
             open: true,
+            flows: true,
             rejected: false,
             layer: None,
             rewriter: Rewriter::default(),

@@ -3,20 +3,15 @@
 use model::id::PeerId;
 use serde_json::{Map, Value, json};
 
+use super::members::Kinds;
+
 #[derive(Clone)]
 pub(crate) struct Features {
     message: Map<String, Value>,
     /// The stream that is a shared screen: typed, because every audio packet asks for it.
     screen: Option<String>,
     /// The media that it was derived from, for a peer that sends no features.
-    media: Option<SentMedia>,
-}
-
-/// Which kinds of media a peer sends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SentMedia {
-    pub(crate) audio: bool,
-    pub(crate) video: bool,
+    media: Option<Kinds>,
 }
 
 /// A message on the features channel.
@@ -43,7 +38,7 @@ impl FeaturesMessage {
 
 impl Features {
     /// The features of a peer that sends this media and no features.
-    pub(crate) fn of_media(id: &PeerId, media: SentMedia) -> Self {
+    pub(crate) fn of_media(id: &PeerId, media: Kinds) -> Self {
         let features = json!({ "audio": media.audio, "video": media.video });
         let message = Map::from_iter([("id".into(), id.as_str().into()), ("features".into(), features)]);
         Self { message, screen: None, media: Some(media) }
@@ -58,7 +53,7 @@ impl Features {
         self.screen.as_deref() == Some(stream)
     }
 
-    pub(crate) fn media(&self) -> Option<SentMedia> {
+    pub(crate) fn media(&self) -> Option<Kinds> {
         self.media
     }
 

@@ -51,7 +51,7 @@ impl Room {
     pub(super) fn key_frame_wanted(&mut self, now: Instant, pair: Pair, mid: Mid) {
         self.counters.key_frames_wanted += 1;
         let sections = self.consumers.get(pair).map_or(&[][..], |consumer| &consumer.sections);
-        let section = sections.iter().find(|section| section.mid == mid);
+        let section = sections.iter().find(|section| section.mid == mid && section.flows);
         if let Some((track, layer)) = section.and_then(|section| Some((section.track?, section.layer?))) {
             self.want_key_frame(now, pair.source, track, layer);
         }
@@ -60,7 +60,8 @@ impl Room {
     /// Asks for key frames of all that a receiver gets from a source: it can decode nothing yet.
     pub(super) fn refresh(&mut self, now: Instant, pair: Pair) {
         let sections = self.consumers.get(pair).map_or(&[][..], |consumer| &consumer.sections);
-        let shown: Vec<_> = sections.iter().filter_map(|s| Some((s.track?, s.layer.unwrap_or(0)))).collect();
+        let shown = sections.iter().filter(|section| section.flows);
+        let shown: Vec<_> = shown.filter_map(|s| Some((s.track?, s.layer.unwrap_or(0)))).collect();
         for (track, layer) in shown {
             self.want_key_frame(now, pair.source, track, layer);
         }
@@ -156,10 +157,11 @@ fn inspect<'a>(
     if key {
         layer.key_frames.seen();
     }
-    // The sound of a shared screen is nobody's voice.
+    // What nobody may hear is nobody's voice, nor is the sound of a shared screen.
     let is_screen = peer.features.as_ref().is_some_and(|features| features.is_screen(&track.stream));
     if let Some(level) = packet.header.ext_vals.audio_level
         && codec.is_audio()
+        && track.flows
         && !is_screen
     {
         peer.voice.observe(now, level);
@@ -185,6 +187,10 @@ fn send(
     let link = consumer.link;
     let Some(section) = consumer.section(inbound.track).filter(|section| section.open) else { return false };
     if !links.get(link).is_some_and(|link| link.connected) {
+        return false;
+    }
+    if !section.flows {
+        counters.withheld += 1;
         return false;
     }
     let source = (inbound.link, inbound.packet.header.ssrc);
@@ -255,11 +261,12 @@ fn write(link: &mut Link, mid: Mid, packet: RtpWrite) {
 
 /// Chooses an encoding for each simulcast video. Answers those for which a key frame is needed.
 fn choose(consumer: &mut Consumer, producer: &Producer, now: Instant) -> Vec<(Mid, usize)> {
-    let fixed: u64 = single(producer).map(|track| rate(track, 0, now)).sum();
+    let fixed = fixed(consumer, producer, now);
     let mut budget = consumer.estimate.saturating_sub(fixed);
     let mut switched = vec![];
     for section in &mut consumer.sections {
-        let Some(track) = track_of(section, producer).filter(|track| section.open && track.layers.len() > 1)
+        let Some(track) =
+            track_of(section, producer).filter(|track| section.is_sent() && track.layers.len() > 1)
         else {
             continue;
         };
@@ -282,9 +289,11 @@ fn track_of<'a>(section: &Section, producer: &'a Producer) -> Option<&'a Track> 
     producer.tracks.iter().find(|track| track.mid == mid)
 }
 
-/// Tracks with one encoding.
-fn single(producer: &Producer) -> impl Iterator<Item = &Track> {
-    producer.tracks.iter().filter(|track| track.layers.len() == 1)
+/// The rate of the tracks with one encoding.
+fn fixed(consumer: &Consumer, producer: &Producer, now: Instant) -> u64 {
+    let sent = consumer.sections.iter().filter(|section| section.flows);
+    let tracks = sent.filter_map(|section| track_of(section, producer));
+    tracks.filter(|track| track.layers.len() == 1).map(|track| rate(track, 0, now)).sum()
 }
 
 fn rate(track: &Track, layer: usize, now: Instant) -> u64 {
@@ -295,10 +304,11 @@ fn rate(track: &Track, layer: usize, now: Instant) -> u64 {
 /// rate: this reaches towards the next encoding, so that the estimate can grow to it, but is at most twice
 /// what the receiver gets.
 fn rates(consumer: &Consumer, producer: &Producer, now: Instant) -> (u64, u64) {
-    let fixed: u64 = single(producer).map(|track| rate(track, 0, now)).sum();
+    let fixed = fixed(consumer, producer, now);
     let (mut sent, mut next, mut best) = (fixed, fixed, fixed);
     for section in &consumer.sections {
-        let Some(track) = track_of(section, producer).filter(|track| section.open && track.layers.len() > 1)
+        let Some(track) =
+            track_of(section, producer).filter(|track| section.is_sent() && track.layers.len() > 1)
         else {
             continue;
         };

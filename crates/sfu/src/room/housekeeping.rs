@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use str0m::media::MediaKind;
 
 use super::Room;
-use super::features::{Features, SentMedia};
+use super::features::Features;
 use super::ids::{Pair, PeerKey};
+use super::members::Kinds;
 
 /// A producer connection on which nothing came for so long is dead: longer than a change of network takes.
 const DEAD: Duration = Duration::from_secs(10);
@@ -21,7 +22,7 @@ const ALIVE: Duration = Duration::from_secs(3);
 const CONSUMER_UP: Duration = Duration::from_secs(10);
 /// A peer that has sent no features this long after its connection came up will send none.
 const SILENCE: Duration = Duration::from_secs(3);
-/// Encodings are chosen once in so many sweeps.
+/// Encodings are chosen, and streams are watched, once in so many sweeps.
 const ADAPT: u64 = 5;
 
 impl Room {
@@ -39,6 +40,7 @@ impl Room {
             }
             self.sweep_features(now, key);
             self.ask_key_frames(now, key);
+            self.ask_streams(now, key);
             self.flush(key);
             let pairs: Vec<Pair> = self.consumers.of_receiver(key).map(|(pair, _)| pair).collect();
             self.find_dead_consumers(now, key);
@@ -48,6 +50,9 @@ impl Room {
             for pair in pairs.into_iter().filter(|_| adapts) {
                 self.adapt(now, pair);
             }
+        }
+        if adapts {
+            self.watch_streams(now);
         }
         self.sweep_roster(now);
         self.lifecycle.sweep(now, self.peers.is_empty(), &mut self.outbox);
@@ -74,7 +79,7 @@ impl Room {
         let Some(peer) = peer else { return };
         let tracks = peer.producer.as_ref().map_or(&[][..], |producer| &producer.tracks);
         let sends = |kind| tracks.iter().any(|track| track.kind == kind);
-        let media = SentMedia { audio: sends(MediaKind::Audio), video: sends(MediaKind::Video) };
+        let media = Kinds { audio: sends(MediaKind::Audio), video: sends(MediaKind::Video) };
         let derived = peer.features.as_ref().and_then(Features::media);
         if derived != Some(media) && (derived.is_some() || !tracks.is_empty()) {
             peer.features = Some(Features::of_media(&peer.id, media));

@@ -1,7 +1,7 @@
 //! Offers and answers of clients: who joins, and on which connection.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::id::{PeerId, RoomId};
 use model::stamp::Stamp;
@@ -16,12 +16,15 @@ use super::outbox::About;
 use super::peer::Peer;
 use super::producer::{self, Producer};
 use super::sdp::{Agreed, Description, H264, Places, Refused, Transport};
-use super::signal::{self, DescriptionKind, Handshake};
+use super::signal::{self, DescriptionKind, Handshake, Terms};
+
+/// How long the gateway's word about the streams of an offer may take.
+const STREAMS_WAIT: Duration = Duration::from_secs(1);
 
 impl Room {
     /// A client's handshake about its producer connection.
     pub(super) fn take_producer(&mut self, now: Instant, handshake: Handshake) {
-        let number = handshake.number();
+        let (number, terms) = (handshake.number(), handshake.terms());
         let Handshake { sender, room_id, stamp, description, .. } = handshake;
         let offer = description.filter(|description| description.kind == DescriptionKind::Offer);
         let Some(offer) = offer else { return };
@@ -36,9 +39,10 @@ impl Room {
             if first && offer.transport.is_none() {
                 return Err(Refused::NothingToTake);
             }
-            Ok((self.enter(now, &sender, stamp.as_ref())?, offer))
+            let terms = terms?;
+            Ok((self.enter(now, &sender, stamp.as_ref())?, offer, terms))
         });
-        let (key, offer) = match joined {
+        let (key, offer, terms) = match joined {
             Ok(joined) => joined,
             Err(why) => {
                 if first {
@@ -68,7 +72,7 @@ impl Room {
             }
             return;
         }
-        match self.accept_offer(now, (key, &sender, &room_id), number, offer) {
+        match self.accept_offer(now, (key, &sender, &room_id), number, (offer, terms)) {
             Ok(()) => self.heard(now, key, stamp.as_ref()),
             Err(why) => self.refuse(now, &sender, number, why),
         }
@@ -111,7 +115,7 @@ impl Room {
         now: Instant,
         (key, id, room): (PeerKey, &PeerId, &RoomId),
         number: Option<u64>,
-        offer: Description,
+        (offer, terms): (Description, Terms),
     ) -> Result<(), Refused> {
         let same = self.peers.producer(key).is_some_and(|producer| {
             producer.is_meant(&offer) && self.links.get(producer.link).is_some_and(Link::is_alive)
@@ -123,7 +127,7 @@ impl Room {
         }
         let producer = self.peers.producer_mut(key).ok_or(Refused::Inconsistent)?;
         let link = self.links.touch(producer.link).ok_or(Refused::Inconsistent)?;
-        let answer = producer.accept(link, &offer, now);
+        let answer = producer.accept(link, &offer, &terms.streams, now);
         if answer.is_err() && !same {
             self.drop_producer(key);
             self.remove_if_unused(now, key);
@@ -133,9 +137,15 @@ impl Room {
         producer.number = number;
         producer.offer = Some(offer);
         producer.answer.clone_from(&answer);
+        producer.asks_streams = (!terms.streams.is_empty()).then_some(now + STREAMS_WAIT);
         let up = producer.up.is_some();
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.explicit = terms.explicit;
+        }
         self.identity.serve(room);
         self.send_answer(now, id, number, answer);
+        self.gate_source(now, key);
+        self.gate_receiver(now, key);
         if up {
             self.tracks_changed(now, key);
         }
@@ -170,6 +180,7 @@ impl Room {
             streams: HashMap::new(),
             agreed: Agreed { params: vec![], h264 },
             channels,
+            asks_streams: None,
         });
         Some(())
     }

@@ -10,7 +10,8 @@ pub(crate) struct Rate {
     bits_per_second: u64,
     /// The highest that it has been.
     pub(crate) peak: u64,
-    last: Option<Instant>,
+    /// When a packet last came.
+    pub(crate) last: Option<Instant>,
 }
 
 /// How long bytes are counted before they are a rate.

@@ -12,6 +12,13 @@ pub(crate) const MAX_REMEMBERED: usize = 256;
 pub(crate) const MAX_SECTIONS: usize = 32;
 /// Tracks that a producer sends at a time; more are not forwarded.
 pub(crate) const MAX_TRACKS: usize = 8;
+/// Streams of a session that one peer publishes at a time.
+pub(crate) const MAX_STREAMS: usize = 8;
+/// Members of a session whose streams and subscriptions are known: those who are at the SFU, and as many who are
+/// about to come, or were there.
+pub(crate) const MAX_MEMBERS: usize = 2 * MAX_PEERS;
+/// Streams that one member has subscribed to before the gateway has said that they are there.
+pub(crate) const MAX_UNKNOWN_STREAMS: usize = 16;
 /// Encodings of one video.
 pub(crate) const MAX_LAYERS: usize = 4;
 /// The longest description that the gateway relays (`model::handshake::MAX_SDP_BYTES`).

@@ -17,6 +17,10 @@ pub struct Counters {
     pub strays: u64,
     /// Media packets given to a receiver.
     pub forwarded: u64,
+    /// Media packets of streams that a receiver was not given: they are muted, not published, or not subscribed to.
+    pub withheld: u64,
+    /// Streams of which the gateway has been told that no media comes.
+    pub streams_over: u64,
     /// Key frames that receivers asked for.
     pub key_frames_wanted: u64,
     /// Key frames that producers were asked for.

@@ -7,6 +7,8 @@
 //! | `joining` | takes offers and answers of clients: who joins, and on which connection |
 //! | `offering` | offers one peer's media to another, and again when that fails |
 //! | `forwarding` | sends packets to receivers, and chooses their encodings |
+//! | `streams` | decides which tracks of a session's streams are forwarded, and to whom |
+//! | `members` | knows which streams the members of a session publish and receive |
 //! | `data_channels` | broadcasts chat and features |
 //! | `presence` | knows whether a peer can be reached, tells the others, and removes it |
 //! | `reconciling` | asks the gateway who is there, and heals what was missed |
@@ -37,6 +39,7 @@ mod lifecycle;
 mod limits;
 mod link;
 mod links;
+mod members;
 mod metrics;
 mod offering;
 mod outbox;
@@ -52,6 +55,7 @@ mod sdp;
 mod settings;
 mod signal;
 mod speaking;
+mod streams;
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,6 +80,7 @@ use self::first_offers::FirstOfferLimit;
 use self::ids::{LinkId, Pair, PeerKey};
 use self::lifecycle::Lifecycle;
 use self::links::{Links, Role};
+use self::members::{Kinds, Members};
 use self::outbox::{About, Outbox, Outcome};
 use self::peers::Peers;
 use self::room_identity::RoomIdentity;
@@ -113,6 +118,7 @@ pub struct Room {
     /// Those who have left, or were sent away: an offer that arrives from them afterwards is ignored.
     ended: Ended,
     roster: Roster,
+    members: Members,
     first_offer_limit: FirstOfferLimit,
     /// How often a bad description is logged.
     log_limit: Bucket,
@@ -134,6 +140,7 @@ impl Room {
             counters: Counters::default(),
             ended: Ended::default(),
             roster: Roster::default(),
+            members: Members::default(),
             first_offer_limit: FirstOfferLimit::new(now),
             log_limit: Bucket::new(now, 1, LOG_PACE),
             swept: now,
@@ -176,6 +183,13 @@ impl Room {
             Incoming::Consumer(handshake) => self.take_consumer(now, handshake),
             Incoming::ClientDisconnect { client_id, ended, reason } => {
                 self.take_disconnect(now, &client_id, ended, reason);
+            }
+            Incoming::Streams { client_id, stamp, version, streams } => {
+                self.take_streams(now, &client_id, (stamp, version), streams);
+            }
+            Incoming::Subscription { client_id, stamp, stream_id, has_audio, has_video } => {
+                let kinds = Kinds { audio: has_audio, video: has_video };
+                self.take_subscription(now, &client_id, &stamp, (stream_id, kinds));
             }
             Incoming::Roster { request_id, peers } => {
                 // An answer to an earlier question is out of date.
@@ -316,8 +330,10 @@ impl Room {
         if known.zip(ended.as_ref()).is_some_and(|(known, ended)| ended < known) {
             return self.roster.want(id);
         }
+        self.end_streams(now, id, ended.as_ref());
         match (reason, key) {
             (Reason::Left, key) => {
+                self.members.remove_ended(id);
                 if let Some(ended) = ended {
                     self.ended.remember(id.clone(), ended);
                 }

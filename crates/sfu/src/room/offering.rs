@@ -10,7 +10,7 @@ use super::ids::{Pair, PeerKey};
 use super::links::Role;
 use super::outbox::About;
 use super::peer::Peer;
-use super::signal;
+use super::signal::{self, Offer};
 
 /// The least time between two connections of one pair.
 const REBUILD_PACE: Duration = Duration::from_secs(1);
@@ -83,22 +83,23 @@ impl Room {
         let view = PairView::new(pair, &self.peers, &mut self.consumers, &mut self.links);
         let Some(PairView { receiver, source, consumer, link }) = view else { return };
         let number = receiver.last_offer + 1;
-        let sdp = source.producer.as_ref().and_then(|producer| consumer.offer(link, producer, number, now));
-        let Some(sdp) = sdp else { return };
-        if consumer.is_outgrown(&sdp) {
+        let offer = source.producer.as_ref().and_then(|producer| consumer.offer(link, producer, number, now));
+        let Some(offer) = offer else { return };
+        if consumer.is_outgrown(&offer.sdp) {
             self.rebuild_soon(now, pair);
         }
-        self.send_offer(now, pair, number, sdp);
+        self.send_offer(now, pair, number, offer);
+        self.gate(now, pair);
     }
 
-    fn send_offer(&mut self, now: Instant, pair: Pair, number: u64, sdp: String) {
+    fn send_offer(&mut self, now: Instant, pair: Pair, number: u64, offer: Offer) {
         if let Some(receiver) = self.peers.get_mut(pair.receiver) {
             receiver.last_offer = number;
         }
         if let (Some(receiver), Some(source)) = (self.peers.get(pair.receiver), self.peers.get(pair.source)) {
             let (identity, ids) = (&self.identity, (&receiver.id, &source.id));
             let about = About::Offer(receiver.id.clone(), source.id.clone());
-            self.outbox.push(now, about, |request| signal::offer(request, identity, ids, number, sdp));
+            self.outbox.push(now, about, |request| signal::offer(request, identity, ids, number, offer));
         }
     }
 
@@ -126,15 +127,20 @@ impl Room {
         if consumer.answer_due().is_none_or(|due| due > now) {
             return;
         }
+        let (Some(receiver), Some(source)) = (self.peers.get(pair.receiver), self.peers.get(pair.source))
+        else {
+            return;
+        };
         // While the gateway refuses messages the lack of an answer says nothing: the offer, or its answer, is on its way for longer.
-        let refused = self.outbox.is_refused(now);
+        let about = About::Offer(receiver.id.clone(), source.id.clone());
+        let refused = self.outbox.is_refused(now, &about);
         let repeats = consumer.outstanding.as_ref().map_or(0, |offer| offer.repeats);
         if repeats >= consumer::MAX_REPEATS && !refused {
             return self.rebuild_soon(now, pair);
         }
-        let number = self.peers.get(pair.receiver).map_or(0, |receiver| receiver.last_offer) + 1;
-        if let Some(sdp) = consumer.repeat(number, now, !refused) {
-            self.send_offer(now, pair, number, sdp);
+        let number = receiver.last_offer + 1;
+        if let Some(offer) = consumer.repeat(number, now, !refused) {
+            self.send_offer(now, pair, number, offer);
         }
     }
 

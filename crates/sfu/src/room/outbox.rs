@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use model::id::PeerId;
 
+use super::ids::StreamId;
 use super::limits::MAX_SIGNALS;
 
 /// An older message is dropped: its receiver has given up by then, and asks again.
@@ -27,6 +28,8 @@ pub(crate) enum About {
     Answer(PeerId),
     /// The offer to the first peer of the second's media.
     Offer(PeerId, PeerId),
+    /// No media comes of a stream.
+    Unpublish(StreamId),
     /// Who is there.
     Roster,
     /// The room's own end.
@@ -48,6 +51,30 @@ struct Flight {
     since: Instant,
     /// When it is to be sent again; `None` while it is in the queue.
     due: Option<Instant>,
+    refusals: Option<Refusals>,
+}
+
+/// Something is refused again and again, for reasons that pass.
+#[derive(Clone, Copy)]
+struct Refusals {
+    /// When it last was.
+    last: Instant,
+    /// How long the last repetition was waited for, at most.
+    pause: Duration,
+}
+
+impl Refusals {
+    /// One more of them, and when to try again.
+    fn next(before: Option<Self>, now: Instant) -> (Self, Instant) {
+        let before = before.filter(|before| before.are_recent(now));
+        let pause = before.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(MAX_PAUSE));
+        // Not all SFUs at the same moment.
+        (Self { last: now, pause }, now + pause.mul_f64(rand::random_range(0.5..1.0)))
+    }
+
+    fn are_recent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) < CALM
+    }
 }
 
 impl Flight {
@@ -57,9 +84,10 @@ impl Flight {
         if self.about == About::Roster { MAX_AGE } else { PATIENCE }
     }
 
-    /// The room's own end is never out of date.
+    /// What the SFU decides by itself is never out of date.
     fn is_old(&self, now: Instant) -> bool {
-        self.about != About::Leave && now.saturating_duration_since(self.since) >= MAX_AGE
+        !matches!(self.about, About::Leave | About::Unpublish(_))
+            && now.saturating_duration_since(self.since) >= MAX_AGE
     }
 }
 
@@ -73,14 +101,12 @@ pub(crate) struct Outbox {
     trouble: Option<Trouble>,
 }
 
-/// The gateway refuses messages, for reasons that pass.
+/// The gateway refuses whatever it is sent, whoever that is for.
 #[derive(Clone, Copy)]
 struct Trouble {
-    /// When it last did.
-    last: Instant,
+    refusals: Refusals,
     /// Until when what is under way waits for its repetition. A refusal before that is of the same round.
     until: Instant,
-    pause: Duration,
 }
 
 impl Outbox {
@@ -92,7 +118,7 @@ impl Outbox {
         }
         self.last += 1;
         let text = write(&id(self.last));
-        self.flights.insert(self.last, Flight { about, text, since: now, due: None });
+        self.flights.insert(self.last, Flight { about, text, since: now, due: None, refusals: None });
         self.ready.push_back(self.last);
     }
 
@@ -101,8 +127,13 @@ impl Outbox {
         self.flights.retain(|_, flight| match &flight.about {
             About::Answer(peer) => peer != gone,
             About::Offer(receiver, remote) => receiver != gone && remote != gone,
-            About::Roster | About::Leave => true,
+            About::Unpublish(_) | About::Roster | About::Leave => true,
         });
+    }
+
+    /// Drops what is to be said about a stream that has ended.
+    pub(crate) fn forget_stream(&mut self, gone: &StreamId) {
+        self.flights.retain(|_, flight| !matches!(&flight.about, About::Unpublish(stream) if stream == gone));
     }
 
     /// There is a socket: what was not acknowledged on the last one is sent again.
@@ -150,10 +181,14 @@ impl Outbox {
     /// pauses.
     pub(crate) fn error(&mut self, now: Instant, request: &str, status: u16, code: &str) -> Option<Outcome> {
         let number = number(request)?;
-        let flight = self.flights.get(&number)?;
+        let flight = self.flights.get_mut(&number)?;
         if matches!(status, 429 | 500 | 503) && !flight.is_old(now) {
-            let again = self.again(now);
-            self.flights.get_mut(&number)?.due = Some(again);
+            let (refusals, again) = Refusals::next(flight.refusals, now);
+            (flight.refusals, flight.due) = (Some(refusals), Some(again));
+            // The others may be of one receiver, whose socket is full.
+            if status == 500 {
+                self.trouble(now);
+            }
             return None;
         }
         let flight = self.flights.remove(&number)?;
@@ -162,7 +197,7 @@ impl Outbox {
 
     /// API Gateway has refused a message itself, and does not say which: whatever is under way may be lost.
     pub(crate) fn refused(&mut self, now: Instant) {
-        let again = self.again(now);
+        let again = self.trouble(now);
         for flight in self.flights.values_mut() {
             // What is in the queue is sent anyway.
             if let Some(due) = &mut flight.due {
@@ -171,20 +206,24 @@ impl Outbox {
         }
     }
 
-    /// Whether messages have been refused lately: what is not answered then says nothing about its receiver.
-    pub(crate) fn is_refused(&self, now: Instant) -> bool {
-        self.trouble.is_some_and(|trouble| now.saturating_duration_since(trouble.last) < CALM)
+    /// Whether messages have been refused lately, all or those about this: that nobody answers then says nothing about the
+    /// receiver.
+    pub(crate) fn is_refused(&self, now: Instant, about: &About) -> bool {
+        let mut own = self.flights.values().filter(|flight| flight.about == *about);
+        let own = own.find_map(|flight| flight.refusals);
+        let all = self.trouble.map(|trouble| trouble.refusals);
+        all.into_iter().chain(own).any(|refusals| refusals.are_recent(now))
     }
 
-    /// When to send again what is refused now.
-    fn again(&mut self, now: Instant) -> Instant {
-        let before = self.trouble.filter(|_| self.is_refused(now));
-        let trouble = match before {
-            Some(trouble) if now < trouble.until => Trouble { last: now, ..trouble },
+    /// The gateway refuses everything. Answers when to send again what is refused now.
+    fn trouble(&mut self, now: Instant) -> Instant {
+        let trouble = match self.trouble {
+            Some(trouble) if now < trouble.until => {
+                Trouble { refusals: Refusals { last: now, ..trouble.refusals }, ..trouble }
+            }
             before => {
-                let pause = before.map_or(FIRST_PAUSE, |trouble| (trouble.pause * 2).min(MAX_PAUSE));
-                // Not all SFUs at the same moment.
-                Trouble { last: now, until: now + pause.mul_f64(rand::random_range(0.5..1.0)), pause }
+                let (refusals, until) = Refusals::next(before.map(|trouble| trouble.refusals), now);
+                Trouble { refusals, until }
             }
         };
         self.trouble = Some(trouble);
@@ -291,16 +330,34 @@ mod tests {
         }
         assert_eq!(texts(&mut outbox, now), ["s1", "s2", "s3"]);
         assert_eq!(outbox.ack("s2"), Some(Outcome::Done(About::Answer(peer("b")))));
-        assert!(!outbox.is_refused(now));
+        let about = About::Answer(peer("d"));
+        assert!(!outbox.is_refused(now, &about));
         // Two of them were refused.
         outbox.refused(now);
         outbox.refused(now);
         let (at, sent) = next(&mut outbox, now);
         assert!(at > now && at <= now + FIRST_PAUSE, "{:?}", at - now);
         assert_eq!(sent, ["s1", "s3"]);
-        assert!(outbox.is_refused(at));
+        assert!(outbox.is_refused(at, &about));
         assert_eq!(next(&mut outbox, at).0, at + PATIENCE);
-        assert!(!outbox.is_refused(now + CALM));
+        assert!(!outbox.is_refused(now + CALM, &about));
+    }
+
+    #[test]
+    fn a_receiver_who_takes_nothing_is_nobody_else_s_trouble() {
+        let now = Instant::now();
+        for (status, all) in [(429, false), (503, false), (500, true)] {
+            let mut outbox = Outbox::default();
+            outbox.open(now);
+            let [full, other] = ["a", "b"].map(|id| About::Answer(peer(id)));
+            outbox.push(now, full.clone(), str::to_owned);
+            outbox.push(now, other.clone(), str::to_owned);
+            assert_eq!(texts(&mut outbox, now), ["s1", "s2"]);
+            assert_eq!(outbox.error(now, "s1", status, "code"), None);
+            assert!(outbox.is_refused(now, &full), "{status}");
+            assert_eq!(outbox.is_refused(now, &other), all, "{status}");
+            assert!(!outbox.is_refused(now + CALM, &full), "{status}");
+        }
     }
 
     #[test]

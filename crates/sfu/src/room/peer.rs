@@ -13,7 +13,7 @@ use super::limits::{CHANNEL_BURST, CHANNEL_PACE, MAX_FINGERPRINTS, SIGNAL_BURST,
 use super::producer::Producer;
 use super::speaking::Voice;
 
-#[expect(clippy::struct_excessive_bools, reason = "four facts about a peer that depend on nothing")]
+#[expect(clippy::struct_excessive_bools, reason = "five facts about a peer that depend on nothing")]
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) born: Instant,
@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     pub(crate) stamp: Option<Stamp>,
     /// Its client is none of the original's, and understands `presence`.
     pub(crate) knows_presence: bool,
+    /// It receives only the streams to which it has subscribed: as its last offer says.
+    pub(crate) explicit: bool,
     /// When its signaling broke.
     pub(crate) lost: Option<Instant>,
     /// A connection of it has come up once.
@@ -50,6 +52,7 @@ impl Peer {
             born: now,
             stamp,
             knows_presence: false,
+            explicit: false,
             lost: None,
             proven: false,
             producer: None,

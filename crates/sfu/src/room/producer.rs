@@ -1,6 +1,6 @@
 //! The connection on which a peer sends, and what it sends there.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use str0m::channel::{ChannelConfig, ChannelId};
@@ -11,7 +11,7 @@ use str0m::{Rtc, RtcConfig};
 
 use super::codecs;
 use super::demux::Lane;
-use super::ids::LinkId;
+use super::ids::{LinkId, StreamId};
 use super::key_frames::KeyFrames;
 use super::layers::Rate;
 use super::limits::{MAX_CHANNEL_MESSAGE, MAX_TRACKS};
@@ -42,6 +42,8 @@ pub(crate) struct Producer {
     /// The agreed payload types.
     pub(crate) agreed: Agreed,
     pub(crate) channels: Channels,
+    /// When the gateway is asked for the streams of the last offer, if it has not spoken of them by then.
+    pub(crate) asks_streams: Option<Instant>,
 }
 
 /// The two data channels.
@@ -75,6 +77,10 @@ pub(crate) struct Track {
     /// The stream that it belongs to, and its own id.
     pub(crate) stream: String,
     pub(crate) id: String,
+    /// The stream of the session that it is part of.
+    pub(crate) session_stream: Option<StreamId>,
+    /// It is forwarded at all: its stream is published, with this kind of media, or it is part of none.
+    pub(crate) flows: bool,
     pub(crate) codecs: Vec<Codec>,
     /// Its encodings: one, unless it is simulcast.
     pub(crate) layers: Vec<Layer>,
@@ -128,11 +134,12 @@ impl Producer {
         offer.transport.as_ref().is_none_or(|transport| transport.fingerprint == self.transport.fingerprint)
     }
 
-    /// Takes an offer on this connection, and answers it.
+    /// Takes an offer on this connection, and answers it. `streams` are those that its sections belong to, by `mid`.
     pub(crate) fn accept(
         &mut self,
         link: &mut Link,
         offer: &Description,
+        streams: &BTreeMap<String, StreamId>,
         now: Instant,
     ) -> Result<String, Refused> {
         let mut places = self.places.clone();
@@ -174,7 +181,9 @@ impl Producer {
             };
             let (stream, id) = self.ids(section, mid);
             let sorted = section.is_sorted();
-            self.tracks.push(Track { mid, kind, stream, id, codecs, layers, sorted });
+            let session_stream = section.mid().and_then(|mid| streams.get(mid)).cloned();
+            let flows = session_stream.is_none();
+            self.tracks.push(Track { mid, kind, stream, id, session_stream, flows, codecs, layers, sorted });
         }
         Ok(answer)
     }

@@ -8,18 +8,21 @@ use model::id::PeerId;
 
 use super::Room;
 use super::outbox::About;
+use super::roster::Known;
 use super::signal::{self, Listed};
 
 impl Room {
     /// Asks the gateway for those of whom it is time to ask.
     pub(super) fn sweep_roster(&mut self, now: Instant) {
-        let Self { roster, peers, outbox, identity, .. } = self;
+        let Self { roster, peers, members, outbox, identity, .. } = self;
         let Some(wanted) = roster.due(now, || peers.ids()) else { return };
         outbox.push(now, About::Roster, |request| signal::roster(request, identity, &wanted));
         let known = |id: PeerId| {
             let key = peers.key(&id);
             let peer = key.and_then(|key| Some((key, peers.get(key)?)));
-            (id, peer.map(|(key, peer)| (key, peer.stamp.clone(), peer.lost)))
+            let peer = peer.map(|(key, peer)| (key, peer.stamp.clone(), peer.lost));
+            let order = members.order(&id).cloned();
+            (id, Known { peer, order })
         };
         roster.ask(now, wanted.into_iter().map(known).collect());
     }
@@ -28,7 +31,7 @@ impl Room {
     pub(super) fn take_roster(&mut self, now: Instant, listed: Vec<Listed>) {
         let mut listed: BTreeMap<_, _> =
             listed.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
-        for (id, known) in self.roster.answered() {
+        for (id, Known { peer: known, order }) in self.roster.answered() {
             let listed = listed.remove(&id);
             let key = self.peers.key(&id);
             let peer = key.and_then(|key| self.peers.get(key));
@@ -36,6 +39,7 @@ impl Room {
                 // Somebody whose messages were ignored, for its place had ended. It has one again.
                 if let Some(listed) = listed {
                     self.ended.forget(&id, &listed.stamp);
+                    self.take_listed_streams(now, &id, listed, order.as_ref());
                 }
                 continue;
             };
@@ -44,14 +48,20 @@ impl Room {
             }
             match listed {
                 // Its place may have ended with its socket, which it is about to replace: its media goes on for a while.
-                None => self.lose(now, key),
-                Some(listed) if listed.away => {
-                    self.be_on(key, &listed.stamp);
+                None => {
                     self.lose(now, key);
+                    if self.members.order(&id) == order.as_ref() {
+                        self.end_streams(now, &id, None);
+                    }
                 }
                 Some(listed) => {
                     self.be_on(key, &listed.stamp);
-                    self.find(now, key);
+                    if listed.away {
+                        self.lose(now, key);
+                    } else {
+                        self.find(now, key);
+                    }
+                    self.take_listed_streams(now, &id, listed, order.as_ref());
                 }
             }
         }

@@ -8,6 +8,7 @@ use model::stamp::Stamp;
 
 use super::ids::PeerKey;
 use super::limits::MAX_PEERS;
+use super::members::Order;
 
 /// How often everybody is asked for.
 const EVERY: Duration = Duration::from_mins(1);
@@ -16,9 +17,14 @@ const PACE: Duration = Duration::from_secs(1);
 /// A question that is not answered within this is asked again; the time doubles, up to [`EVERY`].
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was known of a peer when it was asked for: an answer says nothing about what has come since. `None`: it was not in the
-/// room.
-pub(super) type Known = Option<(PeerKey, Option<Stamp>, Option<Instant>)>;
+/// What was known of a peer when it was asked for: an answer says nothing about what has come since.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// `None`: it was not in the room.
+    pub(super) peer: Option<(PeerKey, Option<Stamp>, Option<Instant>)>,
+    /// The last word about its streams.
+    pub(super) order: Option<Order>,
+}
 
 /// What has been asked, and what is to be asked next.
 #[derive(Debug, Default)]

@@ -20,6 +20,10 @@ pub struct Settings {
     pub pool_idle: Duration,
     /// How long a peer whose signaling broke is kept.
     pub peer_grace: Duration,
+    /// How long the first media of a stream may take, from when it was published.
+    pub first_media: Duration,
+    /// How long nothing may come of a stream after that, while its publisher's connection is up.
+    pub media_gap: Duration,
     /// How long the first identify may take.
     pub identify_limit: Duration,
     /// How long the room may be without its gateway.
@@ -36,6 +40,8 @@ impl Settings {
             room_idle: Duration::from_mins(5),
             pool_idle: Duration::from_mins(30),
             peer_grace: Duration::from_secs(15),
+            first_media: Duration::from_secs(30),
+            media_gap: Duration::from_mins(1),
             identify_limit: Duration::from_mins(1),
             gateway_limit: Duration::from_mins(10),
         }

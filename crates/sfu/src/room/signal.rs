@@ -1,10 +1,14 @@
 //! Signaling as it is read and written: `docs/PROTOCOL.md` (the gateway's messages) and `docs/MEDIA.md` (the
 //! clients').
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::id::{PeerId, RoomId};
 use model::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 
+use super::ids::StreamId;
+use super::limits::MAX_STREAMS;
 use super::room_identity::RoomIdentity;
 use super::sdp::Refused;
 
@@ -24,6 +28,23 @@ pub(crate) enum Incoming {
         ended: Option<Stamp>,
         #[serde(default)]
         reason: Reason,
+    },
+    /// All that a member publishes, after a change.
+    Streams {
+        client_id: PeerId,
+        #[serde(flatten)]
+        stamp: Stamp,
+        version: u64,
+        streams: Vec<Published>,
+    },
+    /// What a member receives of a stream from now on.
+    Subscription {
+        client_id: PeerId,
+        #[serde(flatten)]
+        stamp: Stamp,
+        stream_id: StreamId,
+        has_audio: bool,
+        has_video: bool,
     },
     /// Who is there of those who were asked for.
     Roster { request_id: String, peers: Vec<Listed> },
@@ -75,6 +96,21 @@ pub(crate) struct Listed {
     /// That socket is gone, and the place is kept.
     #[serde(default)]
     pub(crate) away: bool,
+    /// How often what it publishes has changed; absent from who publishes nothing.
+    #[serde(default)]
+    pub(crate) version: Option<u64>,
+    /// All that it publishes.
+    #[serde(default)]
+    pub(crate) streams: Vec<Published>,
+}
+
+/// A stream of a member's.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Published {
+    pub(crate) stream_id: StreamId,
+    pub(crate) has_audio: bool,
+    pub(crate) has_video: bool,
 }
 
 /// A client's handshake. Its candidates are not read: the SFU is ICE-lite, and learns where a client is from
@@ -93,12 +129,47 @@ pub(crate) struct Handshake {
     pub(crate) negotiation: Option<serde_json::Value>,
     #[serde(default)]
     pub(crate) description: Option<Description>,
+    /// The streams that the sections belong to, by `mid`.
+    #[serde(default)]
+    streams: Option<serde_json::Value>,
+    /// `explicit`: the sender receives what it has subscribed to, and nothing else.
+    #[serde(default)]
+    subscriptions: Option<serde_json::Value>,
+}
+
+/// What a client's offer says of the session's streams, beside its description.
+pub(crate) struct Terms {
+    /// The streams that its sections belong to, by `mid`.
+    pub(crate) streams: BTreeMap<String, StreamId>,
+    /// The client receives only what it has subscribed to.
+    pub(crate) explicit: bool,
+}
+
+/// What the SFU offers: a description, and the streams that its sections belong to, by `mid`.
+#[derive(Clone)]
+pub(crate) struct Offer {
+    pub(crate) sdp: String,
+    pub(crate) streams: BTreeMap<String, StreamId>,
 }
 
 impl Handshake {
     /// The number of the offer; anything but a whole number counts as absent.
     pub(crate) fn number(&self) -> Option<u64> {
         self.negotiation.as_ref().and_then(serde_json::Value::as_u64)
+    }
+
+    /// What is said of streams. Nobody can say anything of a stream of another's.
+    pub(crate) fn terms(&self) -> Result<Terms, Refused> {
+        let streams = self.streams.as_ref().map(BTreeMap::<String, StreamId>::deserialize);
+        let streams = streams.transpose().map_err(|_| Refused::NotOwnStream)?.unwrap_or_default();
+        if !streams.values().all(|stream| stream.is_of(&self.sender)) {
+            return Err(Refused::NotOwnStream);
+        }
+        if streams.values().collect::<BTreeSet<_>>().len() > MAX_STREAMS {
+            return Err(Refused::TooManyStreams);
+        }
+        let explicit = self.subscriptions.as_ref().is_some_and(|word| word == "explicit");
+        Ok(Terms { streams, explicit })
     }
 }
 
@@ -134,6 +205,8 @@ struct Outgoing<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     negotiation: Option<u64>,
     description: Description,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    streams: BTreeMap<String, StreamId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusal>,
 }
@@ -158,6 +231,13 @@ struct Envelope<'a, T> {
 struct AskRoster<'a> {
     room_id: &'a RoomId,
     peers: &'a [PeerId],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unpublish<'a> {
+    room_id: &'a RoomId,
+    stream_id: &'a StreamId,
 }
 
 #[derive(Serialize)]
@@ -206,6 +286,7 @@ fn to_producer<'a>(
         remote_peer_id: None,
         negotiation: number,
         description,
+        streams: BTreeMap::new(),
         refused: None,
     }
 }
@@ -216,7 +297,7 @@ pub(crate) fn offer(
     identity: &RoomIdentity,
     (peer, remote): (&PeerId, &PeerId),
     number: u64,
-    sdp: String,
+    Offer { sdp, streams }: Offer,
 ) -> String {
     let description = Description { kind: DescriptionKind::Offer, sdp };
     request(
@@ -230,6 +311,7 @@ pub(crate) fn offer(
             remote_peer_id: Some(remote),
             negotiation: Some(number),
             description,
+            streams,
             refused: None,
         },
     )
@@ -243,6 +325,11 @@ pub(crate) fn leave(id: &str, if_spare: bool) -> String {
 /// Asks who of these is there.
 pub(crate) fn roster(id: &str, identity: &RoomIdentity, peers: &[PeerId]) -> String {
     request(id, "roster", AskRoster { room_id: identity.room(), peers })
+}
+
+/// No media comes of a stream.
+pub(crate) fn unpublish(id: &str, identity: &RoomIdentity, stream_id: &StreamId) -> String {
+    request(id, "unpublish", Unpublish { room_id: identity.room(), stream_id })
 }
 
 fn request<T: Serialize>(request_id: &str, action: &'static str, data: T) -> String {

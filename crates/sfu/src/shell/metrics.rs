@@ -40,13 +40,15 @@ impl Snapshot {
 pub(super) type Asked = oneshot::Sender<Snapshot>;
 
 /// The counters, under their names in both formats.
-fn counted(counters: &Counters) -> [(&'static str, &'static str, u64); 14] {
+fn counted(counters: &Counters) -> [(&'static str, &'static str, u64); 16] {
     [
         ("PacketsIn", "packets_in_total", counters.packets_in),
         ("PacketsOut", "packets_out_total", counters.packets_out),
         ("BytesIn", "bytes_in_total", counters.bytes_in),
         ("BytesOut", "bytes_out_total", counters.bytes_out),
         ("PacketsForwarded", "packets_forwarded_total", counters.forwarded),
+        ("PacketsWithheld", "packets_withheld_total", counters.withheld),
+        ("StreamsOver", "streams_over_total", counters.streams_over),
         ("StrayPackets", "stray_packets_total", counters.strays),
         ("KeyFrameRequests", "key_frame_requests_total", counters.key_frames_asked),
         ("LayerSwitches", "layer_switches_total", counters.switches),

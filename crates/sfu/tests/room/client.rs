@@ -65,6 +65,8 @@ pub(crate) struct Receiver {
     number: u64,
     pub(crate) tracks: Vec<Incoming>,
     pub(crate) offers: Vec<String>,
+    /// The streams that each offer named, by `mid`.
+    pub(crate) streams: Vec<Value>,
 }
 
 pub(crate) struct Incoming {
@@ -117,6 +119,10 @@ pub(crate) struct Client {
     pub(crate) edit_answers: Option<fn(&str) -> String>,
     /// Each of its producer connections has this certificate.
     pub(crate) certificate: Option<DtlsCert>,
+    /// The streams of the session that what it sends is part of, by `a=msid`.
+    pub(crate) streams: BTreeMap<String, String>,
+    /// It receives only what it has subscribed to.
+    pub(crate) explicit: bool,
     /// Consumer offers are not answered.
     pub(crate) deaf: bool,
     pub(crate) without_channels: bool,
@@ -206,6 +212,8 @@ impl Client {
             edit: None,
             edit_answers: None,
             certificate: None,
+            streams: BTreeMap::new(),
+            explicit: false,
             deaf: false,
             without_channels: false,
             number: 0,
@@ -355,6 +363,14 @@ impl Client {
         if !self.original {
             data["negotiation"] = self.number.into();
         }
+        if !self.streams.is_empty() {
+            let sources = self.sources.iter();
+            let named = |source: &Source| Some((source.mid.to_string(), self.streams.get(&source.stream)?));
+            data["streams"] = json!(sources.filter_map(named).collect::<BTreeMap<_, _>>());
+        }
+        if self.explicit {
+            data["subscriptions"] = "explicit".into();
+        }
         if self.number == 1 {
             self.first_offer = data.clone();
         }
@@ -387,19 +403,26 @@ impl Client {
             self.producer.rtc.sdp_api().accept_answer(pending, answer).unwrap();
         } else if !self.deaf {
             let remote = message["remotePeerId"].as_str().unwrap();
-            self.take_offer(now, remote, number.unwrap(), sdp);
+            self.take_offer(now, remote, number.unwrap(), (sdp, &message["streams"]));
         }
         self.drive(now);
     }
 
-    fn take_offer(&mut self, now: Instant, remote: &str, number: u64, sdp: &str) {
+    fn take_offer(&mut self, now: Instant, remote: &str, number: u64, (sdp, streams): (&str, &Value)) {
         let fingerprint = sdp.lines().find(|line| line.starts_with("a=fingerprint")).unwrap().to_owned();
         if self.receivers.get(remote).is_none_or(|receiver| receiver.fingerprint != fingerprint) {
             if self.receivers.get(remote).is_some_and(|receiver| receiver.number > number) {
                 return;
             }
             let connection = Connection::new(config(), now);
-            let receiver = Receiver { connection, fingerprint, number: 0, tracks: vec![], offers: vec![] };
+            let receiver = Receiver {
+                connection,
+                fingerprint,
+                number: 0,
+                tracks: vec![],
+                offers: vec![],
+                streams: vec![],
+            };
             self.receivers.insert(remote.into(), receiver);
         }
         let receiver = self.receivers.get_mut(remote).unwrap();
@@ -408,6 +431,7 @@ impl Client {
         }
         receiver.number = number;
         receiver.offers.push(sdp.to_owned());
+        receiver.streams.push(streams.clone());
         let offer = SdpOffer::from_sdp_string(sdp).unwrap();
         let answer = receiver.connection.rtc.sdp_api().accept_offer(offer).unwrap();
         let mut data = json!({

@@ -20,5 +20,6 @@ mod renegotiating;
 mod sessions;
 mod signaling;
 mod simulcast;
+mod streams;
 mod vouched;
 mod world;

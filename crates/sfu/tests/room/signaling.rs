@@ -101,6 +101,26 @@ fn a_connection_is_not_given_up_because_its_offer_is_refused() {
 }
 
 #[test]
+fn a_receiver_whose_socket_is_full_keeps_no_connection_of_the_others_from_being_replaced() {
+    let mut world = call(&["anna", "ben", "cleo"]);
+    let rebuilds = |world: &World| world.room.counters().rebuilds;
+    world.full.insert("ben".into());
+    let (now, before) = (world.now, rebuilds(&world));
+    world.client("cleo").deaf = true;
+    world.client("anna").video("screen", &[None]);
+    world.client("anna").offer(now);
+    world.seconds(34);
+    assert_eq!(rebuilds(&world), before);
+    world.until("cleo is offered another", 4, |world| rebuilds(world) == before + 1);
+    world.seconds(60);
+    world.full.clear();
+    world.client("cleo").deaf = false;
+    for who in ["ben", "cleo"] {
+        world.until("the screen is seen", 20, |world| world.client(who).receivers["anna"].tracks.len() == 3);
+    }
+}
+
+#[test]
 fn a_peer_without_signaling_is_offered_what_it_missed() {
     let mut world = World::new();
     world.join("anna");

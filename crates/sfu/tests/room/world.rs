@@ -49,10 +49,14 @@ pub(crate) struct World {
     pub(crate) repeats: bool,
     /// What the gateway answers to the room's requests in place of `ack`.
     pub(crate) refusals: Vec<(u16, &'static str)>,
+    /// Those whose sockets take nothing.
+    pub(crate) full: BTreeSet<String>,
     /// API Gateway refuses each of the room's requests itself.
     pub(crate) throttled: bool,
     /// The members of the room, as the gateway knows them: the socket of each, and whether it is away.
     pub(crate) members: BTreeMap<String, (String, bool)>,
+    /// What each of them publishes: the version, and the streams.
+    pub(crate) published: BTreeMap<String, (u64, Value)>,
     /// Sockets whose ends the gateway has noticed.
     pub(crate) ended: BTreeSet<String>,
     /// An earlier gateway: it does not say over which socket a message came, and cannot be asked who is there.
@@ -97,8 +101,10 @@ impl World {
             jitter: Duration::ZERO,
             repeats: false,
             refusals: vec![],
+            full: BTreeSet::new(),
             throttled: false,
             members: BTreeMap::new(),
+            published: BTreeMap::new(),
             ended: BTreeSet::new(),
             earlier: false,
             lists_after: Some(Duration::ZERO),
@@ -169,6 +175,37 @@ impl World {
     pub(crate) fn reconnect(&mut self, id: &str, socket: &str) {
         self.client(id).socket = socket.into();
         self.members.insert(id.into(), (socket.into(), false));
+    }
+
+    /// Somebody's streams are these from now on, by the gateway's word to nobody: each with what is switched on.
+    pub(crate) fn publish_silently(&mut self, id: &str, streams: &[(&str, bool, bool)]) {
+        let streams: Vec<Value> =
+            streams.iter().map(|(id, audio, video)| published(id, *audio, *video)).collect();
+        let version = self.published.get(id).map_or(1, |(version, _)| version + 1);
+        self.published.insert(id.into(), (version, streams.into()));
+    }
+
+    /// The same, and the room is told.
+    pub(crate) fn publish(&mut self, id: &str, streams: &[(&str, bool, bool)]) {
+        self.publish_silently(id, streams);
+        let word = self.streams_of(id, &self.clients[id].socket);
+        self.gateway(&word);
+    }
+
+    /// What the gateway says of somebody's streams now.
+    pub(crate) fn streams_of(&self, id: &str, socket: &str) -> Value {
+        let (version, streams) = &self.published[id];
+        let mut word = json!({ "type": "streams", "clientId": id, "version": version, "streams": streams });
+        word.as_object_mut().unwrap().extend(stamp(socket).as_object().unwrap().clone());
+        word
+    }
+
+    /// Somebody receives this of a stream from now on, and the room is told.
+    pub(crate) fn subscribe(&mut self, id: &str, stream: &str, audio: bool, video: bool) {
+        let mut word = published(stream, audio, video);
+        (word["type"], word["clientId"]) = ("subscription".into(), id.into());
+        word.as_object_mut().unwrap().extend(stamp(&format!("{id}-1")).as_object().unwrap().clone());
+        self.gateway(&word);
     }
 
     /// A peer's place has ended on a socket.
@@ -325,7 +362,9 @@ impl World {
             return self.travel_signal(self.now, || Delivery::SignalToRoom(frame.to_string()));
         }
         let request = message["requestId"].clone();
-        if let Some((status, code)) = self.refusals.pop() {
+        let receiver = message["data"]["receiver"].as_str().unwrap_or_default();
+        let full = self.full.contains(receiver).then_some((429, "too_many_requests"));
+        if let Some((status, code)) = full.or_else(|| self.refusals.pop()) {
             let error = json!({ "type": "error", "requestId": request, "status": status, "code": code, "message": "" });
             return self.travel_signal(self.now, || Delivery::SignalToRoom(error.to_string()));
         }
@@ -353,7 +392,12 @@ impl World {
         let asked = question["data"]["peers"].as_array().unwrap();
         let listed = asked.iter().filter_map(|id| {
             let (socket, away) = self.members.get(id.as_str()?)?;
-            Some(json!({ "id": id, "stamp": stamp(socket), "away": away }))
+            let mut listed = json!({ "id": id, "stamp": stamp(socket), "away": away });
+            let published = self.published.get(id.as_str()?);
+            if let Some((version, streams)) = published.filter(|(_, streams)| streams[0] != Value::Null) {
+                (listed["version"], listed["streams"]) = ((*version).into(), streams.clone());
+            }
+            Some(listed)
         });
         let answer = json!({ "type": "roster", "requestId": request, "peers": listed.collect::<Vec<_>>() });
         self.travel_signal(self.now + after, || Delivery::SignalToRoom(answer.to_string()));
@@ -377,6 +421,10 @@ impl World {
         let offers = offers.filter(|said| said["data"]["receiver"] == receiver);
         offers.map(|said| said["data"]["negotiation"].as_u64().unwrap()).collect()
     }
+}
+
+fn published(id: &str, audio: bool, video: bool) -> Value {
+    json!({ "streamId": id, "hasAudio": audio, "hasVideo": video })
 }
 
 /// A socket as the gateway names it. The number at the end of its name says when it opened.

@@ -21,6 +21,10 @@ pub(crate) enum Refused {
     NoFingerprint,
     #[error("the description contradicts itself, or the one before it")]
     Inconsistent,
+    #[error("`streams` is not a map from a mid to the id of a stream of the sender's own")]
+    NotOwnStream,
+    #[error("`streams` names more than 8 streams")]
+    TooManyStreams,
     #[error("the room is full")]
     RoomFull,
 }
@@ -38,6 +42,8 @@ impl Refused {
             Self::IceLite => "ice_lite",
             Self::NoFingerprint => "no_fingerprint",
             Self::Inconsistent => "inconsistent",
+            Self::NotOwnStream => "not_own_stream",
+            Self::TooManyStreams => "too_many_streams",
             Self::RoomFull => "room_full",
         }
     }
