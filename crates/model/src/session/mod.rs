@@ -12,6 +12,7 @@ pub mod record;
 pub mod rest;
 pub mod role;
 pub mod signal;
+pub mod stream;
 pub mod token;
 
 pub use member::{InSession, SessionMember};
