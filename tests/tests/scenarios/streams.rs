@@ -287,7 +287,7 @@ async fn a_publish_against_the_end_of_its_stay_leaves_nothing_behind() {
 async fn an_sfu_hears_of_streams_and_of_what_is_wanted_of_them() {
     let stack = Stack::start().await;
     let (room, mut sfu) = Room::unclaimed(&stack).await;
-    let (project, session, mut watcher, mut ann) = two(&stack).await;
+    let (_project, session, mut watcher, mut ann) = two(&stack).await;
     let first = published(&mut ann, json!({})).await["stream"]["streamId"].clone();
     // The first publisher claims the SFU, which hears of the streams that there are.
     acked(&mut ann, "handshake", offer("ann", &session, true)).await;

@@ -14,6 +14,7 @@ mod held;
 mod leases;
 mod races;
 mod sessions;
+mod streams;
 mod unprocessed;
 mod warm;
 
