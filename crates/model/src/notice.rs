@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
 use crate::roster::Listed;
 use crate::session::member::{SessionConnection, Stay};
-use crate::session::notice::{
-    Destroyed, ForwardedStream, IdentifiedInSession, ListedStream, NamedStream, ReceivedSignal, StreamInfo,
-};
+use crate::session::notice::{Destroyed, IdentifiedInSession, ReceivedSignal};
 use crate::session::otc::Otc;
-use crate::session::stream::{PropertyChange, StreamId};
+use crate::session::stream::{
+    ForwardedStream, ListedStream, NamedStream, PropertyChange, StreamId, StreamInfo,
+};
 use crate::stamp::Stamp;
 use crate::time::EpochMillis;
 

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
+use crate::member::Member;
 use crate::outcome::Ended;
-use crate::session::notice::Destroyed;
-use crate::session::stream::{PropertyChange, StreamId};
+use crate::session::event::StreamEvent;
+use crate::session::stream::StreamId;
 use crate::stamp::Stamp;
 use crate::time::{EpochMillis, EpochSeconds};
 
@@ -74,18 +75,6 @@ pub enum Change {
     },
 }
 
-/// What has become of a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum StreamEvent {
-    /// It has begun.
-    Created,
-    /// It has ended.
-    Destroyed(Destroyed),
-    /// It is not what it was.
-    Changed(Vec<PropertyChange>),
-}
-
 impl Owed {
     /// A change that is made now.
     #[must_use]
@@ -105,6 +94,18 @@ impl Change {
     #[must_use]
     pub fn ended(ended: &Ended) -> Self {
         Self::Ended { ended: ended.clone(), close: None }
+    }
+
+    /// One of a member's streams has changed; `member` is it with the change.
+    #[must_use]
+    pub fn streams(member: &Member, stream_id: &StreamId, event: StreamEvent) -> Self {
+        Self::Streams {
+            peer_id: stream_id.peer().clone(),
+            joined_at: member.joined_at,
+            version: member.streams.version,
+            stream_id: stream_id.clone(),
+            event,
+        }
     }
 
     /// Its name in its room: that of no other change.
@@ -127,6 +128,8 @@ mod tests {
     use crate::connection::Identity;
     use crate::departure::Departure;
     use crate::id::ConnectionId;
+    use crate::session::notice::Destroyed;
+    use crate::session::stream::PropertyChange;
 
     #[test]
     fn a_change_reads_as_it_was_written_and_its_time_counts() {

@@ -6,8 +6,8 @@ use crate::connection::{Identity, Socket};
 use crate::departure::Departure;
 use crate::id::{PeerId, RoomId};
 use crate::member::{Holder, Member, Reach};
-use crate::outbox::Change;
 use crate::room::Slot;
+use crate::session::event::StreamEvent;
 use crate::session::stream::{StreamId, Unchanged};
 use crate::sfu::Sfu;
 use crate::stamp::Stamp;
@@ -228,8 +228,8 @@ pub struct Ended {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub enum StreamsChanged {
-    /// They have changed: the member as it is now, and what its room is to be told.
-    Changed(Box<Member>, Change),
+    /// They have changed: the member as it is now, and what has become of the stream.
+    Changed(Box<Member>, StreamEvent),
     /// They are as they were: the member, and why.
     Unchanged(Box<Member>, Unchanged),
     /// The member is not there, or on another socket by now.

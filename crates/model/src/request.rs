@@ -93,11 +93,12 @@ impl Action {
             | Self::ForceDisconnect
             | Self::ReportIssue
             | Self::Publish
+            | Self::Unpublish
             | Self::UpdateStream
             | Self::Subscribe
             | Self::Unsubscribe => Some(true),
             Self::Identify | Self::Roster | Self::Ping => Some(false),
-            Self::Handshake | Self::Leave | Self::Unpublish => None,
+            Self::Handshake | Self::Leave => None,
         }
     }
 }

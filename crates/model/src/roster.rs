@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::id::{PeerId, RoomId};
 use crate::member::{Member, Reach};
-use crate::session::notice::ForwardedStream;
+use crate::session::stream::ForwardedStream;
 use crate::stamp::Stamp;
 
 /// How many peers an SFU may ask for at once: as many as it serves.

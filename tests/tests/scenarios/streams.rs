@@ -211,7 +211,9 @@ async fn of_many_publishes_at_the_same_moment_eight_succeed() {
     while ids.len() + limited < 12 {
         let answer = ann.next().await;
         match answer["type"].as_str().unwrap() {
-            "published" => drop(ids.insert(answer["stream"]["streamId"].as_str().unwrap().to_owned())),
+            "published" => {
+                ids.insert(answer["stream"]["streamId"].as_str().unwrap().to_owned());
+            }
             "error" => {
                 assert_eq!(
                     (&answer["status"], &answer["code"]),
@@ -263,7 +265,7 @@ async fn a_publish_against_the_end_of_its_stay_leaves_nothing_behind() {
         let notice = watcher.next().await;
         match notice["type"].as_str().unwrap() {
             "streamCreated" => {
-                drop(created.insert(notice["stream"]["streamId"].as_str().unwrap().to_owned()))
+                created.insert(notice["stream"]["streamId"].as_str().unwrap().to_owned());
             }
             "connectionDestroyed" => {
                 gone += 1;

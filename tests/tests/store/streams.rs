@@ -1,7 +1,7 @@
 //! Streams, with another call in between.
 
-use model::outbox::StreamEvent;
 use model::outcome::StreamsChanged;
+use model::session::event::StreamEvent;
 use model::session::stream::{Stream, StreamId, Unchanged, VideoType};
 
 use super::races::TRANSACT;

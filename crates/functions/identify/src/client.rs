@@ -16,7 +16,8 @@ use model::outcome::{Delivery, Ended, Joined, PreviousHolder};
 use model::room::RECONNECT_AFTER;
 use model::session::MediaMode;
 use model::session::member::SessionConnection;
-use model::session::notice::{IdentifiedInSession, ListedStream};
+use model::session::notice::IdentifiedInSession;
+use model::session::stream::ListedStream;
 use serde::Serialize;
 
 use crate::{Deps, HOLDERS, every_holder_gone, freed};
@@ -212,26 +213,28 @@ struct Part {
 
 /// Splits the lists into parts that fit into one message each.
 fn parts(connections: Vec<SessionConnection>, streams: Vec<ListedStream>) -> Vec<Part> {
-    let mut parts = vec![Part::default()];
+    let (mut full, mut last) = (Vec::new(), Part::default());
     for connection in connections {
-        part_for(&mut parts, &connection).connections.push(connection);
+        last.make_room(&connection, &mut full);
+        last.connections.push(connection);
     }
     for stream in streams {
-        part_for(&mut parts, &stream).streams.push(stream);
+        last.make_room(&stream, &mut full);
+        last.streams.push(stream);
     }
-    parts
+    full.push(last);
+    full
 }
 
-/// The part that one more entry goes into: the last, or another.
-fn part_for<'a>(parts: &'a mut Vec<Part>, entry: &impl Serialize) -> &'a mut Part {
-    let bytes = serde_json::to_string(entry).map_or(0, |text| text.len() + 1);
-    if parts.last().is_none_or(|part| part.bytes > 0 && part.bytes + bytes > MAX_LIST_BYTES) {
-        parts.push(Part::default());
+impl Part {
+    /// Counts one more entry; if there is no room for it, what there is so far is full, and another part begins.
+    fn make_room(&mut self, entry: &impl Serialize, full: &mut Vec<Self>) {
+        let bytes = serde_json::to_string(entry).map_or(0, |text| text.len() + 1);
+        if self.bytes > 0 && self.bytes + bytes > MAX_LIST_BYTES {
+            full.push(std::mem::take(self));
+        }
+        self.bytes += bytes;
     }
-    let last = parts.len() - 1;
-    let part = &mut parts[last];
-    part.bytes += bytes;
-    part
 }
 
 /// Posts to the newcomer, one after the other. If it is gone already, what `$disconnect` would have done is done now.

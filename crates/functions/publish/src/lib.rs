@@ -12,8 +12,9 @@ use model::error::Error;
 use model::id::RoomId;
 use model::member::Member;
 use model::notice::Notice;
-use model::outbox::StreamEvent;
+use model::request::Request;
 use model::session::Permission;
+use model::session::event::StreamEvent;
 use model::session::notice::Destroyed;
 use model::session::stream::{Publish, Stream, StreamId, Unpublish, UpdateStream};
 use rand::RngExt as _;
@@ -35,6 +36,27 @@ impl Deps {
     pub async fn from_env() -> Result<Self, Failure> {
         let allowance = Allowance::new(Permission::Publish, false, config::signal_rate()?);
         Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
+    }
+}
+
+/// Serves the three requests.
+///
+/// # Errors
+/// Those of [`publish`], [`unpublish`] and [`update_stream`]; `unknown_action` for any other request.
+pub async fn handle(deps: &Deps, sender: &Sender<'_>, request: Request<'_>) -> Result<Reply, Error> {
+    match request {
+        Request::Publish(request) => publish(deps, sender, request).await,
+        Request::Unpublish(request) => unpublish(deps, sender, request).await,
+        Request::UpdateStream(request) => update_stream(deps, sender, request).await,
+        Request::Identify(_)
+        | Request::Handshake(_)
+        | Request::Leave(_)
+        | Request::Signal(_)
+        | Request::ForceDisconnect(_)
+        | Request::ReportIssue(_)
+        | Request::Subscribe(_)
+        | Request::Roster(_)
+        | Request::Ping => Err(Error::UnknownAction),
     }
 }
 

@@ -9,12 +9,12 @@ use gateway::rooms::{departure, outbox, signal};
 use model::id::{PeerId, RoomId};
 use model::member::Member;
 use model::outcome::Delivery;
-use model::session::notice::{ReceivedSignal, StreamInfo};
+use model::session::notice::ReceivedSignal;
 use model::session::rest::{
     self, Action, Answer, Connected, Created, Endpoint, NewSession, RestError, project_of,
 };
 use model::session::signal::Signal;
-use model::session::stream::StreamId;
+use model::session::stream::{StreamId, StreamInfo};
 use model::session::{ApiKey, Session, id};
 use rand::RngExt as _;
 

@@ -5,7 +5,7 @@ use model::member::Member;
 use model::outcome::{Ended, PreviousHolder};
 use model::session::Session;
 use model::session::member::SessionConnection;
-use model::session::notice::ListedStream;
+use model::session::stream::ListedStream;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
 use model::time::EpochMillis;

@@ -14,10 +14,12 @@ use model::encoding::Encoding;
 use model::id::{PeerId, RoomId};
 use model::member::Member;
 use model::notice::Notice;
-use model::outbox::{Change, StreamEvent};
+use model::outbox::Change;
 use model::outcome::{Delivery, Ended};
+use model::session::event::StreamEvent;
 use model::session::member::{SessionConnection, Stay};
-use model::session::notice::{Destroyed, NamedStream};
+use model::session::notice::Destroyed;
+use model::session::stream::NamedStream;
 use model::stamp::Stamp;
 
 use super::delivery::{self, Recipient};

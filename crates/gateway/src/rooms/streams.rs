@@ -3,8 +3,9 @@
 use model::error::Error;
 use model::id::{PeerId, RoomId};
 use model::member::Member;
-use model::outbox::{Change, StreamEvent};
+use model::outbox::Change;
 use model::outcome::StreamsChanged;
+use model::session::event::StreamEvent;
 use model::session::stream::{StreamId, Unchanged};
 use model::stamp::Stamp;
 
@@ -25,8 +26,8 @@ pub async fn change(
     change: impl Fn(&mut Member) -> Result<StreamEvent, Unchanged>,
 ) -> Result<Member, Error> {
     match app.store.change_streams(session, id, by, app.clock.now(), change).await? {
-        StreamsChanged::Changed(member, change) => {
-            tell(app, session, id.peer(), &member, change).await;
+        StreamsChanged::Changed(member, event) => {
+            tell(app, session, id.peer(), &member, Change::streams(&member, id, event)).await;
             Ok(*member)
         }
         StreamsChanged::Unchanged(member, Unchanged::Already) => Ok(*member),

@@ -3,8 +3,9 @@
 use model::id::{PeerId, RoomId};
 use model::key::Key;
 use model::member::Member;
-use model::outbox::{Change, StreamEvent};
+use model::outbox::Change;
 use model::outcome::StreamsChanged;
+use model::session::event::StreamEvent;
 use model::session::stream::{StreamId, Unchanged};
 use model::stamp::Stamp;
 use model::time::EpochMillis;
@@ -53,17 +54,11 @@ impl Store {
                 Err(unchanged) => return Ok(StreamsChanged::Unchanged(member, unchanged)),
             };
             member.streams.version += 1;
-            let change = Change::Streams {
-                peer_id: peer.clone(),
-                joined_at: member.joined_at,
-                version: member.streams.version,
-                stream_id: id.clone(),
-                event,
-            };
-            let (part, owed) = self.owe(session, change.clone(), now);
+            let change = Change::streams(&member, id, event.clone());
+            let (part, owed) = self.owe(session, change, now);
             let place = self.streams_write(session, peer, &member, seen);
             match self.transact(Transaction::of([(Part::Place, place), (part, owed)]), Pauses::new()).await? {
-                Transacted::Done => return Ok(StreamsChanged::Changed(member, change)),
+                Transacted::Done => return Ok(StreamsChanged::Changed(member, event)),
                 Transacted::Refused(refusals) => found = refusals.held(Part::Place)?,
             }
             if !pauses.pause().await {

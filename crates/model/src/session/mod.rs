@@ -1,5 +1,6 @@
 //! Sessions as OpenTok has them: rooms that tokens admit to.
 
+pub mod event;
 pub mod id;
 pub mod issue;
 pub mod member;

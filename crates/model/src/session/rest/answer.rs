@@ -5,8 +5,8 @@ use serde_json::json;
 use super::RestError;
 use super::date::calendar;
 use crate::id::{PeerId, RoomId};
-use crate::session::notice::StreamInfo;
 use crate::session::project::ApiKey;
+use crate::session::stream::StreamInfo;
 use crate::time::EpochMillis;
 
 const JSON: &str = "application/json";
