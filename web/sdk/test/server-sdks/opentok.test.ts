@@ -155,10 +155,8 @@ describe("a connection", () => {
 describe("streams", () => {
   test("are listed, and get layout classes", async () => {
     const { member, connectionId } = await someone();
-    const [camera, screen] = await Promise.all([
-      member.publish({ streamId: `annscam1~${connectionId}`, name: "Ann" }),
-      member.publish({ videoType: "screen" }),
-    ]);
+    const camera = await member.publish({ name: "Ann" });
+    const screen = await member.publish({ videoType: "screen" });
     const list = await called<unknown[]>((callback) => opentok.listStreams(sessionId, callback));
     const stream = { id: camera, name: "Ann", videoType: "camera", layoutClassList: [] };
     expect(list).toHaveLength(2);
@@ -170,7 +168,10 @@ describe("streams", () => {
     await called<unknown>((callback) => opentok.setStreamClassLists(sessionId, classes, callback));
     const after = await called<unknown[]>((callback) => opentok.listStreams(sessionId, callback));
     expect(after).toContainEqual(expect.objectContaining(classes[0]));
-    const half = [{ id: camera, layoutClassList: [] }, { id: `zzzzzzzz~${connectionId}`, layoutClassList: [] }];
+    const half = [
+      { id: camera, layoutClassList: [] },
+      { id: `zzzzzzzz~${connectionId}`, layoutClassList: [] },
+    ];
     const set = called((callback) => opentok.setStreamClassLists(sessionId, half, callback));
     await expect(set).rejects.toThrow();
     await called<void>((callback) => opentok.forceDisconnect(sessionId, connectionId, callback));
