@@ -157,7 +157,7 @@ describe("streams", () => {
     const { member, connectionId } = await someone();
     const camera = await member.publish({ name: "Ann" });
     const screen = await member.publish({ videoType: "screen" });
-    const list = await called<unknown[]>((callback) => opentok.listStreams(sessionId, callback));
+    const list = await called((callback) => opentok.listStreams(sessionId, callback));
     const stream = { id: camera, name: "Ann", videoType: "camera", layoutClassList: [] };
     expect(list).toHaveLength(2);
     expect(list).toContainEqual(expect.objectContaining(stream));
@@ -166,7 +166,7 @@ describe("streams", () => {
       { id: screen, layoutClassList: [] },
     ];
     await called<unknown>((callback) => opentok.setStreamClassLists(sessionId, classes, callback));
-    const after = await called<unknown[]>((callback) => opentok.listStreams(sessionId, callback));
+    const after = await called((callback) => opentok.listStreams(sessionId, callback));
     expect(after).toContainEqual(expect.objectContaining(classes[0]));
     const half = [
       { id: camera, layoutClassList: [] },
