@@ -169,6 +169,7 @@ impl Client {
         done
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line or five for each act")]
     async fn act(&mut self, act: Act) {
         let shared = Arc::clone(&self.shared);
         match (act, self.there()) {
@@ -225,7 +226,8 @@ impl Client {
                 self.leave(socket).await;
             }
             (Act::LeaveAndJoin, Some(socket)) => {
-                if self.leave(socket).await {
+                let left = self.leave(socket).await;
+                if left {
                     self.identify(socket).await;
                 }
             }
