@@ -80,7 +80,7 @@ async fn a_stream_is_announced_listed_changed_and_ended() {
     let update =
         json!({ "streamId": "annscam1~ann", "hasAudio": true, "hasVideo": true, "videoDimensions": larger });
     acked(&mut ann, "updateStream", update.clone()).await;
-    let changed = watcher.next_of("streamPropertyChanged").await;
+    let heard = watcher.next_of("streamPropertyChanged").await;
     let changes = json!([
         { "changedProperty": "hasAudio", "oldValue": false, "newValue": true },
         { "changedProperty": "videoDimensions", "oldValue": size, "newValue": larger },
@@ -88,7 +88,7 @@ async fn a_stream_is_announced_listed_changed_and_ended() {
     let stream = json!({ "streamId": "annscam1~ann" });
     let expected =
         json!({ "type": "streamPropertyChanged", "stream": stream, "changes": changes, "version": 3 });
-    assert_eq!(changed, expected);
+    assert_eq!(heard, expected);
     acked(&mut ann, "updateStream", update).await;
 
     acked(&mut ann, "unpublish", json!({ "streamId": "annscam1~ann" })).await;
