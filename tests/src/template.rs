@@ -18,18 +18,21 @@ pub fn functions() -> Vec<String> {
     names.map(|(_, rest)| rest.split('}').next().unwrap_or_default().to_owned()).collect()
 }
 
-/// The executable of a message route: `force-disconnect` of `forceDisconnect`.
-#[must_use]
-pub fn executable(route: &str) -> String {
-    let dash = |letter: char| letter.is_ascii_uppercase().then_some('-').into_iter();
-    route.chars().flat_map(|letter| dash(letter).chain([letter.to_ascii_lowercase()])).collect()
+/// The executable of a function by its name in the template: `force-disconnect` of `ForceDisconnect`.
+fn executable(function: &str) -> String {
+    let dash = |(at, letter): (usize, char)| (at > 0 && letter.is_ascii_uppercase()).then_some('-');
+    let letters = function.chars().enumerate();
+    letters.flat_map(|each| dash(each).into_iter().chain([each.1.to_ascii_lowercase()])).collect()
 }
 
-/// The message routes of the WebSocket API, without those that begin with `$`.
+/// The message routes of the WebSocket API, without those that begin with `$`, and the executable of each.
 #[must_use]
-pub fn message_routes() -> Vec<String> {
+pub fn message_routes() -> Vec<(String, String)> {
     let template = file("template.yaml");
     let lines = template.lines().skip_while(|line| line.trim() != "Routes:").skip(1);
     let routes = lines.map_while(|line| line.trim().split_once(": {FunctionArn: "));
-    routes.map(|(route, _)| route.to_owned()).filter(|route| !route.starts_with('$')).collect()
+    let routes = routes.filter(|(route, _)| !route.starts_with('$'));
+    let function =
+        |arn: &str| arn.trim_start_matches("!GetAtt ").trim_end_matches("Function.Arn}").to_owned();
+    routes.map(|(route, arn)| (route.to_owned(), executable(&function(arn)))).collect()
 }

@@ -5,7 +5,7 @@
 use std::fs;
 
 use arbiter_tests::stack::repository;
-use arbiter_tests::template::{executable, file, functions, message_routes};
+use arbiter_tests::template::{file, functions, message_routes};
 
 /// Fails, with everything that is missing.
 fn complete(missing: &[String]) {
@@ -114,9 +114,9 @@ fn every_message_route_is_an_action_and_stands_in_documents_tests_bench_and_clie
     let (scenarios, bench) = (texts("tests/tests/scenarios"), texts("tests/src/bin/bench"));
     let (client, sfu) = (texts("web/sdk/src"), texts("crates/sfu/src/room"));
     let mut missing = vec![];
-    for route in &routes {
+    for (route, executable) in &routes {
         let quoted = format!("\"{route}\"");
-        let function = format!("\"{}\", ", executable(route));
+        let function = format!("\"{executable}\", ");
         let lists = [
             ("crates/model/src/request.rs: no Action", actions.iter().any(|action| camel(action) == *route)),
             ("docs/PROTOCOL.md: nothing", protocol.contains(&format!("`{route}`"))),
@@ -173,7 +173,7 @@ fn every_notice_stands_in_the_protocol_and_in_the_clients_table() {
 }
 
 /// Notices that no client hears.
-const TO_SFUS: [&str; 1] = ["roster"];
+const TO_SFUS: [&str; 3] = ["roster", "streams", "subscription"];
 /// Where the client has its table of notices.
 const WIRE: &str = "web/sdk/src/signaling/wire.ts";
 

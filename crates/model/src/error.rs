@@ -78,6 +78,12 @@ pub enum Error {
     /// The session, or the token, has as many connections as it may have.
     #[error("connection limit exceeded: {0}")]
     ConnectionLimitExceeded(&'static str),
+    /// A member has as many streams as it may have.
+    #[error("stream limit exceeded")]
+    StreamLimitExceeded,
+    /// There is no such stream, or no more.
+    #[error("stream not found")]
+    StreamNotFound,
     /// The session is encrypted end to end, and the client did not say that it is ready for that.
     #[error("encryption secret missing")]
     EncryptionSecretMissing,
@@ -106,7 +112,7 @@ impl Error {
             | Self::EncryptionSecretMissing => 400,
             Self::Unauthorized(_) => 401,
             Self::Forbidden(_) => 403,
-            Self::RoomNotFound | Self::PeerNotFound => 404,
+            Self::RoomNotFound | Self::PeerNotFound | Self::StreamNotFound => 404,
             Self::AlreadyIdentified
             | Self::PeerInUse
             | Self::Superseded
@@ -115,7 +121,10 @@ impl Error {
             Self::RoomClosed => 410,
             Self::TooLarge { .. }
             | Self::InvalidSignal(InvalidSignal::TypeTooLong | InvalidSignal::DataTooLong) => 413,
-            Self::TooManyRequests | Self::RateExceeded(_) | Self::ConnectionLimitExceeded(_) => 429,
+            Self::TooManyRequests
+            | Self::RateExceeded(_)
+            | Self::ConnectionLimitExceeded(_)
+            | Self::StreamLimitExceeded => 429,
             Self::IssueNotStored(_) | Self::Internal(_) => 500,
             Self::SfuUnavailable => 503,
         }
@@ -146,6 +155,8 @@ impl Error {
             Self::IssueNotStored(_) | Self::Internal(_) => "internal_error",
             Self::SfuUnavailable => "sfu_unavailable",
             Self::ConnectionLimitExceeded(_) => "connection_limit_exceeded",
+            Self::StreamLimitExceeded => "stream_limit_exceeded",
+            Self::StreamNotFound => "stream_not_found",
             Self::EncryptionSecretMissing => "encryption_secret_missing",
         }
     }
@@ -172,6 +183,8 @@ impl Error {
             | Self::ConnectionLimitExceeded(sentence) => (*sentence).into(),
             Self::RoomNotFound => "Room not found".into(),
             Self::PeerNotFound => "Peer not found".into(),
+            Self::StreamNotFound => "Stream not found".into(),
+            Self::StreamLimitExceeded => "A connection may have at most 8 streams".into(),
             Self::RoomClosed => "Room is closed".into(),
             Self::AlreadyIdentified => "Connection is already identified as another peer or room".into(),
             Self::PeerInUse => "Peer is in use by another connection".into(),
@@ -195,6 +208,7 @@ impl Error {
             | Self::RateExceeded(_)
             | Self::SfuUnavailable
             | Self::ConnectionLimitExceeded(_)
+            | Self::StreamLimitExceeded
             | Self::IssueNotStored(_)
             | Self::Internal(_) => true,
             Self::BadJson
@@ -207,6 +221,7 @@ impl Error {
             | Self::Forbidden(_)
             | Self::RoomNotFound
             | Self::PeerNotFound
+            | Self::StreamNotFound
             | Self::RoomClosed
             | Self::AlreadyIdentified
             | Self::PeerInUse

@@ -69,7 +69,7 @@ mod tests {
             resumption,
         };
         let stamp = Stamp { connected_at: EpochMillis(1_000), connection_id: ConnectionId::new("c".into()) };
-        Ended { stamp, identity, reason, at }
+        Ended { stamp, identity, reason, at, streams: vec![] }
     }
 
     #[test]

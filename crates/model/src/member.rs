@@ -8,6 +8,7 @@ use crate::id::{PeerId, RoomId};
 use crate::resumption::Resumption;
 use crate::secret::SecretHash;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
+use crate::session::stream::Streams;
 use crate::stamp::Stamp;
 use crate::time::{EpochMillis, EpochSeconds};
 
@@ -29,6 +30,9 @@ pub struct Member {
     /// In a session: what its token says, and what it asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionMember>,
+    /// In a session: its streams.
+    #[serde(flatten)]
+    pub streams: Streams,
     /// Its socket is gone, and until then the place is kept for it and nobody is told (`ReconnectGraceSeconds`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away_until: Option<EpochMillis>,
@@ -158,6 +162,7 @@ mod tests {
             resume_hash: resume.map(SecretHash::of),
             joined_at: EpochMillis(11),
             session: None,
+            streams: Streams::default(),
             away_until: None,
             expires_at: EpochSeconds(100),
         }

@@ -11,6 +11,9 @@ use crate::roster::Listed;
 use crate::session::member::{SessionConnection, Stay};
 use crate::session::notice::{Destroyed, IdentifiedInSession, ReceivedSignal};
 use crate::session::otc::Otc;
+use crate::session::stream::{
+    ForwardedStream, ListedStream, NamedStream, PropertyChange, StreamId, StreamInfo,
+};
 use crate::stamp::Stamp;
 use crate::time::EpochMillis;
 
@@ -69,10 +72,13 @@ pub enum Notice {
         /// The room.
         room_id: RoomId,
     },
-    /// To a newcomer of a session, before `identified`: connections that do not fit into that.
+    /// To a newcomer of a session, before `identified`: connections and streams that do not fit into that.
     Connections {
         /// Who is there.
         connections: Vec<SessionConnection>,
+        /// Which streams there are.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        streams: Vec<ListedStream>,
     },
     /// Somebody has come into the session.
     ConnectionCreated {
@@ -86,8 +92,73 @@ pub enum Notice {
     ConnectionDestroyed {
         /// Which stay of whom.
         connection: Stay,
+        /// Which streams have ended with it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        streams: Vec<StreamId>,
         /// Why.
         reason: Destroyed,
+    },
+    /// The answer to a publish.
+    Published {
+        /// The stream.
+        stream: StreamInfo,
+        /// The version of its publisher's streams.
+        version: u64,
+        /// The request, if it had a name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// Somebody else in the session publishes a stream.
+    StreamCreated {
+        /// The stream.
+        stream: StreamInfo,
+        /// The version of its publisher's streams.
+        version: u64,
+    },
+    /// Streams have ended.
+    StreamDestroyed {
+        /// Which ones.
+        stream_ids: Vec<StreamId>,
+        /// Why.
+        reason: Destroyed,
+        /// The version of their publisher's streams; absent when its stay has ended, too.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+    },
+    /// A stream is not what it was.
+    StreamPropertyChanged {
+        /// Which one.
+        stream: NamedStream,
+        /// What is new.
+        changes: Vec<PropertyChange>,
+        /// The version of its publisher's streams.
+        version: u64,
+    },
+    /// To an SFU: all streams of one client.
+    Streams {
+        /// Whose.
+        client_id: PeerId,
+        /// The socket that has its place.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// The version: an older one is out of date.
+        version: u64,
+        /// All that there are.
+        streams: Vec<ForwardedStream>,
+    },
+    /// To an SFU: what a client wants of somebody's stream.
+    Subscription {
+        /// Who wants it.
+        client_id: PeerId,
+        /// The socket that it has asked on.
+        #[serde(flatten)]
+        stamp: Stamp,
+        /// Which stream.
+        stream_id: StreamId,
+        /// Its sound.
+        has_audio: bool,
+        /// Its pictures.
+        has_video: bool,
     },
     /// Somebody in the session, or the project's server, says something.
     Signal {
@@ -172,6 +243,7 @@ impl Notice {
             Self::Identified(identified) => identified.request_id = name,
             Self::Error { request_id, .. }
             | Self::Pong { request_id }
+            | Self::Published { request_id, .. }
             | Self::Roster { request_id, .. }
             | Self::IssueReported { request_id, .. } => {
                 *request_id = name;
@@ -183,6 +255,11 @@ impl Notice {
             | Self::Connections { .. }
             | Self::ConnectionCreated { .. }
             | Self::ConnectionDestroyed { .. }
+            | Self::StreamCreated { .. }
+            | Self::StreamDestroyed { .. }
+            | Self::StreamPropertyChanged { .. }
+            | Self::Streams { .. }
+            | Self::Subscription { .. }
             | Self::Signal { .. }
             | Self::GoAway { .. } => {}
         }
@@ -245,7 +322,9 @@ mod tests {
             (Notice::SfuConnect { room_id: room() }, r#"{"type":"sfuConnect","roomId":"r"}"#),
             (
                 Notice::Roster {
-                    peers: [false, true].map(|away| Listed { id: peer(), stamp: stamp.clone(), away }).into(),
+                    peers: [false, true]
+                        .map(|away| Listed { id: peer(), stamp: stamp.clone(), away, streams: None })
+                        .into(),
                     request_id: RequestId::new("2".into()),
                 },
                 r#"{"type":"roster","peers":[{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="}},{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="},"away":true}],"requestId":"2"}"#,

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
+use crate::member::Member;
 use crate::outcome::Ended;
+use crate::session::event::StreamEvent;
+use crate::session::stream::StreamId;
 use crate::stamp::Stamp;
 use crate::time::{EpochMillis, EpochSeconds};
 
@@ -52,6 +55,19 @@ pub enum Change {
         #[serde(default)]
         resumed: bool,
     },
+    /// Somebody's streams have changed.
+    Streams {
+        /// Whose.
+        peer_id: PeerId,
+        /// When its stay began.
+        joined_at: EpochMillis,
+        /// The version that they have with this change.
+        version: u64,
+        /// The stream.
+        stream_id: StreamId,
+        /// What has become of it.
+        event: StreamEvent,
+    },
     /// The room has an SFU, on this socket.
     SfuConnected {
         /// The socket.
@@ -80,12 +96,27 @@ impl Change {
         Self::Ended { ended: ended.clone(), close: None }
     }
 
+    /// One of a member's streams has changed; `member` is it with the change.
+    #[must_use]
+    pub fn streams(member: &Member, stream_id: &StreamId, event: StreamEvent) -> Self {
+        Self::Streams {
+            peer_id: stream_id.peer().clone(),
+            joined_at: member.joined_at,
+            version: member.streams.version,
+            stream_id: stream_id.clone(),
+            event,
+        }
+    }
+
     /// Its name in its room: that of no other change.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
             Self::Ended { ended, .. } => format!("ENDED#{}#{}", ended.stamp.connection_id, ended.at.0),
             Self::Created { peer_id, joined_at, .. } => format!("CREATED#{peer_id}#{}", joined_at.0),
+            Self::Streams { peer_id, joined_at, version, .. } => {
+                format!("STREAMS#{peer_id}#{}#{version}", joined_at.0)
+            }
             Self::SfuConnected { sfu } => format!("SFU#{}", sfu.connection_id),
         }
     }
@@ -97,6 +128,8 @@ mod tests {
     use crate::connection::Identity;
     use crate::departure::Departure;
     use crate::id::ConnectionId;
+    use crate::session::notice::Destroyed;
+    use crate::session::stream::PropertyChange;
 
     #[test]
     fn a_change_reads_as_it_was_written_and_its_time_counts() {
@@ -109,10 +142,28 @@ mod tests {
             session: None,
             resumption: None,
         };
-        let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Forced, at: EpochMillis(9) };
+        let ended = Ended {
+            stamp: stamp.clone(),
+            identity,
+            reason: Departure::Forced,
+            at: EpochMillis(9),
+            streams: vec![],
+        };
         let forced = Change::Ended { ended, close: Some(Encoding::JSON) };
-        let created = Change::Created { peer_id, joined_at: EpochMillis(8), resumed: true };
-        for change in [forced, created, Change::SfuConnected { sfu: stamp }] {
+        let created = Change::Created { peer_id: peer_id.clone(), joined_at: EpochMillis(8), resumed: true };
+        let streams = [
+            StreamEvent::Created,
+            StreamEvent::Destroyed(Destroyed::MediaStopped),
+            StreamEvent::Changed(vec![PropertyChange::HasAudio { old_value: true, new_value: false }]),
+        ];
+        let streams = streams.map(|event| Change::Streams {
+            peer_id: peer_id.clone(),
+            joined_at: EpochMillis(8),
+            version: 3,
+            stream_id: StreamId::from_bits(1, peer_id.clone()),
+            event,
+        });
+        for change in [forced, created, Change::SfuConnected { sfu: stamp }].into_iter().chain(streams) {
             let owed = Owed::new(room_id.clone(), change, EpochMillis(1_000));
             let text = serde_json::to_string(&owed).unwrap();
             assert_eq!(serde_json::from_str::<Owed>(&text).unwrap(), owed, "{text}");

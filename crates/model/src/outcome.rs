@@ -7,6 +7,8 @@ use crate::departure::Departure;
 use crate::id::{PeerId, RoomId};
 use crate::member::{Holder, Member, Reach};
 use crate::room::Slot;
+use crate::session::event::StreamEvent;
+use crate::session::stream::{StreamId, Unchanged};
 use crate::sfu::Sfu;
 use crate::stamp::Stamp;
 use crate::time::EpochMillis;
@@ -217,4 +219,19 @@ pub struct Ended {
     pub reason: Departure,
     /// When, by the clock of the function that has ended it.
     pub at: EpochMillis,
+    /// The streams that have ended with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<StreamId>,
+}
+
+/// A change of a member's streams.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum StreamsChanged {
+    /// They have changed: the member as it is now, and what has become of the stream.
+    Changed(Box<Member>, StreamEvent),
+    /// They are as they were: the member, and why.
+    Unchanged(Box<Member>, Unchanged),
+    /// The member is not there, or on another socket by now.
+    NotThere,
 }

@@ -10,6 +10,7 @@ use crate::roster::AskRoster;
 use crate::session::issue::ReportIssue;
 use crate::session::moderation::ForceDisconnect;
 use crate::session::signal::SendSignal;
+use crate::session::stream::{Publish, Subscribe, Unpublish, UpdateStream};
 
 /// A request, read and checked by itself: not yet against who sends it.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ pub enum Request<'a> {
     ForceDisconnect(ForceDisconnect),
     /// Something went wrong at a client.
     ReportIssue(ReportIssue),
+    /// A stream begins.
+    Publish(Publish),
+    /// A stream ends.
+    Unpublish(Unpublish),
+    /// A stream is not what it was.
+    UpdateStream(UpdateStream),
+    /// What the sender wants of somebody's stream; by `unsubscribe`: nothing.
+    Subscribe(Subscribe),
     /// An SFU asks who is there.
     Roster(AskRoster),
     /// The keepalive.
@@ -51,6 +60,16 @@ pub enum Action {
     ForceDisconnect,
     /// [`Request::ReportIssue`]
     ReportIssue,
+    /// [`Request::Publish`]
+    Publish,
+    /// [`Request::Unpublish`]
+    Unpublish,
+    /// [`Request::UpdateStream`]
+    UpdateStream,
+    /// [`Request::Subscribe`]
+    Subscribe,
+    /// [`Request::Subscribe`], to nothing.
+    Unsubscribe,
     /// [`Request::Roster`]
     Roster,
     /// [`Request::Ping`]
@@ -69,7 +88,15 @@ impl Action {
     #[must_use]
     pub fn names_session(self) -> Option<bool> {
         match self {
-            Self::Enter | Self::Signal | Self::ForceDisconnect | Self::ReportIssue => Some(true),
+            Self::Enter
+            | Self::Signal
+            | Self::ForceDisconnect
+            | Self::ReportIssue
+            | Self::Publish
+            | Self::Unpublish
+            | Self::UpdateStream
+            | Self::Subscribe
+            | Self::Unsubscribe => Some(true),
             Self::Identify | Self::Roster | Self::Ping => Some(false),
             Self::Handshake | Self::Leave => None,
         }

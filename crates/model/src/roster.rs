@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::id::{PeerId, RoomId};
 use crate::member::{Member, Reach};
+use crate::session::stream::ForwardedStream;
 use crate::stamp::Stamp;
 
 /// How many peers an SFU may ask for at once: as many as it serves.
@@ -28,6 +29,18 @@ pub struct Listed {
     /// Its place is kept while its socket is gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub away: bool,
+    /// Its streams, once it has published any.
+    #[serde(flatten)]
+    pub streams: Option<ListedStreams>,
+}
+
+/// The streams of a member, as an SFU is told of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedStreams {
+    /// Grows with each change.
+    pub version: u64,
+    /// All that there are.
+    pub streams: Vec<ForwardedStream>,
 }
 
 impl Listed {
@@ -35,6 +48,9 @@ impl Listed {
     #[must_use]
     pub fn of(peer: PeerId, member: Member) -> Self {
         let away = member.reach() == Reach::None;
-        Self { id: peer, stamp: member.stamp, away }
+        let streams = &member.streams;
+        let streams = (streams.version > 0)
+            .then(|| ListedStreams { version: streams.version, streams: streams.forwarded() });
+        Self { id: peer, stamp: member.stamp, away, streams }
     }
 }

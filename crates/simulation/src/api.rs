@@ -76,6 +76,7 @@ pub(crate) fn send(world: &Arc<World>, id: &str, text: String) {
             "handshake" => Function::Handshake,
             "leave" => Function::Leave,
             "signal" => Function::Signal,
+            "publish" | "unpublish" | "updateStream" => Function::Publish,
             "forceDisconnect" => Function::ForceDisconnect,
             "roster" => Function::Roster,
             _ => Function::Default,

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::client::Shared;
 use crate::heard::{Entry, Heard, Note};
 use crate::history::{Forced, Signal};
+use crate::streams::{self, Streams};
 use crate::view::{Presence, Stay, View};
 
 /// A session as the server has it at the end.
@@ -65,8 +66,13 @@ impl Check<'_> {
         if present.iter().cloned().collect::<BTreeSet<_>>() != members || present.len() != members.len() {
             self.found.push(format!("session {session} has {members:?}, and there think to be {present:?}"));
         }
+        let streams = streams::stored(items);
+        for id in streams.keys().filter(|id| !members.iter().any(|(peer, _)| streams::is_of(id, peer))) {
+            self.found.push(format!("session {session} has the stream {id} of nobody"));
+        }
         for n in people {
             self.told(n, &members);
+            self.told_of_streams(n, &streams);
         }
         // Nothing owed.
         for item in items.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("OWED#")) {
@@ -91,6 +97,20 @@ impl Check<'_> {
         }
         for stay in view.destroyed.keys().filter(|stay| members.contains(*stay)) {
             self.found.push(format!("client {n} has heard that {stay:?} is gone, who is there"));
+        }
+    }
+
+    /// Who is there knows the streams of the others, as they are.
+    fn told_of_streams(&mut self, n: usize, there: &Streams) {
+        let Some(present) = self.views[n].present() else { return };
+        let others = |streams: &Streams| {
+            let mut streams = streams.clone();
+            streams.retain(|id, _| !streams::is_of(id, &present.own.0));
+            streams
+        };
+        let (known, there) = (others(&streams::known(&self.logs[n])), others(there));
+        if known != there {
+            self.found.push(format!("client {n} knows the streams {known:?}, and there are {there:?}"));
         }
     }
 

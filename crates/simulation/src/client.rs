@@ -51,12 +51,14 @@ pub(crate) struct Client {
     wire: Wire,
     left: usize,
     wanted: bool,
+    /// The streams that it has asked for, whatever has become of them.
+    streams: Vec<String>,
 }
 
 impl Client {
     pub(crate) fn new(n: usize, shared: &Arc<Shared>) -> Self {
         let wire = Wire::new(&shared.world, format!("client {n}"), shared.logs[n].clone());
-        Self { n, shared: Arc::clone(shared), wire, left: 0, wanted: false }
+        Self { n, shared: Arc::clone(shared), wire, left: 0, wanted: false, streams: vec![] }
     }
 
     fn person(&self) -> &Person {
@@ -167,6 +169,7 @@ impl Client {
         done
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line or five for each act")]
     async fn act(&mut self, act: Act) {
         let shared = Arc::clone(&self.shared);
         match (act, self.there()) {
@@ -243,6 +246,9 @@ impl Client {
                 // There may be no SFU yet: nobody in a session waits for one.
                 self.wire.request(socket, "handshake", &offer).await;
             }
+            (Act::Publish, Some(socket)) => self.publish(socket).await,
+            (Act::Unpublish, Some(socket)) => self.unpublish(socket).await,
+            (Act::UpdateStream, Some(socket)) => self.update_stream(socket).await,
             (Act::RestSignal, _) => self.rest_signal(None).await,
             (Act::RestSignalTo(whom), _) => {
                 if let Some(to) = shared.peer(whom) {
@@ -266,6 +272,40 @@ impl Client {
             }
             _ => {}
         }
+    }
+
+    /// Begins a stream under an id of its own making, which an answer that was lost may be asked for again by.
+    async fn publish(&mut self, socket: usize) {
+        let Some(own) = self.shared.peer(self.n) else { return };
+        let stream = format!("{:04}{:04}~{own}", self.n, self.streams.len());
+        self.streams.push(stream.clone());
+        let data = json!({ "streamId": stream });
+        let first = self.wire.send(socket, "publish", &data);
+        let again = self.shared.world.draw(|fate| fate.random_bool(0.3));
+        let second = again.then(|| self.wire.send(socket, "publish", &data));
+        self.wire.answer(socket, &first).await;
+        if let Some(second) = second {
+            self.wire.answer(socket, &second).await;
+        }
+    }
+
+    async fn unpublish(&mut self, socket: usize) {
+        let of = self.streams.len();
+        if of > 0 {
+            let stream = self.shared.world.draw(|fate| fate.random_range(0..of));
+            let data = json!({ "streamId": self.streams[stream] });
+            self.wire.request(socket, "unpublish", &data).await;
+        }
+    }
+
+    async fn update_stream(&mut self, socket: usize) {
+        let Some(stream) = self.streams.last() else { return };
+        let on = self.shared.world.draw(|fate| fate.random_bool(0.5));
+        let data = |sound: bool| json!({ "streamId": stream, "hasAudio": sound });
+        let first = self.wire.send(socket, "updateStream", &data(on));
+        let second = self.wire.send(socket, "updateStream", &data(!on));
+        self.wire.answer(socket, &first).await;
+        self.wire.answer(socket, &second).await;
     }
 
     /// Sends signals concurrently and waits for the answers.

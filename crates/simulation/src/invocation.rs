@@ -23,6 +23,7 @@ pub(crate) enum Function {
     Leave,
     Signal,
     ForceDisconnect,
+    Publish,
     Roster,
     GetRoomId,
     ClaimRoom,

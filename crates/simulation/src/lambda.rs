@@ -94,6 +94,7 @@ enum Code {
     Handshake(handshake::Deps),
     Leave(leave::Deps),
     Signal(signal::Deps),
+    Publish(publish::Deps),
     GetRoomId(get_room_id::Deps),
     ClaimRoom(claim_room::Deps),
     CreateRoom(create_room::Deps),
@@ -167,6 +168,7 @@ impl Code {
             Function::Handshake => Self::Handshake(handshake::Deps::from_env().await?),
             Function::Leave => Self::Leave(leave::Deps::from_env().await?),
             Function::Signal => Self::Signal(signal::Deps::from_env().await?),
+            Function::Publish => Self::Publish(publish::Deps::from_env().await?),
             Function::GetRoomId => Self::GetRoomId(get_room_id::Deps::from_env().await?),
             Function::ClaimRoom => Self::ClaimRoom(claim_room::Deps::from_env().await?),
             Function::CreateRoom => Self::CreateRoom(create_room::Deps::from_env().await?),
@@ -268,6 +270,18 @@ async fn handle(
                     let Request::Signal(request) = request else { return Err(Error::UnknownAction) };
                     signal::signal(deps, sender, request).await
                 },
+                refusals,
+                event,
+            )
+            .await
+            .map_err(failed)
+        }
+        (Function::Publish, Code::Publish(deps)) => {
+            let event = read(&event);
+            edge::on_message(
+                &Json,
+                &deps.app,
+                &async |sender, request| publish::handle(deps, sender, request).await,
                 refusals,
                 event,
             )

@@ -38,6 +38,7 @@ mod run;
 mod services;
 mod sfu;
 mod sockets;
+mod streams;
 mod tables;
 #[path = "../../../tests/tests/sessions/view.rs"]
 mod view;

@@ -47,6 +47,12 @@ pub(crate) enum Act {
     SignalTo(usize),
     /// Offers media, for which the session claims an SFU.
     Offer,
+    /// Begins a stream; sometimes asks twice at the same moment.
+    Publish,
+    /// Ends one of its streams.
+    Unpublish,
+    /// Changes whether the newest of its streams has sound, twice at the same moment.
+    UpdateStream,
     RestSignal,
     RestSignalTo(usize),
     /// By a moderator, or refused.
@@ -111,7 +117,7 @@ pub(crate) fn moment(rng: &mut SmallRng, at: &mut u64) -> u64 {
 }
 
 fn act(rng: &mut SmallRng, whom: usize) -> Act {
-    match rng.random_range(0..37) {
+    match rng.random_range(0..47) {
         0..=3 => Act::Cut,
         4 => Act::CutAndStay,
         5..=6 => Act::Close,
@@ -128,6 +134,9 @@ fn act(rng: &mut SmallRng, whom: usize) -> Act {
         26 => Act::RestForce(whom),
         27 => Act::JoinAndCut,
         28..=30 => Act::Offer,
+        31..=35 => Act::Publish,
+        36..=37 => Act::Unpublish,
+        38..=40 => Act::UpdateStream,
         _ => Act::Join,
     }
 }

@@ -22,6 +22,7 @@ mod session_media;
 mod sessions;
 mod sfu_life;
 mod signals;
+mod streams;
 mod tickets;
 mod tokens;
 mod vouched;

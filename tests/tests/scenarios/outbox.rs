@@ -25,19 +25,25 @@ enum Action {
     Cut,
     Force,
     RestForce,
+    Offer,
     Publish,
+    Unpublish,
+    UpdateStream,
     SfuIsLost,
     SfuIsBack,
 }
 
-const ACTIONS: [Action; 9] = [
+const ACTIONS: [Action; 12] = [
     Action::Join,
     Action::Leave,
     Action::Close,
     Action::Cut,
     Action::Force,
     Action::RestForce,
+    Action::Offer,
     Action::Publish,
+    Action::Unpublish,
+    Action::UpdateStream,
     Action::SfuIsLost,
     Action::SfuIsBack,
 ];
@@ -51,7 +57,8 @@ impl Action {
             Self::Close | Self::Cut | Self::SfuIsLost => "disconnect",
             Self::Force => "force-disconnect",
             Self::RestForce => "session-api",
-            Self::Publish => "handshake",
+            Self::Offer => "handshake",
+            Self::Publish | Self::Unpublish | Self::UpdateStream => "publish",
         }
     }
 }
@@ -71,6 +78,9 @@ fn failures(function: &str) -> Vec<Value> {
     ]
 }
 
+/// Ann's stream.
+const STREAM: &str = "annscam1~ann";
+
 /// A session, one who watches it, and whoever acts.
 struct Case {
     name: String,
@@ -79,6 +89,8 @@ struct Case {
     /// Who is there, and since when, by what the watcher has heard; and whether an SFU is.
     there: BTreeMap<String, u64>,
     sfu: bool,
+    /// The streams that it knows, and whether they have sound.
+    streams: BTreeMap<String, bool>,
     /// The socket of the one who acts, or is sent away.
     ann: Value,
     /// Kept open.
@@ -107,13 +119,24 @@ impl Case {
             .any(|one| one["connectionId"] == self.ann);
         let sent_away_and_open = self.name.contains("Force") && open && !listed.contains_key("ann");
         let (sfu, owed) = (of("SFU") > 0, of("OWED#"));
-        if (&self.there, self.sfu, owed, sent_away_and_open) == (&listed, sfu, 0, false) {
+        let streams = items.iter().filter_map(|item| item["streams"].as_object()).flatten();
+        let streams: BTreeMap<_, _> =
+            streams.map(|(id, stream)| (id.clone(), stream["hasAudio"] == true)).collect();
+        if (&self.there, self.sfu, owed, sent_away_and_open) == (&listed, sfu, 0, false)
+            && self.streams == streams
+        {
             return Ok(());
         }
         Err(format!(
-            "{}: known are {:?}, SFU {}; there are {listed:?}, SFU {sfu}; owed {owed}; open {open}",
-            self.name, self.there, self.sfu
+            "{}: known are {:?}, SFU {}, {:?}; there are {listed:?}, SFU {sfu}, {streams:?}; owed {owed}; open {open}",
+            self.name, self.there, self.sfu, self.streams
         ))
+    }
+
+    fn end(&mut self, ids: &Value) {
+        for id in ids.as_array().into_iter().flatten() {
+            self.streams.remove(id.as_str().unwrap());
+        }
     }
 
     async fn listen(&mut self) {
@@ -123,7 +146,20 @@ impl Case {
             let since = connection["creationTime"].as_u64().unwrap_or_default();
             match notice["type"].as_str().unwrap() {
                 "connectionCreated" => drop(self.there.insert(id, since)),
-                "connectionDestroyed" if self.there.get(&id) == Some(&since) => drop(self.there.remove(&id)),
+                "connectionDestroyed" if self.there.get(&id) == Some(&since) => {
+                    self.there.remove(&id);
+                    self.end(&notice["streams"]);
+                }
+                "streamCreated" => {
+                    let stream = &notice["stream"];
+                    let id = stream["streamId"].as_str().unwrap().to_owned();
+                    self.streams.insert(id, stream["hasAudio"] == true);
+                }
+                "streamPropertyChanged" => {
+                    let id = notice["stream"]["streamId"].as_str().unwrap().to_owned();
+                    self.streams.insert(id, notice["changes"][0]["newValue"] == true);
+                }
+                "streamDestroyed" => self.end(&notice["streamIds"]),
                 "sfuConnect" => self.sfu = true,
                 "sfuDisconnect" => self.sfu = false,
                 _ => {}
@@ -133,6 +169,7 @@ impl Case {
 }
 
 /// Strikes a function while it serves an action, the `nth` of its kind in this stack; answers with whether that came to pass.
+#[expect(clippy::too_many_lines, reason = "a line or three for each action")]
 async fn strike(
     stack: &Stack,
     project: &Project<'_>,
@@ -149,12 +186,19 @@ async fn strike(
     let place = stack.rooms("PEER#ann").await.into_iter().find(|place| place["pk"] == pk);
     let socket = place.map(|place| place["connectionId"].clone()).unwrap_or_default();
     let mut sfu = None;
-    if matches!(action, Action::Publish | Action::SfuIsLost | Action::SfuIsBack) {
+    let stream = json!({ "streamId": STREAM });
+    if matches!(action, Action::Offer | Action::SfuIsLost | Action::SfuIsBack) {
         sfu = Some(Room::unclaimed(stack).await);
     }
     if matches!(action, Action::SfuIsLost | Action::SfuIsBack) {
         let answer = ann.request("handshake", offer("ann", &session, true)).await;
         assert_eq!(answer["type"], "ack", "{answer}");
+    }
+    // Whoever ends has a stream that ends with it.
+    let has_stream = !matches!(action, Action::Join | Action::Publish);
+    if has_stream {
+        let answer = ann.request("publish", stream.clone()).await;
+        assert_eq!(answer["type"], "published", "{answer}");
     }
     if action == Action::SfuIsBack {
         let before = stack.invocations("disconnect").await.len();
@@ -164,6 +208,10 @@ async fn strike(
         sfu = Some((room.clone(), Socket::open(&room.signal_server_url).await.unwrap()));
     }
 
+    let publishes = usize::from(has_stream);
+    if action.function() == "publish" {
+        stack.invoked("publish", nth * (publishes + 1) + publishes).await;
+    }
     // Whoever has identified is answered before its invocation has ended.
     let identified = if sfu.is_some() { 4 } else { 3 - usize::from(action == Action::Join) };
     let each = identified + usize::from(action.function() == "identify");
@@ -179,7 +227,12 @@ async fn strike(
             ann.send(&request("identify", project.identity(&session, &token, &json!({ "id": "ann" })))).await;
         }
         Action::Leave => ann.send(&request("leave", json!({}))).await,
-        Action::Publish => ann.send(&request("handshake", offer("ann", &session, true))).await,
+        Action::Offer => ann.send(&request("handshake", offer("ann", &session, true))).await,
+        Action::Publish => ann.send(&request("publish", stream)).await,
+        Action::Unpublish => ann.send(&request("unpublish", json!({ "streamId": STREAM }))).await,
+        Action::UpdateStream => {
+            ann.send(&request("updateStream", json!({ "streamId": STREAM, "hasAudio": false }))).await;
+        }
         Action::Force => {
             moderator.send(&request("forceDisconnect", json!({ "connectionId": "ann" }))).await;
         }
@@ -200,7 +253,10 @@ async fn strike(
         | Action::Leave
         | Action::Force
         | Action::RestForce
+        | Action::Offer
         | Action::Publish
+        | Action::Unpublish
+        | Action::UpdateStream
         | Action::SfuIsLost
         | Action::SfuIsBack => others.push(ann),
     }
@@ -224,6 +280,7 @@ async fn strike(
         watcher,
         there: BTreeMap::new(),
         sfu: false,
+        streams: BTreeMap::new(),
         ann: socket,
         _others: others,
     };

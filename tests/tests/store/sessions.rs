@@ -50,7 +50,7 @@ impl Tables {
         }
     }
 
-    async fn enter(&self, stamp: &Stamp, peer_id: &str, id: &str, now: EpochMillis) -> Joined {
+    pub(super) async fn enter(&self, stamp: &Stamp, peer_id: &str, id: &str, now: EpochMillis) -> Joined {
         self.store.join(&Self::entry(stamp, peer_id, id, Role::Publisher), now).await.unwrap()
     }
 

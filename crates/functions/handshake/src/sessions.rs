@@ -50,7 +50,7 @@ pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>, text: &str) 
             delivery => {
                 if claimed {
                     // The offer goes first: nobody's call should wait until a thousand others have been told.
-                    arrival::sfu_connected(app, session, &stamp).await;
+                    arrival::sfu_claimed(app, session, &stamp).await;
                 }
                 return relayed(app, delivery?, Error::SfuUnavailable).await;
             }

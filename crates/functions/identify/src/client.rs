@@ -17,10 +17,12 @@ use model::room::RECONNECT_AFTER;
 use model::session::MediaMode;
 use model::session::member::SessionConnection;
 use model::session::notice::IdentifiedInSession;
+use model::session::stream::ListedStream;
+use serde::Serialize;
 
 use crate::{Deps, HOLDERS, every_holder_gone, freed};
 
-/// How much of a list goes into one message, in bytes of JSON: API Gateway's limit is 128 KB, and `identified` holds
+/// How much of the lists goes into one message, in bytes of JSON: API Gateway's limit is 128 KB, and `identified` holds
 /// more than the list.
 const MAX_LIST_BYTES: usize = 96 * 1024;
 
@@ -161,7 +163,7 @@ fn answers(
 ) -> Vec<Notice> {
     let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
     let others = if suppressed { Vec::new() } else { std::mem::take(&mut snapshot.connections) };
-    let mut lists = chunks(others);
+    let mut lists = parts(others, std::mem::take(&mut snapshot.streams));
     let last = lists.pop().unwrap_or_default();
     let now = deps.app.clock.now();
     let latest = join.socket.stamp.connected_at.plus(RECONNECT_AFTER);
@@ -175,7 +177,8 @@ fn answers(
         session: in_session(deps, join, member, snapshot, last),
         request_id: sender.request_id().cloned(),
     };
-    let lists = lists.into_iter().map(|connections| Notice::Connections { connections });
+    let lists = lists.into_iter();
+    let lists = lists.map(|Part { connections, streams, .. }| Notice::Connections { connections, streams });
     lists.chain([Notice::Identified(Box::new(identified))]).collect()
 }
 
@@ -185,7 +188,7 @@ fn in_session(
     join: &Join,
     member: &Member,
     snapshot: &Snapshot,
-    connections: Vec<SessionConnection>,
+    last: Part,
 ) -> Option<IdentifiedInSession> {
     let own = member.session.as_ref()?;
     let session = snapshot.session.as_ref();
@@ -193,30 +196,45 @@ fn in_session(
         connection: member.in_session(&join.peer)?,
         capabilities: own.role.capabilities(deps.subscribers_may_signal),
         layout_class_list: own.layout_classes.clone(),
-        connections,
+        connections: last.connections,
+        streams: last.streams,
         media_mode: session.map_or(MediaMode::Routed, |session| session.media_mode),
         e2ee: session.is_some_and(|session| session.e2ee),
     })
 }
 
-/// Splits a list into parts that fit into one message each.
-fn chunks(connections: Vec<SessionConnection>) -> Vec<Vec<SessionConnection>> {
-    let mut parts: Vec<Vec<SessionConnection>> = Vec::new();
-    let mut room = 0;
+/// As much of the lists as goes into one message.
+#[derive(Debug, Default)]
+struct Part {
+    connections: Vec<SessionConnection>,
+    streams: Vec<ListedStream>,
+    bytes: usize,
+}
+
+/// Splits the lists into parts that fit into one message each.
+fn parts(connections: Vec<SessionConnection>, streams: Vec<ListedStream>) -> Vec<Part> {
+    let (mut full, mut last) = (Vec::new(), Part::default());
     for connection in connections {
-        let size = serde_json::to_string(&connection).map_or(0, |text| text.len() + 1);
-        match parts.last_mut() {
-            Some(part) if size <= room => {
-                room -= size;
-                part.push(connection);
-            }
-            Some(_) | None => {
-                room = MAX_LIST_BYTES.saturating_sub(size);
-                parts.push(vec![connection]);
-            }
-        }
+        last.make_room(&connection, &mut full);
+        last.connections.push(connection);
     }
-    parts
+    for stream in streams {
+        last.make_room(&stream, &mut full);
+        last.streams.push(stream);
+    }
+    full.push(last);
+    full
+}
+
+impl Part {
+    /// Counts one more entry; if there is no room for it, what there is so far is full, and another part begins.
+    fn make_room(&mut self, entry: &impl Serialize, full: &mut Vec<Self>) {
+        let bytes = serde_json::to_string(entry).map_or(0, |text| text.len() + 1);
+        if self.bytes > 0 && self.bytes + bytes > MAX_LIST_BYTES {
+            full.push(std::mem::take(self));
+        }
+        self.bytes += bytes;
+    }
 }
 
 /// Posts to the newcomer, one after the other. If it is gone already, what `$disconnect` would have done is done now.

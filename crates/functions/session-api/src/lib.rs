@@ -7,12 +7,14 @@ use gateway::machine;
 use gateway::projects::Projects;
 use gateway::rooms::{departure, outbox, signal};
 use model::id::{PeerId, RoomId};
+use model::member::Member;
 use model::outcome::Delivery;
 use model::session::notice::ReceivedSignal;
 use model::session::rest::{
     self, Action, Answer, Connected, Created, Endpoint, NewSession, RestError, project_of,
 };
 use model::session::signal::Signal;
+use model::session::stream::{StreamId, StreamInfo};
 use model::session::{ApiKey, Session, id};
 use rand::RngExt as _;
 
@@ -60,16 +62,12 @@ pub async fn session_api(deps: &Deps, call: RestCall) -> Result<Answer, RestErro
         }
         Action::ForceDisconnect(peer) => force_disconnect(deps, &project, &session, &peer).await,
         Action::ListConnections => connections(deps, project, session).await,
-        Action::ListStreams => {
-            known(deps, &project, &session).await?;
-            Ok(Answer::NoStreams)
-        }
+        Action::ListStreams => streams(deps, &project, &session).await,
         Action::SetLayoutClasses => {
-            let streams = rest::layout_classes(call.text()?)?;
-            known(deps, &project, &session).await?;
-            if streams.is_empty() { Ok(Answer::NoStreams) } else { Err(RestError::StreamNotFound) }
+            set_layout_classes(deps, &project, &session, rest::layout_classes(call.text()?)?).await
         }
-        Action::OneStream => {
+        Action::OneStream(Some(id)) => stream(deps, &project, &session, &id).await,
+        Action::OneStream(None) | Action::MuteStream => {
             known(deps, &project, &session).await?;
             Err(RestError::StreamNotFound)
         }
@@ -166,4 +164,51 @@ async fn connections(deps: &Deps, project: ApiKey, session: RoomId) -> Result<An
         .collect();
     outbox::catch_up(&deps.app, &session, found).await;
     Ok(Answer::Connections { project, session, connections })
+}
+
+/// The streams of a session, the oldest first.
+async fn streams(deps: &Deps, project: &ApiKey, session: &RoomId) -> Result<Answer, RestError> {
+    let mut found = deps.app.store.roster(session, deps.app.clock.now()).await?;
+    owned(found.session.take(), project)?;
+    let listed = found.members.iter().flat_map(|(_, member)| member.streams.listed());
+    let mut streams: Vec<StreamInfo> = listed.map(|listed| listed.stream).collect();
+    streams.sort_by(|a, b| (a.creation_time, &a.stream_id).cmp(&(b.creation_time, &b.stream_id)));
+    outbox::catch_up(&deps.app, session, found).await;
+    Ok(Answer::Streams(streams))
+}
+
+async fn stream(deps: &Deps, project: &ApiKey, session: &RoomId, id: &StreamId) -> Result<Answer, RestError> {
+    let App { store, clock, .. } = &deps.app;
+    let now = clock.now();
+    let (item, member) = store.session_and_member(session, id.peer(), now).await?;
+    owned(item, project)?;
+    let member = member.filter(|member| !member.is_overdue(now));
+    let stream = member.and_then(|member| member.streams.info(id)).ok_or(RestError::StreamNotFound)?;
+    Ok(Answer::Stream(Box::new(stream)))
+}
+
+/// All streams that are named get their classes, or none does. Nobody is told: who lays pictures out asks for them.
+async fn set_layout_classes(
+    deps: &Deps,
+    project: &ApiKey,
+    session: &RoomId,
+    classes: Vec<(StreamId, Vec<String>)>,
+) -> Result<Answer, RestError> {
+    let App { store, clock, .. } = &deps.app;
+    let now = clock.now();
+    let mut found = store.roster(session, now).await?;
+    owned(found.session.take(), project)?;
+    let infos = |members: &[(PeerId, Member)]| -> Vec<StreamInfo> {
+        let info =
+            |(id, _): &(StreamId, _)| members.iter().find(|(peer, _)| peer == id.peer())?.1.streams.info(id);
+        classes.iter().filter_map(info).collect()
+    };
+    let mut set = infos(&found.members);
+    if !store.set_layout_classes(session, &classes, found.members, now).await? {
+        return Err(RestError::StreamNotFound);
+    }
+    for (stream, (_, classes)) in set.iter_mut().zip(&classes) {
+        stream.layout_class_list.clone_from(classes);
+    }
+    Ok(Answer::Streams(set))
 }

@@ -196,7 +196,7 @@ mod tests {
     async fn an_answer_has_what_it_needs_and_nothing_else() {
         assert_eq!(answered(async |_| Ok(Answer::Done)).await, (204, vec![], Body::Empty));
         let json = ("content-type".to_owned(), "application/json".to_owned());
-        let streams = answered(async |_| Ok(Answer::NoStreams)).await;
+        let streams = answered(async |_| Ok(Answer::Streams(vec![]))).await;
         assert_eq!(streams, (200, vec![json.clone()], r#"{"count":0,"items":[]}"#.into()));
         let wrong = async |_| Err(RestError::MethodNotAllowed { allow: vec!["GET"] });
         let (status, headers, _) = answered(wrong).await;

@@ -5,6 +5,7 @@ use model::member::Member;
 use model::outcome::{Ended, PreviousHolder};
 use model::session::Session;
 use model::session::member::SessionConnection;
+use model::session::stream::ListedStream;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
 use model::time::EpochMillis;
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub features: Vec<String>,
     /// The others.
     pub connections: Vec<SessionConnection>,
+    /// The streams, also those of the newcomer's own stay.
+    pub streams: Vec<ListedStream>,
     /// The stay that the newcomer's place was found with, if it was still there.
     newcomer: Option<EpochMillis>,
     roster: Roster,
@@ -37,6 +40,7 @@ impl Snapshot {
             session: None,
             features: sfu.map(|sfu| sfu.features).unwrap_or_default(),
             connections: Vec::new(),
+            streams: Vec::new(),
             newcomer: None,
             roster: Roster::default(),
         }
@@ -49,10 +53,13 @@ pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snaps
     let mut roster = app.store.roster(id, app.clock.now()).await?;
     // Also those that are overdue: they may yet come back, of which nobody would be told.
     let others = roster.members.iter().chain(&roster.overdue).filter(|(peer, _)| peer != newcomer);
+    let everybody = roster.members.iter().chain(&roster.overdue);
+    let streams = everybody.flat_map(|(_, member)| member.streams.listed()).collect();
     let own = roster.members.iter().find(|(peer, _)| peer == newcomer);
     Ok(Snapshot {
         newcomer: own.map(|(_, member)| member.joined_at),
         connections: others.filter_map(|(peer, member)| member.in_session(peer)).collect(),
+        streams,
         features: roster.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
         session: roster.session.take(),
         roster,
@@ -98,5 +105,23 @@ pub async fn sfu_connected(app: &App, room: &RoomId, sfu: &Stamp) {
     let announcement = Announcement::sfu_connected(room, sfu);
     if let Err(failure) = departure::announce(app, room, vec![announcement]).await {
         tracing::error!(room.id = %room, %failure, "Room not told");
+    }
+}
+
+/// A session has claimed an SFU: its members hear of that, and the SFU of the streams that there are. One that has identified
+/// anew asks by itself, and so does this one after a minute, should it miss this.
+pub async fn sfu_claimed(app: &App, session: &RoomId, sfu: &Stamp) {
+    let told = async {
+        let roster = app.store.roster(session, app.clock.now()).await?;
+        let publishers = roster.members.iter().filter(|(_, member)| member.streams.version > 0);
+        let mut announcements: Vec<_> =
+            publishers.map(|(peer, member)| Announcement::streams_to_sfu(peer, member)).collect();
+        announcements.push(Announcement::sfu_connected(session, sfu));
+        broadcast(app, session, recipients(session, &roster), announcements).await;
+        outbox::catch_up(app, session, roster).await;
+        Ok(())
+    };
+    if let Err::<(), Failure>(failure) = told.await {
+        tracing::error!(room.id = %session, %failure, "Room not told");
     }
 }

@@ -12,10 +12,14 @@ use model::connection::Identity;
 use model::departure::Departure;
 use model::encoding::Encoding;
 use model::id::{PeerId, RoomId};
+use model::member::Member;
 use model::notice::Notice;
 use model::outbox::Change;
 use model::outcome::{Delivery, Ended};
+use model::session::event::StreamEvent;
 use model::session::member::{SessionConnection, Stay};
+use model::session::notice::Destroyed;
+use model::session::stream::NamedStream;
 use model::stamp::Stamp;
 
 use super::delivery::{self, Recipient};
@@ -32,6 +36,8 @@ const CONCURRENT_POSTS: usize = 64;
 pub(crate) struct Announcement {
     /// For its members.
     members: Option<Notice>,
+    /// For those of them who do not want to hear who comes and goes, if that says so.
+    suppressed: Option<Notice>,
     /// For its SFU.
     sfu: Option<Notice>,
     /// The peer that it is about, which is not told.
@@ -47,7 +53,15 @@ pub(crate) struct Announcement {
 impl Announcement {
     /// For all members.
     pub(crate) fn to_members(notice: Notice) -> Self {
-        Self { members: Some(notice), sfu: None, about: None, ended: None, presence: false, change: None }
+        Self {
+            members: Some(notice),
+            suppressed: None,
+            sfu: None,
+            about: None,
+            ended: None,
+            presence: false,
+            change: None,
+        }
     }
 
     /// The room has an SFU, again or for the first time.
@@ -62,13 +76,78 @@ impl Announcement {
         let about = Some(peer_id.clone());
         let change = Some(Change::Created { peer_id, joined_at, resumed });
         let members = Some(Notice::ConnectionCreated { connection, resumed });
-        Self { members, sfu: None, about, ended: None, presence: true, change }
+        Self { members, suppressed: None, sfu: None, about, ended: None, presence: true, change }
+    }
+
+    /// A member's streams have changed; `member` is it by now, if it is there still, and the same stay. `None` when nobody
+    /// has to be told any more.
+    pub(crate) fn streams(member: Option<&Member>, change: Change) -> Option<Self> {
+        let Change::Streams { peer_id, version, stream_id, event, .. } = &change else { return None };
+        let about = match event {
+            // Its publisher knows nothing of that.
+            StreamEvent::Destroyed(Destroyed::MediaStopped) => None,
+            StreamEvent::Created | StreamEvent::Destroyed(_) | StreamEvent::Changed(_) => {
+                Some(peer_id.clone())
+            }
+        };
+        let members = match event {
+            // As it is by now: what has changed since has a lower version then, or the same.
+            StreamEvent::Created => member.and_then(|member| {
+                let stream = member.streams.info(stream_id)?;
+                Some(Notice::StreamCreated { stream, version: member.streams.version })
+            }),
+            StreamEvent::Destroyed(reason) => Some(Notice::StreamDestroyed {
+                stream_ids: vec![stream_id.clone()],
+                reason: *reason,
+                version: Some(*version),
+            }),
+            StreamEvent::Changed(changes) => Some(Notice::StreamPropertyChanged {
+                stream: NamedStream { stream_id: stream_id.clone() },
+                changes: changes.clone(),
+                version: *version,
+            }),
+        };
+        let sfu = member.map(|member| Self::streams_of(peer_id, member));
+        if members.is_none() && sfu.is_none() {
+            return None;
+        }
+        Some(Self {
+            members,
+            suppressed: None,
+            sfu,
+            about,
+            ended: None,
+            presence: false,
+            change: Some(change),
+        })
+    }
+
+    /// For a session's SFU: the streams of a member.
+    pub(crate) fn streams_to_sfu(peer: &PeerId, member: &Member) -> Self {
+        Self {
+            members: None,
+            suppressed: None,
+            sfu: Some(Self::streams_of(peer, member)),
+            about: None,
+            ended: None,
+            presence: false,
+            change: None,
+        }
+    }
+
+    fn streams_of(peer: &PeerId, member: &Member) -> Notice {
+        Notice::Streams {
+            client_id: peer.clone(),
+            stamp: member.stamp.clone(),
+            version: member.streams.version,
+            streams: member.streams.forwarded(),
+        }
     }
 
     /// Somebody is gone. A session's members hear it in OpenTok's words, an SFU as from any room. `sfu_grace` is how long
     /// clients are to wait for an SFU that is lost.
     pub(crate) fn ended(ended: &Ended, sfu_grace: Duration) -> Self {
-        let Ended { stamp, identity, reason, .. } = ended;
+        let Ended { stamp, identity, reason, streams, .. } = ended;
         let change = Some(Change::ended(ended));
         match identity {
             Identity::Client { peer_id, session, .. } => {
@@ -82,11 +161,18 @@ impl Announcement {
                     Some(session) => {
                         let connection =
                             Stay { connection_id: peer_id.clone(), creation_time: session.since };
-                        Notice::ConnectionDestroyed { connection, reason: (*reason).into() }
+                        let (streams, reason) = (streams.clone(), (*reason).into());
+                        Notice::ConnectionDestroyed { connection, streams, reason }
                     }
                 };
+                let suppressed = (!streams.is_empty()).then(|| Notice::StreamDestroyed {
+                    stream_ids: streams.clone(),
+                    reason: (*reason).into(),
+                    version: None,
+                });
                 Self {
                     members: Some(to_members),
+                    suppressed,
                     sfu: Some(to_sfu),
                     about: Some(peer_id.clone()),
                     ended: Some(stamp.clone()),
@@ -108,7 +194,7 @@ impl Announcement {
 
     /// The same, for nobody but the SFU.
     pub(crate) fn sfu_alone(self) -> Self {
-        Self { members: None, ..self }
+        Self { members: None, suppressed: None, ..self }
     }
 
     /// The same, but the room is owed the change as before: somebody else tells of it again.
@@ -130,10 +216,10 @@ impl Announcement {
             let notice = match &recipient.identity {
                 Identity::Sfu { .. } => self.sfu.as_ref().filter(|_| !back),
                 Identity::Client { peer_id, .. } => {
-                    let concerned = self.about.as_ref() != Some(peer_id)
-                        && !(self.presence && recipient.suppressed)
-                        && (self.presence || !back);
-                    self.members.as_ref().filter(|_| concerned)
+                    let notice =
+                        if self.presence && recipient.suppressed { &self.suppressed } else { &self.members };
+                    let concerned = self.about.as_ref() != Some(peer_id) && (self.presence || !back);
+                    notice.as_ref().filter(|_| concerned)
                 }
             };
             notice.map(|notice| (recipient, notice))
@@ -141,16 +227,17 @@ impl Announcement {
     }
 }
 
-/// Who is told the same, in the same encoding: SFUs, or members.
-fn audience(recipient: &Recipient) -> (bool, &Encoding) {
-    (matches!(recipient.identity, Identity::Sfu { .. }), &recipient.socket.encoding)
+/// Who is told the same, in the same encoding: SFUs, members, or members who do not hear everything.
+fn audience(recipient: &Recipient) -> (bool, bool, &Encoding) {
+    let is_sfu = matches!(recipient.identity, Identity::Sfu { .. });
+    (is_sfu, recipient.suppressed, &recipient.socket.encoding)
 }
 
 /// What each audience is told, written once.
 fn texts<'a>(
     codecs: Codecs,
     concerned: impl Iterator<Item = (&'a Recipient, &'a Notice)>,
-) -> HashMap<(bool, &'a Encoding), String> {
+) -> HashMap<(bool, bool, &'a Encoding), String> {
     let mut texts = HashMap::new();
     for (recipient, notice) in concerned {
         let Entry::Vacant(text) = texts.entry(audience(recipient)) else { continue };

@@ -8,3 +8,4 @@ mod loss;
 pub mod outbox;
 pub mod sender;
 pub mod signal;
+pub mod streams;

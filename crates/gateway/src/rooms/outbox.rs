@@ -94,6 +94,11 @@ fn announcement(app: &App, room: &RoomId, roster: &Roster, change: &Change) -> O
             (member.joined_at == *joined_at).then_some(())?;
             member.in_session(peer).map(|connection| Announcement::created(connection, *resumed))
         }
+        Change::Streams { peer_id, joined_at, .. } => {
+            let there = roster.members.iter().find(|(peer, _)| peer == peer_id);
+            let same_stay = there.map(|(_, member)| member).filter(|member| member.joined_at == *joined_at);
+            Announcement::streams(same_stay, change.clone())
+        }
         Change::SfuConnected { sfu } => {
             let there = roster.sfu.as_ref().is_some_and(|there| there.stamp == *sfu);
             there.then(|| Announcement::sfu_connected(room, sfu))

@@ -154,16 +154,33 @@ impl<'a> Sender<'a> {
     /// # Errors
     /// `connection_not_found` before an identify; `forbidden`, with the sentence `elsewhere`, outside of sessions.
     pub async fn in_session(&self, app: &App, elsewhere: &'static str) -> Result<(RoomId, InSession), Error> {
+        match self.identity(app).await? {
+            Identity::Client { room_id, session: Some(session), .. } => Ok((room_id, session)),
+            Identity::Client { session: None, .. } | Identity::Sfu { .. } => Err(Error::Forbidden(elsewhere)),
+        }
+    }
+
+    /// The room, or the session, that the sender serves as its SFU.
+    ///
+    /// # Errors
+    /// `connection_not_found` before an identify; `forbidden`, with the sentence `to_clients`, to clients.
+    pub async fn sfu_of(&self, app: &App, to_clients: &'static str) -> Result<RoomId, Error> {
+        let identity = self.identity(app).await?;
+        match &identity {
+            Identity::Sfu { .. } => Ok(identity.room().clone()),
+            Identity::Client { .. } => Err(Error::Forbidden(to_clients)),
+        }
+    }
+
+    /// Who the sender is: one read.
+    async fn identity(&self, app: &App) -> Result<Identity, Error> {
         let look = async || {
             let row = app.store.connection(&self.stamp.connection_id).await?;
             Ok(row.filter(|row| row.stamp == self.stamp).ok_or(Error::ConnectionNotFound)?.identity)
         };
         let identity = self.once_identified(look).await?;
         self.recognized(&identity);
-        match identity {
-            Identity::Client { room_id, session: Some(session), .. } => Ok((room_id, session)),
-            Identity::Client { session: None, .. } | Identity::Sfu { .. } => Err(Error::Forbidden(elsewhere)),
-        }
+        Ok(identity)
     }
 
     /// Counts something that the sender wants to send in its session, if its role and the rate allow it.
@@ -181,6 +198,9 @@ impl<'a> Sender<'a> {
         let limited = Limited { sequence, roles: &allowance.roles, rate: allowance.rate };
         let look = async || {
             let limited = app.store.rate_limit(&self.stamp, limited, app.clock.now()).await?;
+            if limited == RateLimited::NotInSession {
+                self.in_session.get_or_init(|| false);
+            }
             through(limited, allowance.permission, elsewhere, Error::TooManyRequests)
         };
         self.once_identified(look).await

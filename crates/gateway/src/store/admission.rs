@@ -13,11 +13,13 @@ use model::person::{Account, Person};
 use model::resumption::Claimant;
 use model::room::{CONNECTION_LEASE, Room, Status};
 use model::secret::SecretHash;
+use model::session::stream::Streams;
 use model::session::{ApiKey, InSession, Session, SessionMember};
 use model::time::EpochMillis;
 
 use super::persons::PersonSnapshot;
 use super::retry::Pauses;
+use super::streams::at_version;
 use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Refusals, Transacted, Transaction};
 use super::write::{Write, connection_key, member_lease, room_key};
@@ -176,7 +178,7 @@ impl Store {
         let mut writes = Transaction::of([
             (Part::Connection, self.identity_write(join, member, shared)),
             room,
-            (Part::Place, self.place_write(join, member, holder)),
+            (Part::Place, self.place_write(join, member, seen)),
             (Part::Account, self.count_join(&join.person, own, older, person, now)),
         ]);
         for other in person.others(own, older).filter(|other| !other.shared) {
@@ -290,12 +292,17 @@ impl Store {
     }
 
     /// The member's place: free, or exactly as it was seen.
-    fn place_write(&self, join: &Join, member: &Member, seen: Option<&Member>) -> Write {
+    fn place_write(&self, join: &Join, member: &Member, seen: Option<&PlaceSnapshot>) -> Write {
         let lease = member_lease(member.session.is_some());
         let mut set = format!(
             "SET #connectionId = :id, #connectedAt = :connectedAt, #{lease} = :lease, #joinedAt = :joinedAt"
         );
         let mut remove = " REMOVE #awayUntil".to_owned();
+        // Of a stay that goes on the streams stay.
+        let ends = member.session.is_some() && seen.is_some_and(|seen| seen.expired);
+        if ends {
+            remove.push_str(", #streams, #streamsVersion, #endedStreams");
+        }
         if member.session.is_some() {
             set.push_str(", #session = :session");
         }
@@ -325,10 +332,14 @@ impl Store {
         }
         match seen {
             None => write.when("attribute_not_exists(#pk)"),
-            Some(seen) => write
-                .when("#connectionId = :seenId AND #connectedAt = :seenAt")
-                .bind(":seenId", &seen.stamp.connection_id)
-                .bind(":seenAt", seen.stamp.connected_at),
+            Some(PlaceSnapshot { holder: seen, .. }) => {
+                let write = write
+                    .when("#connectionId = :seenId AND #connectedAt = :seenAt")
+                    .bind(":seenId", &seen.stamp.connection_id)
+                    .bind(":seenAt", seen.stamp.connected_at);
+                // Its end says which streams have ended.
+                if ends { at_version(write, seen.streams.version) } else { write }
+            }
         }
     }
 }
@@ -355,7 +366,8 @@ impl Join {
     /// The end of a stay whose lease is over, which makes way for this one.
     fn ended(&self, holder: &Member, now: EpochMillis) -> Ended {
         let identity = holder.identity(&self.peer, &self.room);
-        Ended { stamp: holder.stamp.clone(), identity, reason: Departure::Lost, at: now }
+        let streams = holder.streams.ids();
+        Ended { stamp: holder.stamp.clone(), identity, reason: Departure::Lost, at: now, streams }
     }
 
     /// The place as the newcomer will have it. A stay that goes on keeps its beginning and its data, which nobody may
@@ -371,11 +383,13 @@ impl Join {
             resume_hash: self.resume_hash.clone(),
             joined_at: now,
             session,
+            streams: Streams::default(),
             away_until: None,
             expires_at: self.socket.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         };
         if let Some(PlaceSnapshot { holder, expired: false }) = seen {
             member.joined_at = holder.joined_at;
+            member.streams.clone_from(&holder.streams);
             if let (Some(session), Some(before)) = (&mut member.session, &holder.session) {
                 session.data.clone_from(&before.data);
             }

@@ -10,10 +10,12 @@ use model::member::{Member, Reach};
 use model::outbox::Change;
 use model::outcome::{Departed, Ended, Expelled, Left};
 use model::room::{CONNECTION_LEASE, PENDING_LEASE, Room, Slot, Status};
+use model::session::stream::Streams;
 use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use super::retry::Pauses;
+use super::streams::at_version;
 use super::tables::{ROUNDS, Store};
 use super::transaction::{Part, Transacted, Transaction};
 use super::write::{Updated, Write, Written, connection_key, member_lease, room_key};
@@ -61,8 +63,8 @@ impl Store {
                     Written::Refused => continue,
                 }
             };
-            let ended = Ended { stamp: stamp.clone(), identity, reason, at: now };
-            match self.release_place(&ended, Row::Deleted, None).await? {
+            let mut ended = Ended { stamp: stamp.clone(), identity, reason, at: now, streams: vec![] };
+            match self.release_place(&mut ended, 0, Row::Deleted, None).await? {
                 Release::Released => return Ok(Departed::Gone(ended)),
                 Release::NotHeld => {
                     self.delete_connection(stamp).await?;
@@ -84,8 +86,9 @@ impl Store {
         identity: Identity,
         now: EpochMillis,
     ) -> Result<Departed, Failure> {
-        let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Lost, at: now };
-        match self.release_place(&ended, Row::Deleted, None).await? {
+        let reason = Departure::Lost;
+        let mut ended = Ended { stamp: stamp.clone(), identity, reason, at: now, streams: vec![] };
+        match self.release_place(&mut ended, 0, Row::Deleted, None).await? {
             Release::Released => Ok(Departed::Gone(ended)),
             Release::NotHeld | Release::Changed => Ok(Departed::Nothing),
         }
@@ -151,9 +154,10 @@ impl Store {
         for _ in 0..ROUNDS {
             let row = self.connection(&stamp.connection_id).await?;
             let Some(identity) = row.and_then(|row| row.identity) else { return Ok(Left::NotIdentified) };
-            let ended = Ended { stamp: stamp.clone(), identity, reason: Departure::Left, at: now };
+            let reason = Departure::Left;
+            let mut ended = Ended { stamp: stamp.clone(), identity, reason, at: now, streams: vec![] };
             let release = match (&ended.identity, keep) {
-                (Identity::Client { .. }, None) => self.release_place(&ended, Row::Kept, None).await?,
+                (Identity::Client { .. }, None) => self.release_place(&mut ended, 0, Row::Kept, None).await?,
                 (Identity::Client { .. }, Some(_)) => return Ok(Left::NotAnSfu),
                 (Identity::Sfu { room_id, serves, .. }, keep) => {
                     let room = self.room(room_id, now).await?;
@@ -183,19 +187,42 @@ impl Store {
     }
 
     /// Frees the place of a stay or of an SFU that ends, and writes down what its room is to be told, and whom the place is held
-    /// for; `close` is what the socket speaks that has to be closed with it.
+    /// for; `close` is what the socket speaks that has to be closed with it. `version` is that of its streams, as far as they
+    /// are known: 0 if nothing is.
+    ///
+    /// Race: its streams may change at the same moment, or are others than was known. Then the place is not freed, and what
+    /// they are by now ends with it.
     async fn release_place(
         &self,
-        ended: &Ended,
+        ended: &mut Ended,
+        mut version: u64,
         row: Row,
         close: Option<&Encoding>,
     ) -> Result<Release, Failure> {
+        for _ in 0..ROUNDS {
+            let (writes, pauses) = self.release_writes(ended, version, row, close);
+            let transacted = self.transact(writes, pauses).await?;
+            let Some(streams) = other_streams(&transacted, ended, version)? else {
+                return Ok(released(&transacted));
+            };
+            (version, ended.streams) = (streams.version, streams.ids());
+        }
+        Err(Self::lost_every_round("the end of a stay"))
+    }
+
+    fn release_writes(
+        &self,
+        ended: &Ended,
+        version: u64,
+        row: Row,
+        close: Option<&Encoding>,
+    ) -> (Transaction, Pauses) {
         let Ended { stamp, identity, at, .. } = ended;
         let change = Change::Ended { ended: ended.clone(), close: close.cloned() };
         let (part, owed) = self.owe(identity.room(), change, *at);
         let mut writes = match identity {
             Identity::Client { peer_id, room_id, session, .. } => {
-                let stay = session.as_ref().map(|session| session.since);
+                let stay = session.as_ref().map(|session| (session.since, version));
                 let mut writes = self.member_writes(stamp, room_id, peer_id, stay, row);
                 if let Some(held) = Held::after(ended) {
                     let key = room_key(Key::held(room_id, peer_id));
@@ -204,7 +231,7 @@ impl Store {
                 if session.is_some() {
                     writes.add(Part::Session, self.count_down(room_id));
                     writes.add(part, owed);
-                    return Ok(released(&self.transact(writes, Pauses::contended()).await?));
+                    return (writes, Pauses::contended());
                 }
                 writes
             }
@@ -213,7 +240,7 @@ impl Store {
             }
         };
         writes.add(part, owed);
-        Ok(released(&self.transact(writes, Pauses::new()).await?))
+        (writes, Pauses::new())
     }
 
     /// Race: one socket may have had several stays in a session, by `leave` and `identify`. Only the one that is known here is
@@ -223,13 +250,18 @@ impl Store {
         stamp: &Stamp,
         room: &RoomId,
         peer: &PeerId,
-        since: Option<EpochMillis>,
+        stay: Option<(EpochMillis, u64)>,
         row: Row,
     ) -> Transaction {
+        let since = stay.map(|(since, _)| since);
         let place = Write::delete(&self.rooms, room_key(Key::member(room, peer)));
+        let mut place = Self::of_stay(place, stamp, since);
+        if let Some((_, version)) = stay {
+            place = at_version(place, version);
+        }
         Transaction::of([
             (Part::Connection, self.row_write(stamp, room, peer, since, row)),
-            (Part::Place, Self::of_stay(place, stamp, since)),
+            (Part::Place, place),
         ])
     }
 
@@ -263,7 +295,7 @@ impl Store {
     }
 
     /// Only while the place is this connection's, and in a session this stay's.
-    fn of_stay(place: Write, stamp: &Stamp, since: Option<EpochMillis>) -> Write {
+    pub(super) fn of_stay(place: Write, stamp: &Stamp, since: Option<EpochMillis>) -> Write {
         let place = Self::of_connection(place, stamp);
         match since {
             Some(since) => place.and("#joinedAt = :since").bind(":since", since),
@@ -305,13 +337,15 @@ impl Store {
             };
             let identity = member.identity(peer, session);
             let reason = Departure::Forced;
-            let ended = Ended { stamp: member.stamp.clone(), identity, reason, at: now };
+            let streams = member.streams.ids();
+            let mut ended = Ended { stamp: member.stamp.clone(), identity, reason, at: now, streams };
             let reach = member.reach();
             let close = match &reach {
                 Reach::Socket(socket) => Some(&socket.encoding),
                 Reach::None => None,
             };
-            match self.release_place(&ended, Row::Deleted, close).await? {
+            let version = member.streams.version;
+            match self.release_place(&mut ended, version, Row::Deleted, close).await? {
                 Release::Released => return Ok(Expelled::Gone(Box::new(ended), reach)),
                 Release::NotHeld | Release::Changed => {}
             }
@@ -439,6 +473,18 @@ impl Store {
     fn free_lease(&self, lease: Key, room: &RoomId) -> Write {
         Write::delete(&self.rooms, room_key(lease)).when("#roomId = :room").bind(":room", room).optional()
     }
+}
+
+/// The streams of a stay whose end was refused for nothing but that they are others than of `version`.
+fn other_streams(transacted: &Transacted, ended: &Ended, version: u64) -> Result<Option<Streams>, Failure> {
+    let Transacted::Refused(refusals) = transacted else { return Ok(None) };
+    let Identity::Client { session: Some(session), .. } = &ended.identity else { return Ok(None) };
+    if refusals.refused(Part::Connection) {
+        return Ok(None);
+    }
+    let member: Option<Member> = refusals.held(Part::Place)?;
+    let own = |member: &Member| member.stamp == ended.stamp && member.joined_at == session.since;
+    Ok(member.filter(own).map(|member| member.streams).filter(|streams| streams.version != version))
 }
 
 fn released(transacted: &Transacted) -> Release {

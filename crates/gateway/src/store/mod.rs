@@ -17,6 +17,7 @@ mod retry;
 mod sessions;
 mod sfus;
 mod slots;
+mod streams;
 mod tables;
 mod transaction;
 mod write;

@@ -164,6 +164,21 @@ impl Store {
         Ok(Members { sender, members })
     }
 
+    /// A member of a session, and the session's SFU: one batched read of two items.
+    pub async fn member_and_sfu(
+        &self,
+        session: &RoomId,
+        peer: &PeerId,
+        now: EpochMillis,
+    ) -> Result<(Option<Member>, Option<Sfu>), Failure> {
+        let member = Key::member(session, peer);
+        let mut found = self.batch(None, vec![Key::sfu(session), member.clone()]).await?;
+        let sfu = found.take_sk(&self.rooms, "SFU").map(read_item).transpose()?;
+        let member: Option<Member> = found.take_sk(&self.rooms, &member.sk).map(read_item).transpose()?;
+        let there = |member: &Member| !member.expires_at.expired(now) && !member.is_overdue(now);
+        Ok((member.filter(there), sfu))
+    }
+
     /// Everybody in a room.
     pub async fn roster(&self, room: &RoomId, now: EpochMillis) -> Result<Roster, Failure> {
         let mut roster = Roster::default();

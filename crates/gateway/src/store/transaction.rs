@@ -81,6 +81,11 @@ impl Transaction {
         Self(writes.into_iter().collect())
     }
 
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a write.
     pub(super) fn add(&mut self, part: Part, write: Write) {
         self.0.push((part, write));

@@ -1,5 +1,6 @@
 //! Sessions as OpenTok has them: rooms that tokens admit to.
 
+pub mod event;
 pub mod id;
 pub mod issue;
 pub mod member;
@@ -12,6 +13,7 @@ pub mod record;
 pub mod rest;
 pub mod role;
 pub mod signal;
+pub mod stream;
 pub mod token;
 
 pub use member::{InSession, SessionMember};

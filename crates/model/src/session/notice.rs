@@ -1,10 +1,11 @@
 //! What only a session's members are told.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::member::SessionConnection;
 use super::record::MediaMode;
 use super::role::Capabilities;
+use super::stream::ListedStream;
 use crate::departure::Departure;
 use crate::id::PeerId;
 
@@ -20,14 +21,16 @@ pub struct IdentifiedInSession {
     pub layout_class_list: Vec<String>,
     /// The others, or the last of them that did not fit into one message.
     pub connections: Vec<SessionConnection>,
+    /// The streams that there are, those of the client itself too, or the last of them likewise.
+    pub streams: Vec<ListedStream>,
     /// How media travels.
     pub media_mode: MediaMode,
     /// Whether media is encrypted end to end.
     pub e2ee: bool,
 }
 
-/// Why a stay ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Why a stay or a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Destroyed {
     /// The client left.
@@ -36,6 +39,8 @@ pub enum Destroyed {
     ForceDisconnected,
     /// Its socket broke.
     NetworkDisconnected,
+    /// Of a stream: its media never came, or came no more.
+    MediaStopped,
 }
 
 impl From<Departure> for Destroyed {

@@ -29,8 +29,16 @@ pub enum Otc {
     SignalTypeTooLong,
     /// A signal's type has a character that it may not have.
     InvalidSignalType,
+    /// The role does not allow to publish, or the stream is somebody else's.
+    UnableToPublish,
+    /// The role does not allow to subscribe.
+    UnableToSubscribe,
     /// The role does not allow to end somebody else's connection.
     UnableToForceDisconnect,
+    /// There is no such stream.
+    InvalidStream,
+    /// As many streams as a connection may have.
+    StreamLimitExceeded,
     /// Our side failed.
     InternalError,
     /// An issue could not be reported.
@@ -55,13 +63,26 @@ impl Otc {
             Error::AlreadyIdentified | Error::PeerInUse | Error::Superseded => Self::IllegalState,
             Error::ConnectionLimitExceeded(_) => Self::ConnectionLimitExceeded,
             Error::EncryptionSecretMissing => Self::EncryptionSecretMissing,
-            Error::Forbidden(_) if action == Some(Action::ForceDisconnect) => Self::UnableToForceDisconnect,
+            Error::StreamNotFound => Self::InvalidStream,
+            Error::StreamLimitExceeded => Self::StreamLimitExceeded,
+            Error::Forbidden(_) => match action? {
+                Action::ForceDisconnect => Self::UnableToForceDisconnect,
+                Action::Publish | Action::Unpublish | Action::UpdateStream => Self::UnableToPublish,
+                Action::Subscribe | Action::Unsubscribe => Self::UnableToSubscribe,
+                Action::Identify
+                | Action::Enter
+                | Action::Handshake
+                | Action::Leave
+                | Action::Signal
+                | Action::ReportIssue
+                | Action::Roster
+                | Action::Ping => return None,
+            },
             Error::IssueNotStored(_) => Self::ReportIssue,
             Error::Internal(_) => Self::InternalError,
             Error::BadJson
             | Error::UnknownAction
             | Error::MissingType
-            | Error::Forbidden(_)
             | Error::PeerNotFound
             | Error::RoomClosed
             | Error::RoomNeeded
@@ -85,7 +106,11 @@ impl Otc {
             Self::SignalDataTooLong => 1413,
             Self::SignalTypeTooLong => 1414,
             Self::InvalidSignalType => 1461,
+            Self::UnableToPublish => 1500,
+            Self::UnableToSubscribe => 1501,
             Self::UnableToForceDisconnect => 1520,
+            Self::InvalidStream => 1535,
+            Self::StreamLimitExceeded => 1605,
             Self::InternalError => 2000,
             Self::ReportIssue => 2011,
             Self::EncryptionSecretMissing => 6000,
@@ -105,6 +130,10 @@ impl Otc {
             Self::SignalDataTooLong => "OTC_SESSION_SIGNAL_DATA_TOO_LONG",
             Self::SignalTypeTooLong => "OTC_SESSION_SIGNAL_TYPE_TOO_LONG",
             Self::InvalidSignalType => "OTC_SESSION_INVALID_SIGNAL_TYPE",
+            Self::UnableToPublish => "OT_UNABLE_TO_PUBLISH",
+            Self::UnableToSubscribe => "OT_UNABLE_TO_SUBSCRIBE",
+            Self::InvalidStream => "OTC_SESSION_FORCE_UNPUBLISH_OR_INVALID_STREAM",
+            Self::StreamLimitExceeded => "OT_STREAM_LIMIT_EXCEEDED",
             Self::UnableToForceDisconnect => "OTC_SESSION_UNABLE_TO_FORCE_DISCONNECT",
             Self::InternalError => "OTC_SESSION_INTERNAL_ERROR",
             Self::ReportIssue => "OT_REPORT_ISSUE_ERROR",

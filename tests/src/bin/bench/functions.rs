@@ -59,8 +59,10 @@ struct Request {
 
 /// The requests that only sessions know, as the sample events have them: those of the routes that `rooms` is without.
 fn requests_of_sessions(rooms: &BTreeSet<String>) -> Vec<Request> {
-    let functions = template::message_routes().into_iter().map(|route| template::executable(&route));
-    let samples = functions.filter(|function| !rooms.contains(function)).map(|function| {
+    // One request for each function: the sample of its name.
+    let functions: BTreeSet<_> =
+        template::message_routes().into_iter().map(|(_, function)| function).collect();
+    let samples = functions.into_iter().filter(|function| !rooms.contains(function)).map(|function| {
         let event: Value = serde_json::from_str(&template::file(&format!("events/{function}.json")))?;
         serde_json::from_str(event.get("body").and_then(Value::as_str).unwrap_or_default())
     });

@@ -48,6 +48,7 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     cleo.request("reportIssue", json!({ "text": "I hear nobody." })).await;
     let report: Design = &[("PostToConnection", 1), ("PutItem", 1), ("UpdateItem", 1)];
     steps.took("reportIssue", "report-issue", report).await;
+    streams(&mut steps, stack, &mut ada, &mut cleo).await;
     ada.send(&request("forceDisconnect", &json!({ "connectionId": "cleo" }))).await;
     let ends: Design = &[
         ("DeleteConnection", 1),
@@ -71,6 +72,31 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     steps.taken
 }
 
+/// Cleo publishes; three are in the session, and no SFU.
+async fn streams(steps: &mut Steps<'_>, stack: &Stack, ada: &mut Socket, cleo: &mut Socket) {
+    let stream = json!({ "streamId": "cleocam1~cleo" });
+    cleo.request("publish", stream.clone()).await;
+    let told: Design = &[
+        ("GetItem", 1),
+        ("PostToConnection", 3),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+        ("UpdateItem", 1),
+    ];
+    steps.took("publish, in a session of three", "publish", told).await;
+    cleo.request("updateStream", json!({ "streamId": "cleocam1~cleo", "hasAudio": false })).await;
+    steps.took("updateStream, in a session of three", "publish", told).await;
+    ada.request("subscribe", stream.clone()).await;
+    // There is no SFU: what is posted is the refusal.
+    let asked: Design = &[("BatchGetItem", 1), ("PostToConnection", 1), ("UpdateItem", 1)];
+    steps.took("subscribe", "subscribe", asked).await;
+    ada.request("unsubscribe", stream.clone()).await;
+    steps.took("unsubscribe", "subscribe", asked).await;
+    cleo.request("unpublish", stream).await;
+    steps.took("unpublish, in a session of three", "publish", told).await;
+    record::forget(stack).await;
+}
+
 /// Functions read a project when they first meet it, and keep it: here they all have.
 async fn warm_up(project: &Project<'_>) {
     let session = project.routed().await;
@@ -92,6 +118,8 @@ async fn rest(steps: &mut Steps<'_>, project: &Project<'_>, session: &str, said:
     steps.took("signal to one, REST", "session-api", to_one).await;
     assert_eq!(call(Method::GET, "/connection", None).await, 200);
     steps.took("list of connections, REST", "session-api", &[("Query", 1)]).await;
+    assert_eq!(call(Method::GET, "/stream", None).await, 200);
+    steps.took("list of streams, REST", "session-api", &[("Query", 1)]).await;
 }
 
 /// The first publisher of a session claims an SFU; ada and bob are there.

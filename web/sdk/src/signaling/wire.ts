@@ -63,6 +63,23 @@ export interface Capabilities {
 /** Why somebody's connection ended. */
 export type DestroyReason = "clientDisconnected" | "networkDisconnected" | "forceDisconnected";
 
+/** A stream of a session. */
+export interface Stream {
+  readonly streamId: string;
+  /** Whose it is. */
+  readonly connectionId: string;
+  readonly creationTime: number;
+  readonly name: string;
+  readonly hasAudio: boolean;
+  readonly hasVideo: boolean;
+  readonly videoType: "camera" | "screen" | "custom";
+  readonly videoDimensions?: { readonly width: number; readonly height: number };
+  readonly layoutClassList: readonly string[];
+}
+
+/** The requests about streams. */
+export type StreamRequest = "publish" | "unpublish" | "updateStream" | "subscribe" | "unsubscribe";
+
 /** The answer to an identify in a session. */
 export interface SessionIdentified extends Identified {
   /** This client's own. */
@@ -70,6 +87,8 @@ export interface SessionIdentified extends Identified {
   capabilities: Capabilities;
   /** The others; those that did not fit came before it as `connections`. */
   connections: Connection[];
+  /** The streams, this client's own too; those that did not fit likewise. */
+  streams: (Stream & { version: number })[];
 }
 
 /** A signal as it is delivered. */
@@ -118,10 +137,20 @@ const MESSAGES = {
   connectionCreated: {} as { connection: Connection; resumed?: boolean },
   connectionDestroyed: {} as {
     connection: Pick<Connection, "connectionId" | "creationTime">;
+    /** The streams that have ended with it. */
+    streams?: string[];
     reason: DestroyReason;
   },
-  connections: {} as { connections: Connection[] },
+  connections: {} as { connections: Connection[]; streams?: (Stream & { version: number })[] },
+  published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
+  streamCreated: {} as { stream: Stream; version: number },
+  streamDestroyed: {} as { streamIds: string[]; reason: DestroyReason | "mediaStopped"; version?: number },
+  streamPropertyChanged: {} as {
+    stream: Pick<Stream, "streamId">;
+    changes: { changedProperty: string; oldValue: unknown; newValue: unknown }[];
+    version: number;
+  },
 } as const;
 
 type MessageType = keyof typeof MESSAGES;

@@ -153,9 +153,32 @@ describe("a connection", () => {
 });
 
 describe("streams", () => {
-  test("are none yet", async () => {
+  test("are listed, and get layout classes", async () => {
+    const { member, connectionId } = await someone();
+    const camera = await member.publish({ name: "Ann" });
+    const screen = await member.publish({ videoType: "screen" });
     const list = await called((callback) => opentok.listStreams(sessionId, callback));
-    expect(list).toEqual([]);
+    const stream = { id: camera, name: "Ann", videoType: "camera", layoutClassList: [] };
+    expect(list).toHaveLength(2);
+    expect(list).toContainEqual(expect.objectContaining(stream));
+    const classes = [
+      { id: camera, layoutClassList: ["full", "focus"] },
+      { id: screen, layoutClassList: [] },
+    ];
+    await called<unknown>((callback) => opentok.setStreamClassLists(sessionId, classes, callback));
+    const after = await called((callback) => opentok.listStreams(sessionId, callback));
+    expect(after).toContainEqual(expect.objectContaining(classes[0]));
+    const half = [
+      { id: camera, layoutClassList: [] },
+      { id: `zzzzzzzz~${connectionId}`, layoutClassList: [] },
+    ];
+    const set = called((callback) => opentok.setStreamClassLists(sessionId, half, callback));
+    await expect(set).rejects.toThrow();
+    await called<void>((callback) => opentok.forceDisconnect(sessionId, connectionId, callback));
+    expect(await called((callback) => opentok.listStreams(sessionId, callback))).toEqual([]);
+  });
+
+  test("that are not there are not found", async () => {
     const get = called((callback) => opentok.getStream(sessionId, "a-stream", callback));
     await expect(get).rejects.toThrow();
     const mute = called<void>((callback) => opentok.forceMuteStream(sessionId, "a-stream", callback));

@@ -35,11 +35,14 @@ test.skipIf(!existsSync(`${installed}/installed`))(
     );
     const { member, answer } = await enter(sessionId, opentok.generateToken(sessionId));
 
+    const streamId = await member.publish({ name: "Ann" });
+
     const script = path("../support/opentok_calls.py");
     const options = [script, gateway.httpUrl, project.apiKey, project.secret, sessionId];
     const { stdout } = await promisify(execFile)(`${installed}/bin/python`, [
       ...options,
       answer.connectionId as string,
+      streamId,
     ]);
     const { jwt, t1, ...outcomes } = JSON.parse(stdout);
 
@@ -54,13 +57,16 @@ test.skipIf(!existsSync(`${installed}/installed`))(
       "signal nobody": raised("RequestError", /404/),
       "signal too long": raised("RequestError", /413/),
       "signal invalid": raised("RequestError", /400/),
-      streams: [0, []],
-      stream: raised("RequestError", /404/),
+      streams: [1, [[streamId, "Ann", "camera", []]]],
+      stream: [streamId, "Ann", "camera", []],
+      "no stream": raised("RequestError", /404/),
       mute: raised("OpenTokException", /stream_id a-stream/),
       // It takes any answer for a good one.
       "mute all": null,
       "disable mute": null,
-      classes: raised("RequestError", /404/),
+      classes: null,
+      "with classes": [1, [[streamId, "Ann", "camera", ["full"]]]],
+      "no classes": raised("RequestError", /404/),
       disconnect: null,
       "disconnect again": raised("ForceDisconnectError", /not connected to the session/),
     });

@@ -70,7 +70,19 @@ test("a client is disconnected", async () => {
   await expect(video.disconnectClient(sessionId, connectionId)).rejects.toEqual(failing(404));
 });
 
-test("streams are none yet", async () => {
+test("streams are listed, and get layout classes", async () => {
+  const { member, connectionId } = await someone();
+  const id = await member.publish({ name: "Ann", videoType: "screen" });
+  const stream = { id, name: "Ann", videoType: "screen", layoutClassList: [] };
+  expect(await video.getStreamInfo(sessionId)).toMatchObject({ count: 1, items: [stream] });
+  expect(await video.getStreamInfo(sessionId, id)).toMatchObject(stream);
+  await video.setStreamClassLists(sessionId, [{ id, layoutClassList: ["full"] }]);
+  expect(await video.getStreamInfo(sessionId, id)).toMatchObject({ ...stream, layoutClassList: ["full"] });
+  await video.disconnectClient(sessionId, connectionId);
+  await expect(video.getStreamInfo(sessionId, id)).rejects.toEqual(failing(404));
+});
+
+test("without a stream there is none", async () => {
   expect(await video.getStreamInfo(sessionId)).toEqual({ count: 0, items: [] });
   await expect(video.getStreamInfo(sessionId, "a-stream")).rejects.toEqual(failing(404));
   await expect(video.muteStream(sessionId, "a-stream")).rejects.toEqual(failing(404));

@@ -55,6 +55,13 @@ export class Member {
     });
   }
 
+  /** Publishes a stream; answers with its id. */
+  async publish(stream: object): Promise<string> {
+    this.send("publish", stream);
+    const { stream: published } = await this.next(({ type }) => type === "published");
+    return (published as { streamId: string }).streamId;
+  }
+
   /** Takes the next signal. */
   async signal(): Promise<unknown> {
     return (await this.next((message) => message.type === "signal")).signal;

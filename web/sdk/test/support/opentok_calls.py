@@ -1,6 +1,6 @@
 """Calls the REST API with PyPI's `opentok`, unmodified, and prints what became of each call as JSON.
 
-Usage: opentok_calls.py URL API_KEY SECRET SESSION_ID CONNECTION_ID
+Usage: opentok_calls.py URL API_KEY SECRET SESSION_ID CONNECTION_ID STREAM_ID
 """
 
 import json
@@ -8,7 +8,7 @@ import sys
 
 from opentok import ArchiveModes, Client, MediaModes, Roles
 
-url, key, secret, session_id, connection_id = sys.argv[1:]
+url, key, secret, session_id, connection_id, stream_id = sys.argv[1:]
 client = Client(key, secret, api_url=url)
 stranger = Client(key, "x" * 40, api_url=url)
 outcomes = {}
@@ -28,7 +28,15 @@ def created(**options):
 
 def streams():
     found = client.list_streams(session_id)
-    return [found.count, found.items]
+    return [found.count, [described(stream) for stream in found]]
+
+
+def described(stream):
+    return [stream.id, stream.name, stream.videoType, stream.layoutClassList]
+
+
+def set_classes(stream, classes):
+    return client.set_stream_class_lists(session_id, [{"id": stream, "layoutClassList": classes}])
 
 
 call("created", created)
@@ -44,11 +52,14 @@ call("signal nobody", lambda: client.signal(session_id, {"type": "a", "data": "x
 call("signal too long", lambda: client.signal(session_id, {"type": "a", "data": "x" * 8193}))
 call("signal invalid", lambda: client.signal(session_id, {"type": "a b", "data": "x"}))
 call("streams", streams)
-call("stream", lambda: client.get_stream(session_id, "a-stream"))
+call("stream", lambda: described(client.get_stream(session_id, stream_id)))
+call("no stream", lambda: client.get_stream(session_id, "a-stream"))
 call("mute", lambda: client.mute_stream(session_id, "a-stream"))
 call("mute all", lambda: client.mute_all(session_id, []))
 call("disable mute", lambda: client.disable_force_mute(session_id))
-call("classes", lambda: client.set_stream_class_lists(session_id, [{"id": "a-stream", "layoutClassList": ["full"]}]))
+call("classes", lambda: set_classes(stream_id, ["full"]) and None)
+call("with classes", streams)
+call("no classes", lambda: set_classes("a-stream", ["full"]))
 call("disconnect", lambda: client.force_disconnect(session_id, connection_id))
 call("disconnect again", lambda: client.force_disconnect(session_id, connection_id))
 print(json.dumps(outcomes, default=lambda value: type(value).__name__))

@@ -24,9 +24,15 @@ pub(crate) fn text(object: &Object<'_>, field: &'static str) -> Result<Option<St
 
 /// An optional flag: absent is `false`.
 pub(crate) fn flag(object: &Object<'_>, field: &'static str) -> Result<bool, Error> {
+    Ok(switch(object, field)?.unwrap_or_default())
+}
+
+/// A flag that may be absent.
+pub(crate) fn switch(object: &Object<'_>, field: &'static str) -> Result<Option<bool>, Error> {
     match get(object, field)?.map(RawValue::get) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
+        None => Ok(None),
+        Some("false") => Ok(Some(false)),
+        Some("true") => Ok(Some(true)),
         Some(_) => Err(Error::BadMessage { field, allowed: "must be true or false" }),
     }
 }

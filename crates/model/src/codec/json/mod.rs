@@ -7,6 +7,7 @@ mod identify;
 mod leave;
 mod roster;
 mod session;
+mod streams;
 
 use self::envelope::Envelope;
 use super::{Codec, Message};
@@ -68,6 +69,11 @@ pub fn request<'a>(envelope: &Envelope<'a>, action: Action) -> Result<Request<'a
         Action::Signal => Request::Signal(session::signal(&envelope.data()?)?),
         Action::ForceDisconnect => Request::ForceDisconnect(session::force_disconnect(&envelope.data()?)?),
         Action::ReportIssue => Request::ReportIssue(session::report_issue(&envelope.data()?)?),
+        Action::Publish => Request::Publish(streams::publish(&envelope.data()?)?),
+        Action::Unpublish => Request::Unpublish(streams::unpublish(&envelope.data()?)?),
+        Action::UpdateStream => Request::UpdateStream(streams::update(&envelope.data()?)?),
+        Action::Subscribe => Request::Subscribe(streams::subscribe(&envelope.data()?)?),
+        Action::Unsubscribe => Request::Subscribe(streams::unsubscribe(&envelope.data()?)?),
         Action::Roster => Request::Roster(roster::read(&envelope.data()?)?),
         Action::Ping => Request::Ping,
     })

@@ -6,6 +6,7 @@ use super::RestError;
 use super::date::calendar;
 use crate::id::{PeerId, RoomId};
 use crate::session::project::ApiKey;
+use crate::session::stream::StreamInfo;
 use crate::time::EpochMillis;
 
 const JSON: &str = "application/json";
@@ -57,8 +58,10 @@ pub enum Answer {
         /// Who is in it.
         connections: Vec<Connected>,
     },
-    /// A session has no streams.
-    NoStreams,
+    /// Streams.
+    Streams(Vec<StreamInfo>),
+    /// One stream.
+    Stream(Box<StreamInfo>),
 }
 
 /// A session that was made.
@@ -111,10 +114,24 @@ impl Answer {
                 "sessionId": session,
                 "items": connections.iter().map(Connected::json).collect::<Vec<_>>(),
             })),
-            Self::NoStreams => json(json!({ "count": 0, "items": [] })),
+            Self::Streams(streams) => {
+                let items: Vec<_> = streams.iter().map(stream).collect();
+                json(json!({ "count": items.len(), "items": items }))
+            }
+            Self::Stream(one) => json(stream(one)),
         };
         Response { status: 200, content: Some(content), allow: None }
     }
+}
+
+/// A stream as the vendor's SDKs read it.
+fn stream(stream: &StreamInfo) -> serde_json::Value {
+    json!({
+        "id": stream.stream_id,
+        "videoType": stream.video_type,
+        "name": stream.name,
+        "layoutClassList": stream.layout_class_list,
+    })
 }
 
 impl Connected {

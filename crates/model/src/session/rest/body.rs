@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use super::RestError;
 use crate::json::{self, GivenTwice, Malformed, Object};
 use crate::session::signal::{InvalidSignal, Signal};
+use crate::session::stream::StreamId;
+use crate::session::token::claims::MAX_CLASSES_CHARS;
 
 /// Reads the body of a signal: `{type?, data?}`, both strings.
 ///
@@ -23,11 +25,14 @@ pub fn signal(body: &str) -> Result<Signal, RestError> {
     })
 }
 
-/// Reads the body that gives layout classes to streams, `{items: [{id, layoutClassList}]}`: which streams it names.
+/// How many streams may get layout classes at once: as many as one transaction of DynamoDB changes.
+const MAX_ITEMS: usize = 100;
+
+/// Reads the body that gives layout classes to streams, `{items: [{id, layoutClassList}]}`.
 ///
 /// # Errors
-/// 400.
-pub fn layout_classes(body: &str) -> Result<Vec<String>, RestError> {
+/// 400; 404 for an id that cannot be a stream's.
+pub fn layout_classes(body: &str) -> Result<Vec<(StreamId, Vec<String>)>, RestError> {
     const FORM: RestError =
         invalid("items", "must be a list of objects with an id and a layoutClassList of strings");
     let object = object(body)?;
@@ -35,10 +40,25 @@ pub fn layout_classes(body: &str) -> Result<Vec<String>, RestError> {
     let stream = |raw: &RawValue| {
         let item = Object::of(raw)?;
         let classes = json::array(item.get("layoutClassList").ok()??)?;
-        classes.into_iter().map(json::text).collect::<Option<Vec<_>>>()?;
-        json::text(item.get("id").ok()??)
+        let classes = classes.into_iter().map(json::text).collect::<Option<Vec<_>>>()?;
+        Some((json::text(item.get("id").ok()??)?, classes))
     };
-    items.into_iter().map(stream).collect::<Option<_>>().ok_or(FORM)
+    if items.len() > MAX_ITEMS {
+        return Err(invalid("items", "at most 100"));
+    }
+    let items: Vec<_> = items.into_iter().map(stream).collect::<Option<_>>().ok_or(FORM)?;
+    let mut streams = Vec::with_capacity(items.len());
+    for (id, classes) in items {
+        if classes.join(" ").chars().count() > MAX_CLASSES_CHARS {
+            return Err(invalid("layoutClassList", "at most 1024 characters, joined by blanks"));
+        }
+        let id = StreamId::try_from(id).map_err(|_| RestError::StreamNotFound)?;
+        if streams.iter().any(|(known, _)| *known == id) {
+            return Err(invalid("items", "must name each stream once"));
+        }
+        streams.push((id, classes));
+    }
+    Ok(streams)
 }
 
 const fn invalid(field: &'static str, allowed: &'static str) -> RestError {
@@ -99,9 +119,19 @@ mod tests {
 
     #[test]
     fn streams_are_named_once_each_is_whole() {
-        assert_eq!(layout_classes(r#"{"items":[]}"#).unwrap(), Vec::<String>::new());
-        let one = r#"{"items":[{"id":"s","layoutClassList":["full","focus"]}]}"#;
-        assert_eq!(layout_classes(one).unwrap(), ["s"]);
+        assert_eq!(layout_classes(r#"{"items":[]}"#).unwrap(), vec![]);
+        let one = r#"{"items":[{"id":"abcdefgh~p","layoutClassList":["full","focus"]}]}"#;
+        let [(id, classes)] = layout_classes(one).unwrap().try_into().unwrap();
+        assert_eq!((id.to_string().as_str(), classes), ("abcdefgh~p", vec!["full".into(), "focus".into()]));
+        let status = |item: &str, times| {
+            let items = vec![item; times].join(",");
+            layout_classes(&format!(r#"{{"items":[{items}]}}"#)).unwrap_err().status()
+        };
+        assert_eq!(status(r#"{"id":"s","layoutClassList":[]}"#, 1), 404);
+        assert_eq!(status(r#"{"id":"abcdefgh~p","layoutClassList":[]}"#, 2), 400);
+        assert_eq!(status(r#"{"id":"abcdefgh~p","layoutClassList":[]}"#, 101), 400);
+        let long = format!(r#"{{"id":"abcdefgh~p","layoutClassList":["{}"]}}"#, "c".repeat(1025));
+        assert_eq!(status(&long, 1), 400);
         for body in [
             "{}",
             r#"{"items":{}}"#,

@@ -3,6 +3,7 @@
 use super::RestError;
 use crate::id::{InvalidId, PeerId, RoomId};
 use crate::session::id::api_key_of;
+use crate::session::stream::StreamId;
 
 /// What of the vendor's API is not here: the segment behind the project, and how a refusal names it.
 const OUT_OF_SCOPE: [(&str, &str); 7] = [
@@ -45,8 +46,10 @@ pub enum Action {
     ListStreams,
     /// Streams are to get layout classes.
     SetLayoutClasses,
-    /// One stream, by any id: it is asked for, or to be muted.
-    OneStream,
+    /// A stream is asked for; `None`: by an id that cannot be a stream's.
+    OneStream(Option<StreamId>),
+    /// A stream, by any id, is to be muted.
+    MuteStream,
 }
 
 /// The project in a path's segments, if it has one.
@@ -93,8 +96,8 @@ fn action(method: &str, rest: &[&str]) -> Result<Action, RestError> {
             Ok(Action::Signal { to: Some(connection(id)?) })
         }
         ["stream"] => one_of(&[("GET", Action::ListStreams), ("PUT", Action::SetLayoutClasses)], method),
-        ["stream", _] => one_of(&[("GET", Action::OneStream)], method),
-        ["stream", _, "mute"] => one_of(&[("POST", Action::OneStream)], method),
+        ["stream", id] => one_of(&[("GET", Action::OneStream(stream(id)))], method),
+        ["stream", _, "mute"] => one_of(&[("POST", Action::MuteStream)], method),
         ["mute"] => {
             one_of(&[("POST", ())], method)?;
             Err(RestError::NotImplemented("Muting all streams"))
@@ -135,6 +138,11 @@ fn connection(text: &str) -> Result<PeerId, RestError> {
     })
 }
 
+/// What cannot be a stream's id is none that is there: SDKs know no other error.
+fn stream(text: &str) -> Option<StreamId> {
+    StreamId::try_from(text.to_owned()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,8 +176,9 @@ mod tests {
             ("GET", "connection", Action::ListConnections),
             ("GET", "stream", Action::ListStreams),
             ("PUT", "stream", Action::SetLayoutClasses),
-            ("GET", "stream/x", Action::OneStream),
-            ("POST", "stream/x/mute", Action::OneStream),
+            ("GET", "stream/x", Action::OneStream(None)),
+            ("GET", "stream/abcdefgh~p", Action::OneStream(stream("abcdefgh~p"))),
+            ("POST", "stream/x/mute", Action::MuteStream),
         ];
         for (method, path, action) in cases {
             let request = format!("{method} /v2/project/47000001/session/1_s/{path}");

@@ -1,0 +1,69 @@
+//! `subscribe` and `unsubscribe`: a client tells its session's SFU what it wants of somebody's stream.
+
+use gateway::app::App;
+use gateway::config;
+use gateway::edge::Reply;
+use gateway::failure::Failure;
+use gateway::rooms::delivery::{Recipient, relay};
+use gateway::rooms::departure;
+use gateway::rooms::sender::{Allowance, Allowed, Sender};
+use gateway::store::Sequence;
+use model::error::Error;
+use model::notice::Notice;
+use model::outcome::Delivery;
+use model::session::Permission;
+use model::session::stream::Subscribe;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables and the sockets.
+    pub app: App,
+    /// Who may subscribe, and how often.
+    pub allowance: Allowance,
+}
+
+impl Deps {
+    /// Reads the settings and opens the connections.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let allowance = Allowance::new(Permission::Subscribe, false, config::signal_rate()?);
+        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
+    }
+}
+
+/// Tells the SFU what the sender wants of a stream: one conditional write, which counts the request and tells who sends it; one
+/// batched read of two items; one post. Nothing is stored: the SFU knows what was asked for last.
+///
+/// # Errors
+/// `connection_not_found` before an identify; `forbidden` for a role that may not, and for the sender's own stream;
+/// `stream_not_found` unless nothing is wanted of it; `sfu_unavailable`; `too_many_requests` above the rate.
+pub async fn subscribe(deps: &Deps, sender: &Sender<'_>, request: Subscribe) -> Result<Reply, Error> {
+    let Deps { app, allowance } = deps;
+    let Subscribe { id, has_audio, has_video } = request;
+    let sequence = Sequence::Unnumbered;
+    let allowed = sender.allowed(app, allowance, sequence, "Streams are for sessions").await?;
+    let Allowed { session, peer, .. } = allowed;
+    if *id.peer() == peer {
+        return Err(Error::Forbidden("A stream is not sent back to its publisher"));
+    }
+    let (publisher, sfu) = app.store.member_and_sfu(&session, id.peer(), app.clock.now()).await?;
+    if !publisher.is_some_and(|publisher| publisher.streams.live.contains_key(&id)) {
+        return if has_audio || has_video { Err(Error::StreamNotFound) } else { Ok(Reply::Ack) };
+    }
+    let Some(sfu) = sfu else { return Err(Error::SfuUnavailable) };
+    let stamp = sender.stamp().clone();
+    let wanted = Notice::Subscription { client_id: peer, stamp, stream_id: id, has_audio, has_video };
+    match relay(app, &Recipient::sfu(&session, sfu), &wanted.to_json()).await? {
+        Delivery::Delivered => Ok(Reply::Ack),
+        Delivery::Gone(ended) => {
+            if let Some(ended) = ended {
+                departure::announce_ended(app, &ended).await?;
+            }
+            Err(Error::SfuUnavailable)
+        }
+        Delivery::Busy | Delivery::TooLarge => Err(Error::TooManyRequests),
+    }
+}

@@ -1,0 +1,46 @@
+//! A member's streams change: its session is told, and its SFU.
+
+use model::error::Error;
+use model::id::{PeerId, RoomId};
+use model::member::Member;
+use model::outbox::Change;
+use model::outcome::StreamsChanged;
+use model::session::event::StreamEvent;
+use model::session::stream::{StreamId, Unchanged};
+use model::stamp::Stamp;
+
+use super::broadcast::Announcement;
+use super::departure::announce;
+use crate::app::App;
+
+/// Changes one of a member's streams and tells its session; with `by`, only while the member is on that socket. Answers with the
+/// member as it is then. A change that makes no difference is told to nobody.
+///
+/// # Errors
+/// `connection_not_found` when the member is not there, `stream_not_found`, `stream_limit_exceeded`.
+pub async fn change(
+    app: &App,
+    session: &RoomId,
+    id: &StreamId,
+    by: Option<&Stamp>,
+    change: impl Fn(&mut Member) -> Result<StreamEvent, Unchanged>,
+) -> Result<Member, Error> {
+    match app.store.change_streams(session, id, by, app.clock.now(), change).await? {
+        StreamsChanged::Changed(member, event) => {
+            tell(app, session, id.peer(), &member, Change::streams(&member, id, event)).await;
+            Ok(*member)
+        }
+        StreamsChanged::Unchanged(member, Unchanged::Already) => Ok(*member),
+        StreamsChanged::Unchanged(_, Unchanged::TooMany) => Err(Error::StreamLimitExceeded),
+        StreamsChanged::Unchanged(_, Unchanged::NotFound) => Err(Error::StreamNotFound),
+        StreamsChanged::NotThere => Err(Error::ConnectionNotFound),
+    }
+}
+
+/// Tells a session of a change. It stands, whether or not the session could be told: that is owed to it.
+async fn tell(app: &App, session: &RoomId, peer: &PeerId, member: &Member, change: Change) {
+    let announcement = Announcement::streams(Some(member), change);
+    if let Err(failure) = announce(app, session, announcement.into_iter().collect()).await {
+        tracing::error!(room.id = %session, peer.id = %peer, %failure, "Room not told");
+    }
+}
