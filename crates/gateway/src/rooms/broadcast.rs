@@ -46,6 +46,8 @@ pub(crate) struct Announcement {
     ended: Option<Stamp>,
     /// It says that somebody has come or gone, which not everybody in a session wants to hear.
     presence: bool,
+    /// Who identifies after it finds it in the lists that it is answered with.
+    listed: bool,
     /// What the room is owed until everybody has been told.
     change: Option<Change>,
 }
@@ -60,6 +62,7 @@ impl Announcement {
             about: None,
             ended: None,
             presence: false,
+            listed: false,
             change: None,
         }
     }
@@ -76,7 +79,16 @@ impl Announcement {
         let about = Some(peer_id.clone());
         let change = Some(Change::Created { peer_id, joined_at, resumed });
         let members = Some(Notice::ConnectionCreated { connection, resumed });
-        Self { members, suppressed: None, sfu: None, about, ended: None, presence: true, change }
+        Self {
+            members,
+            suppressed: None,
+            sfu: None,
+            about,
+            ended: None,
+            presence: true,
+            listed: true,
+            change,
+        }
     }
 
     /// A member's streams have changed; `member` is it by now, if it is there still, and the same stay. `None` when nobody
@@ -118,6 +130,7 @@ impl Announcement {
             about,
             ended: None,
             presence: false,
+            listed: true,
             change: Some(change),
         })
     }
@@ -131,6 +144,7 @@ impl Announcement {
             about: None,
             ended: None,
             presence: false,
+            listed: false,
             change: None,
         }
     }
@@ -177,6 +191,7 @@ impl Announcement {
                     about: Some(peer_id.clone()),
                     ended: Some(stamp.clone()),
                     presence: session.is_some(),
+                    listed: session.is_some(),
                     change,
                 }
             }
@@ -258,8 +273,9 @@ pub(crate) fn recipients(room: &RoomId, roster: &Roster) -> Vec<Recipient> {
 /// Posts the announcements, one after the other, to everybody whom they concern, at most [`CONCURRENT_POSTS`] at once: a
 /// recipient that is slow, throttled or gone neither fails nor delays the others. What all have been told of is owed no more.
 ///
-/// Race: a recipient may turn out to be gone. If it has come back on another socket since it was looked up, it is told there;
-/// else it is removed, and announced in turn. Who has come since the recipients were looked up may have found it in its list:
+/// Race: a recipient may turn out to be gone. If it has come back on another socket since it was looked up, it is told there,
+/// unless it has found the change in a list: what is told late might have been undone since, and its end told to the socket
+/// that was lost. Else it is removed, and announced in turn. Who has come since the recipients were looked up may have found it in its list:
 /// they are looked up again, so that whoever could have seen it hears that it is gone.
 ///
 /// Answers whether everybody has been told of everything who could be.
@@ -349,7 +365,7 @@ async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announ
     let gone: Vec<_> =
         stream::iter(posts).buffer_unordered(CONCURRENT_POSTS).filter_map(async |gone| gone).collect().await;
     let ended = gone.into_iter().map(|(recipient, notice)| async move {
-        match delivery::follow(app, recipient, notice).await {
+        match delivery::follow(app, recipient, (!announcement.listed).then_some(notice)).await {
             Ok(Delivery::Gone(Some(ended))) => Some((recipient.socket.stamp.clone(), ended)),
             Ok(Delivery::Busy) => {
                 not_all();

@@ -48,7 +48,7 @@ impl Recipient {
 pub async fn deliver(app: &App, to: &Recipient, notice: &Notice) -> Result<Delivery, Failure> {
     let text = encode(app.codecs, &to.socket.encoding, notice)?;
     match post(app, &to.socket.stamp, &text).await? {
-        Delivery::Gone(_) => follow(app, to, notice).await,
+        Delivery::Gone(_) => follow(app, to, Some(notice)).await,
         delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => Ok(delivery),
     }
 }
@@ -115,14 +115,15 @@ pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) -> bool {
     closed.is_ok()
 }
 
-/// A recipient was found gone: its place is freed, or it is posted to on the socket that it has come back on.
+/// A recipient was found gone: its place is freed, or it is posted to on the socket that it has come back on, if there is
+/// anything to tell it there.
 ///
 /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place announces it,
 /// nobody else does.
 ///
 /// Race: a member of a session may have gone and come again. That is another stay, whose list is newer than what is said here,
 /// and which might never hear the end of it.
-pub(crate) async fn follow(app: &App, to: &Recipient, notice: &Notice) -> Result<Delivery, Failure> {
+pub(crate) async fn follow(app: &App, to: &Recipient, notice: Option<&Notice>) -> Result<Delivery, Failure> {
     let (mut stamp, mut identity) = (to.socket.stamp.clone(), to.identity.clone());
     loop {
         match loss::found_gone(app, &stamp, identity.clone()).await? {
@@ -130,6 +131,7 @@ pub(crate) async fn follow(app: &App, to: &Recipient, notice: &Notice) -> Result
             Lost::Away => return Ok(Delivery::Gone(None)),
             Lost::Nothing => {}
         }
+        let Some(notice) = notice else { return Ok(Delivery::Gone(None)) };
         let Identity::Client { peer_id, room_id, .. } = &identity else { return Ok(Delivery::Gone(None)) };
         let member = app.store.member(room_id, peer_id, app.clock.now()).await?;
         let member = member.filter(|member| member.stamp != stamp && same_stay(&identity, member));
