@@ -79,7 +79,13 @@ async fn steps_of_warm_rooms(stack: &Stack) -> Vec<Step> {
     let (_spare, mut sfu) = Room::unclaimed(stack).await;
     record::forget(stack).await;
     sfu.request("leave", json!({ "ifSpare": true })).await;
-    let spare: Design = &[("GetItem", 2), ("PostToConnection", 1), ("Query", 2), ("TransactWriteItems", 1)];
+    let spare: Design = &[
+        ("DeleteItem", 1),
+        ("GetItem", 2),
+        ("PostToConnection", 1),
+        ("Query", 2),
+        ("TransactWriteItems", 1),
+    ];
     steps.took("leave, a spare SFU", "leave", spare).await;
     steps.taken
 }
@@ -112,7 +118,13 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     steps.took("roster, of two", "roster", &[("BatchGetItem", 1), ("PostToConnection", 1)]).await;
     client.request("ping", json!({})).await;
     steps.took("ping", "default", &[("PostToConnection", 1)]).await;
-    let leaves: Design = &[("GetItem", 1), ("PostToConnection", 3), ("Query", 1), ("TransactWriteItems", 1)];
+    let leaves: Design = &[
+        ("DeleteItem", 1),
+        ("GetItem", 1),
+        ("PostToConnection", 3),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+    ];
     client.request("leave", json!({})).await;
     steps.took("leave, of three in the room", "leave", leaves).await;
     client.close(1000).await;
@@ -120,7 +132,13 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     other.request("ping", json!({})).await;
     record::forget(stack).await;
     other.cut();
-    let ends: Design = &[("GetItem", 1), ("PostToConnection", 1), ("Query", 1), ("TransactWriteItems", 1)];
+    let ends: Design = &[
+        ("DeleteItem", 1),
+        ("GetItem", 1),
+        ("PostToConnection", 1),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+    ];
     steps.took("$disconnect, of two in the room", "disconnect", ends).await;
     steps.taken
 }

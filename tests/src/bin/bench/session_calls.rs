@@ -30,12 +30,14 @@ async fn steps(stack: &Stack) -> Vec<Step> {
         socket
     };
     let mut ada = join("ada", "moderator").await;
-    let first: Design = &[("PostToConnection", 1), ("Query", 1), ("TransactWriteItems", 1)];
+    let first: Design =
+        &[("DeleteItem", 1), ("PostToConnection", 1), ("Query", 1), ("TransactWriteItems", 1)];
     steps.took("identify, the first in a session", "identify", first).await;
     let mut bob = join("bob", "publisher").await;
     record::forget(stack).await;
     let mut cleo = join("cleo", "publisher").await;
-    let third: Design = &[("PostToConnection", 3), ("Query", 1), ("TransactWriteItems", 1)];
+    let third: Design =
+        &[("DeleteItem", 1), ("PostToConnection", 3), ("Query", 1), ("TransactWriteItems", 1)];
     steps.took("identify, the third in a session", "identify", third).await;
 
     let said = json!({ "type": "chat", "data": "hello" });
@@ -46,12 +48,13 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     let to_one: Design = &[("GetItem", 1), ("PostToConnection", 1), ("UpdateItem", 1)];
     steps.took("signal, to one", "signal", to_one).await;
     cleo.request("reportIssue", json!({ "text": "I hear nobody." })).await;
-    let report: Design = &[("PostToConnection", 1), ("PutItem", 1), ("UpdateItem", 1)];
+    let report: Design = &[("GetItem", 1), ("PostToConnection", 1), ("PutItem", 1), ("UpdateItem", 1)];
     steps.took("reportIssue", "report-issue", report).await;
     streams(&mut steps, stack, &mut ada, &mut cleo).await;
     ada.send(&request("forceDisconnect", &json!({ "connectionId": "cleo" }))).await;
     let ends: Design = &[
         ("DeleteConnection", 1),
+        ("DeleteItem", 1),
         ("GetItem", 2),
         ("PostToConnection", 3),
         ("Query", 1),
@@ -77,6 +80,7 @@ async fn streams(steps: &mut Steps<'_>, stack: &Stack, ada: &mut Socket, cleo: &
     let stream = json!({ "streamId": "cleocam1~cleo" });
     cleo.request("publish", stream.clone()).await;
     let told: Design = &[
+        ("DeleteItem", 1),
         ("GetItem", 1),
         ("PostToConnection", 3),
         ("Query", 1),
@@ -138,6 +142,7 @@ async fn media(steps: &mut Steps<'_>, stack: &Stack, session: &str, bob: &mut So
     sfu.next_text().await;
     let claims: Design = &[
         ("BatchGetItem", 1),
+        ("DeleteItem", 1),
         ("GetItem", 2),
         ("PostToConnection", 3),
         ("Query", 2),
