@@ -32,7 +32,9 @@ export type ConsumerEvent =
   /** The streams that the peer sends now. */
   | { type: "streams"; streams: MediaStream[] }
   /** A track arrived. */
-  | { type: "track"; track: MediaStreamTrack; stream: MediaStream };
+  | { type: "track"; track: MediaStreamTrack; stream: MediaStream }
+  /** In a session: the receivers of the tracks that are part of published streams, by the streams' ids. */
+  | { type: "received"; streams: ReadonlyMap<string, readonly RTCRtpReceiver[]> };
 
 /** What one other peer sends, on one connection after the other. */
 export class Consumer {
@@ -126,12 +128,16 @@ export class Consumer {
     this.#disconnect();
   }
 
-  async #take({ negotiation, description, candidate, candidates }: Handshake): Promise<void> {
-    if (description?.type === "offer") return this.#offered(negotiation, description);
+  async #take({ negotiation, description, candidate, candidates, streams }: Handshake): Promise<void> {
+    if (description?.type === "offer") return this.#offered(negotiation, description, streams);
     await this.#candidates(this.#box.add(candidates ?? (candidate ? [candidate] : [])));
   }
 
-  async #offered(negotiation: number | undefined, offer: Description): Promise<void> {
+  async #offered(
+    negotiation: number | undefined,
+    offer: Description,
+    streams: Handshake["streams"],
+  ): Promise<void> {
     const identity = identityOf(offer.sdp);
     const verdict = this.#offers.judge(negotiation, identity);
     if (verdict === "stale") return;
@@ -145,6 +151,8 @@ export class Consumer {
     if (!connection) return;
     try {
       await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+      // Before the answer lets any media come.
+      if (connection === this.#connection) this.#sort(connection, streams ?? {});
       await connection.setLocalDescription();
     } catch {
       if (connection === this.#connection) this.#giveBack();
@@ -215,6 +223,16 @@ export class Consumer {
     const after = [...this.#streams.values()];
     if (after.length !== before.length || after.some((stream, place) => stream !== before[place]))
       this.#emit({ type: "streams", streams: after });
+  }
+
+  /** Which receivers are part of which published streams. */
+  #sort(connection: RTCPeerConnection, streams: Record<string, string>): void {
+    const received = new Map<string, RTCRtpReceiver[]>();
+    for (const { mid, receiver } of connection.getTransceivers()) {
+      const streamId = mid === null ? undefined : streams[mid];
+      if (streamId !== undefined) received.set(streamId, [...(received.get(streamId) ?? []), receiver]);
+    }
+    this.#emit({ type: "received", streams: received });
   }
 
   async #candidates(candidates: RTCIceCandidateInit[]): Promise<void> {

@@ -1,11 +1,11 @@
 import { mildError, type RoomError, toRoomError } from "../errors.js";
 import { type DeviceKind, mediaDevices, openDevice, openScreen } from "./devices.js";
-import type { LocalTrack, Slot } from "./producer.js";
+import type { LocalTrack, TrackSource } from "./producer.js";
 
 /** What local media tells. */
 export interface MediaHooks {
   /** What this slot sends is another track, or none. */
-  sends(slot: Slot, local: LocalTrack | undefined): Promise<void>;
+  sends(slot: TrackSource, local: LocalTrack | undefined): Promise<void>;
   /** What is on, or what is seen of it, has changed. */
   changed(): void;
   /** A device failed; the call goes on without it. */
@@ -43,14 +43,16 @@ export class LocalMedia {
   }
 
   /** What is sent now. */
-  get tracks(): ReadonlyMap<Slot, LocalTrack> {
-    const tracks = new Map<Slot, LocalTrack>();
-    for (const [slot, { track }] of this.#sources) tracks.set(slot, { track, stream: this.#own() });
+  get tracks(): ReadonlyMap<TrackSource, LocalTrack> {
+    const tracks = new Map<TrackSource, LocalTrack>();
+    const put = (source: TrackSource, track: MediaStreamTrack, stream: MediaStream) =>
+      tracks.set(source, { source, track, stream });
+    for (const [slot, { track }] of this.#sources) put(slot, track, this.#own());
     const screen = this.#screen?.stream;
     const [video] = screen?.getVideoTracks() ?? [];
     const [audio] = screen?.getAudioTracks() ?? [];
-    if (screen && video) tracks.set("screen", { track: video, stream: screen });
-    if (screen && audio) tracks.set("screenAudio", { track: audio, stream: screen });
+    if (screen && video) put("screen", video, screen);
+    if (screen && audio) put("screenAudio", audio, screen);
     return tracks;
   }
 
@@ -204,7 +206,7 @@ export class LocalMedia {
       this.#sources.delete(slot);
     }
     this.#hooks.changed();
-    await this.#hooks.sends(slot, source && { track: source.track, stream: this.#own() });
+    await this.#hooks.sends(slot, source && { source: slot, track: source.track, stream: this.#own() });
   }
 
   /** Notices when the track ends, or has ended on its way here, and when the device goes away. */

@@ -1,4 +1,4 @@
-import type { Description } from "../signaling/wire.js";
+import type { Description, Offer } from "../signaling/wire.js";
 
 /** How long an answer is waited for before the offer is sent again, in milliseconds. After the last time it is given up. */
 const PATIENCE_MS = [3_000, 4_000, 5_000];
@@ -9,9 +9,9 @@ export const NO_ANSWER = "no answer";
 /** What an offerer needs of its connection. */
 export interface OffererHooks {
   /** Makes an offer and sets it as the local description. */
-  make(): Promise<Description>;
+  make(): Promise<Offer>;
   /** `repeats`: how often it was sent before. */
-  send(negotiation: number, offer: Description, repeats: number): void;
+  send(negotiation: number, offer: Offer, repeats: number): void;
   /** Sets the answer as the remote description. */
   apply(answer: Description): Promise<void>;
   /** Takes the offer back. */
@@ -100,12 +100,12 @@ export class Offerer {
     }
   }
 
-  #send(number: number, offer: Description, repeats: number): void {
+  #send(number: number, offer: Offer, repeats: number): void {
     this.#hooks.send(number, offer, repeats);
     this.#wait(number, offer, repeats);
   }
 
-  #wait(number: number, offer: Description, repeats: number): void {
+  #wait(number: number, offer: Offer, repeats: number): void {
     this.#repeat = setTimeout(() => {
       if (!this.#hooks.reachable()) this.#wait(number, offer, repeats);
       else if (repeats + 1 < PATIENCE_MS.length) this.#send(number, offer, repeats + 1);

@@ -1,5 +1,5 @@
 import type { Log } from "../logger.js";
-import type { Description, Handshake, HandshakeContent } from "../signaling/wire.js";
+import type { Description, Handshake, HandshakeContent, Offer } from "../signaling/wire.js";
 import { CandidateBox, CandidateSender, type CandidateStyle } from "./candidates.js";
 import { type ChannelEvent, Channels } from "./channels.js";
 import { closeQuietly } from "./close.js";
@@ -8,19 +8,33 @@ import { identityOf } from "./sdp.js";
 import { cameraLayers, preferredCodecs, SCREEN_BITRATE } from "./simulcast.js";
 import { Watch } from "./watch.js";
 
-/** What a person can send. */
-export type Slot = "microphone" | "camera" | "screen" | "screenAudio";
+/** Where a track comes from. */
+export type TrackSource = "microphone" | "camera" | "screen" | "screenAudio";
+
+/** What is sent is known by a name: in a room that of its source, as there is one of each. */
+export type Slot = string;
 
 /** A track and the stream that the others get it in. */
 export interface LocalTrack {
+  readonly source: TrackSource;
   readonly track: MediaStreamTrack;
   readonly stream: MediaStream;
+  /** In a session: the published stream that it is part of. */
+  readonly streamId?: string;
+}
+
+/** A section of the connection, and what it is for. */
+interface Section {
+  readonly source: TrackSource;
+  readonly transceiver: RTCRtpTransceiver;
+  streamId: string | undefined;
 }
 
 /** What a producer connection needs to know. */
 export interface ProducerOptions {
   config: RTCConfiguration;
   simulcast: boolean;
+  explicitSubscriptions: boolean;
   tracks: ReadonlyMap<Slot, LocalTrack>;
   numbers: { next(): number };
   style: () => CandidateStyle;
@@ -56,7 +70,9 @@ export class Producer {
   readonly #watch: Watch;
   readonly #box = new CandidateBox();
   readonly #sender: CandidateSender;
-  readonly #transceivers = new Map<Slot, RTCRtpTransceiver>();
+  readonly #sections = new Map<Slot, Section>();
+  /** Sections whose slots send nothing any more: the next track from the same kind of source gets one. */
+  readonly #free: Section[] = [];
   #state: RTCPeerConnectionState = "new";
   /** The certificate with which the SFU answered first. */
   #answeredBy: string | undefined;
@@ -69,9 +85,9 @@ export class Producer {
     this.#sender = new CandidateSender(options.style, options.send);
     this.#offerer = new Offerer(options.numbers, {
       make: () => this.#makeOffer(),
-      send: (negotiation, description, repeats) => {
+      send: (negotiation, offer, repeats) => {
         if (repeats > 0) options.log("warn", "An offer is sent again: no answer.", { negotiation, repeats });
-        options.send({ negotiation, description });
+        options.send({ negotiation, ...offer });
       },
       apply: (answer) => this.#apply(answer),
       rollBack: () => this.connection.setLocalDescription({ type: "rollback" }),
@@ -89,7 +105,7 @@ export class Producer {
     this.connection.onicecandidate = ({ candidate }) => this.#sender.found(candidate?.toJSON() ?? null);
     this.connection.onconnectionstatechange = () => this.#changed();
     this.connection.oniceconnectionstatechange = () => this.#changed();
-    for (const [slot, local] of options.tracks) this.#add(slot, local);
+    for (const [slot, local] of options.tracks) void this.#add(slot, local);
     this.#offer("the connection is new");
   }
 
@@ -98,33 +114,42 @@ export class Producer {
     return this.#state === "connected";
   }
 
-  /** The slot that a sender's statistics belong to, by the `mid` of its transceiver. */
-  slotOf(mid: string): Slot | undefined {
-    for (const [slot, transceiver] of this.#transceivers) if (transceiver.mid === mid) return slot;
+  /** The source that a sender's statistics belong to, by the `mid` of its transceiver. */
+  sourceOf(mid: string): TrackSource | undefined {
+    for (const { source, transceiver } of this.#sections.values()) if (transceiver.mid === mid) return source;
     return undefined;
+  }
+
+  /** Whether the SFU has agreed to take what this slot sends. */
+  isAgreed(slot: Slot): boolean {
+    return this.#sections.get(slot)?.transceiver.currentDirection === "sendonly";
   }
 
   /** Sends a track from now on, or nothing. Negotiates only where the other side has to know. */
   async set(slot: Slot, local: LocalTrack | undefined): Promise<void> {
-    const transceiver = this.#transceivers.get(slot);
+    const section = this.#sections.get(slot);
     if (this.connection.signalingState === "closed") return;
-    if (!transceiver) {
+    if (!section) {
       if (!local) return;
-      this.#add(slot, local);
-      return this.#offer(`${slot} is added`);
+      await this.#add(slot, local);
+      return this.#offer(`${local.source} is added`);
     }
+    const { source, transceiver } = section;
     await transceiver.sender.replaceTrack(local?.track ?? null);
-    if (slot === "camera" && local) await this.#fit(transceiver.sender, local.track);
-    // A screen comes and goes: without it the others have no line for it. A camera is off only for a while.
-    const direction = local
-      ? "sendonly"
-      : slot === "camera" || slot === "microphone"
-        ? transceiver.direction
-        : "inactive";
-    if (direction === transceiver.direction) return;
+    if (source === "camera" && local) await this.#fit(transceiver.sender, local.track);
+    // A camera of a room's is off only for a while. A screen, or a stream, comes and goes: without it the others have no line for it.
+    if (!local && section.streamId === undefined && (source === "camera" || source === "microphone")) return;
+    if (!local) {
+      this.#sections.delete(slot);
+      this.#free.push(section);
+    }
+    const direction = local ? "sendonly" : "inactive";
+    const { streamId } = section;
+    section.streamId = local?.streamId;
+    if (direction === transceiver.direction && streamId === section.streamId) return;
     if (local) transceiver.sender.setStreams?.(local.stream);
     transceiver.direction = direction;
-    this.#offer(`${slot} is ${direction}`);
+    this.#offer(`${source} is ${direction}`);
   }
 
   /** The SFU may be heard again, or not any more. */
@@ -164,19 +189,28 @@ export class Producer {
     this.#offerer.want();
   }
 
-  #add(slot: Slot, { track, stream }: LocalTrack): void {
+  /** Puts a track into a section that is free, else into a new one. */
+  async #add(slot: Slot, local: LocalTrack): Promise<void> {
+    const { source, track, stream, streamId } = local;
+    const place = this.#free.findIndex((section) => section.source === source);
+    const [free] = place < 0 ? [] : this.#free.splice(place, 1);
+    if (free) {
+      this.#sections.set(slot, free);
+      await this.set(slot, local);
+      return;
+    }
     const init: RTCRtpTransceiverInit = { direction: "sendonly", streams: [stream] };
-    if (slot === "camera" && this.#options.simulcast) {
+    if (source === "camera" && this.#options.simulcast) {
       const { width, height } = track.getSettings();
       init.sendEncodings = cameraLayers(width, height);
-    } else if (slot === "screen") {
+    } else if (source === "screen") {
       init.sendEncodings = [{ maxBitrate: SCREEN_BITRATE }];
     }
     const transceiver = this.connection.addTransceiver(track, init);
     const kind = track.kind as "audio" | "video";
     const codecs = preferredCodecs(kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
     if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs);
-    this.#transceivers.set(slot, transceiver);
+    this.#sections.set(slot, { source, transceiver, streamId });
   }
 
   /** Fits the layers to another camera's size. */
@@ -195,9 +229,16 @@ export class Producer {
     await sender.setParameters(parameters).catch(() => undefined);
   }
 
-  async #makeOffer(): Promise<Description> {
+  async #makeOffer(): Promise<Offer> {
     await this.connection.setLocalDescription();
-    return { type: "offer", sdp: this.connection.localDescription?.sdp ?? "" };
+    const streams: Record<string, string> = {};
+    for (const { transceiver, streamId } of this.#sections.values())
+      if (transceiver.mid !== null && streamId !== undefined) streams[transceiver.mid] = streamId;
+    return {
+      description: { type: "offer", sdp: this.connection.localDescription?.sdp ?? "" },
+      ...(Object.keys(streams).length > 0 && { streams }),
+      ...(this.#options.explicitSubscriptions && { subscriptions: "explicit" }),
+    };
   }
 
   async #apply(answer: Description): Promise<void> {

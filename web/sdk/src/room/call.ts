@@ -7,7 +7,7 @@ import type { Consumer } from "../media/consumer.js";
 import { Consumers, type PeerMediaEvent } from "../media/consumers.js";
 import { NO_ANSWER } from "../media/offerer.js";
 import { type LocalTrack, Producer, type ProducerEvent, type Slot } from "../media/producer.js";
-import { Signaling, type SignalingEvent, type SignalingOptions } from "../signaling/signaling.js";
+import type { SignalingEvent } from "../signaling/signaling.js";
 import type { Handshake, Identified, Message } from "../signaling/wire.js";
 
 /** Producer connections that may fail in a row: while joining, and later. */
@@ -20,13 +20,36 @@ const GRACE_MS = 5_000;
 /** Codes of errors that say: this room is over, the path has or gets another. */
 export const ROOM_OVER: ReadonlySet<string> = new Set(["room_closed", "room_not_found"]);
 
+/** How a call reaches the gateway. */
+export interface CallSignaling {
+  /** The id of the socket that the gateway knows this person by. */
+  readonly connectionId: string | undefined;
+  /** Whether a socket is identified now. */
+  readonly up: boolean;
+  /** Begins to tell what comes. Throws when the room does not admit, or, unless `patient`, after some attempts without an answer. */
+  open(patient: boolean): Promise<void>;
+  /** Sends a handshake now, or when there is a socket again. */
+  send(handshake: Handshake): void;
+  /** The answer to what was sent on this connection is there. */
+  settle(type: Handshake["type"], remotePeerId?: string): void;
+  leave(): Promise<void>;
+  leaveNow(): void;
+}
+
 /** What a call needs to know. */
 export interface CallOptions {
-  signaling: SignalingOptions;
-  rtcConfig: RTCConfiguration | undefined;
+  roomId: string;
+  peerId: string;
+  /** Makes what the call signals with. `busy`: Arbiter refuses something for a reason that passes. */
+  signaling: (emit: (event: SignalingEvent) => void, busy: () => void) => CallSignaling;
+  /** What connections are made with, given the gateway's ICE servers. */
+  rtcConfiguration: (iceServers: readonly RTCIceServer[]) => RTCConfiguration;
   simulcast: boolean;
+  /** Of others' streams this person receives what it subscribes to, and not everything (docs/MEDIA.md, "Streams"). */
+  explicitSubscriptions?: boolean;
   /** What this person sends now. */
   tracks: () => ReadonlyMap<Slot, LocalTrack>;
+  log: Log;
 }
 
 /** What a call tells. */
@@ -45,6 +68,8 @@ export type CallEvent =
   | { type: "error"; error: RoomError }
   /** This person's socket is another one: the SFU should know (docs/MEDIA.md, "features"). */
   | { type: "announce" }
+  /** The SFU took the last offer. */
+  | { type: "answered" }
   | ChannelEvent
   | PeerMediaEvent
   | Message<"clientDisconnect">;
@@ -55,7 +80,7 @@ export class Call {
   readonly #options: CallOptions;
   readonly #emit: (event: CallEvent) => void;
   readonly #log: Log;
-  readonly #signaling: Signaling;
+  readonly #signaling: CallSignaling;
   readonly #consumers: Consumers;
   readonly #numbers = counter();
   readonly #style = () => candidateStyle(this.#features);
@@ -70,12 +95,16 @@ export class Call {
   #ended = false;
 
   constructor(options: CallOptions, emit: (event: CallEvent) => void) {
-    this.roomId = options.signaling.roomId;
+    this.roomId = options.roomId;
     this.#options = options;
-    this.#log = options.signaling.log;
+    this.#log = options.log;
     this.#emit = emit;
-    const signaling = { ...options.signaling, busy: () => this.#busy() };
-    this.#signaling = new Signaling(signaling, (event) => this.#onSignaling(event));
+    this.#signaling = options.signaling(
+      (event) => this.#onSignaling(event),
+      () => {
+        this.#refusedAt = clock();
+      },
+    );
     this.#consumers = new Consumers(
       {
         config: () => this.#config(),
@@ -141,12 +170,6 @@ export class Call {
     this.#signaling.leaveNow();
   }
 
-  /** Arbiter has refused something, for a reason that passes. */
-  #busy(): void {
-    this.#refusedAt = clock();
-    this.#options.signaling.busy?.();
-  }
-
   get #reachable(): boolean {
     return this.#signaling.up && this.#away === undefined;
   }
@@ -160,8 +183,7 @@ export class Call {
   }
 
   #config(): RTCConfiguration {
-    const own = this.#options.rtcConfig;
-    return { ...own, iceServers: [...this.#iceServers, ...(own?.iceServers ?? [])] };
+    return this.#options.rtcConfiguration(this.#iceServers);
   }
 
   #identified({ iceServers, features }: Identified): void {
@@ -186,6 +208,7 @@ export class Call {
       {
         config: this.#config(),
         simulcast: this.#options.simulcast,
+        explicitSubscriptions: this.#options.explicitSubscriptions ?? false,
         tracks: this.#options.tracks(),
         numbers: this.#numbers,
         log: this.#log,
@@ -208,6 +231,7 @@ export class Call {
         return;
       case "answered":
         this.#signaling.settle("producer");
+        this.#emit(event);
         return;
       case "refused":
         this.#offerRefused(event);
@@ -263,12 +287,12 @@ export class Call {
       return;
     }
     const peerId = handshake.remotePeerId;
-    if (typeof peerId !== "string" || peerId === this.#options.signaling.peerId) return;
+    if (typeof peerId !== "string" || peerId === this.#options.peerId) return;
     this.#consumers.handle(peerId, handshake);
   }
 
   #addressed(type: Handshake["type"], content: Partial<Handshake>): Handshake {
-    return { type, sender: this.#options.signaling.peerId, roomId: this.roomId, ...content };
+    return { type, sender: this.#options.peerId, roomId: this.roomId, ...content };
   }
 
   #onSignaling(event: SignalingEvent): void {

@@ -154,7 +154,14 @@ export class Room extends Emitter<RoomEvents> {
           busy: () => this.#refused(),
           log: this.#log,
         },
-        call: { rtcConfig, simulcast, tracks: () => this.#media.tracks },
+        call: {
+          rtcConfiguration: (servers) => ({
+            ...rtcConfig,
+            iceServers: [...servers, ...(rtcConfig?.iceServers ?? [])],
+          }),
+          simulcast,
+          tracks: () => this.#media.tracks,
+        },
       },
       (event) => this.#on(event),
     );

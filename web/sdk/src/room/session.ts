@@ -1,6 +1,6 @@
 import { pause } from "../backoff.js";
 import { leftBeforeJoined, RoomError, toRoomError } from "../errors.js";
-import type { SignalingOptions } from "../signaling/signaling.js";
+import { Signaling, type SignalingOptions } from "../signaling/signaling.js";
 import { Call, type CallEvent, type CallOptions, ROOM_OVER } from "./call.js";
 import { obtainRoom, RoomsApi } from "./rooms.js";
 import type { RoomState } from "./types.js";
@@ -18,12 +18,15 @@ export interface RoomSessionOptions {
   path: string;
   createRooms: boolean;
   signaling: Omit<SignalingOptions, "roomId">;
-  call: Omit<CallOptions, "signaling">;
+  call: Omit<CallOptions, "signaling" | "roomId" | "peerId" | "log">;
 }
 
 /** What a room session tells: of what its calls tell, all that it does not deal with itself. */
 export type RoomSessionEvent =
-  | Exclude<CallEvent, { type: "connected" | "interrupted" | "roomLost" | "roomBack" }>
+  | Exclude<
+      CallEvent,
+      { type: "connected" | "interrupted" | "roomLost" | "roomBack" | "answered" | "received" }
+    >
   | { type: "state"; state: RoomState }
   /** The call moves to another room: nothing of the old one's is of use any more. */
   | { type: "moving" };
@@ -158,8 +161,22 @@ export class RoomSession {
       this.#emit({ type: "moving" });
       this.#call.leaveNow();
     }
-    const call: Call = new Call({ ...options, signaling: { ...signaling, roomId } }, (event) =>
-      this.#on(call, event),
+    const { peerId, log } = signaling;
+    const call: Call = new Call(
+      {
+        ...options,
+        roomId,
+        peerId,
+        log,
+        signaling: (emit, busy) => {
+          const alsoBusy = () => {
+            busy();
+            signaling.busy?.();
+          };
+          return new Signaling({ ...signaling, roomId, busy: alsoBusy }, emit);
+        },
+      },
+      (event) => this.#on(call, event),
     );
     this.#call = call;
     if (!this.#wasJoined) this.#become("joining");
@@ -184,6 +201,9 @@ export class RoomSession {
         return;
       case "failed":
         this.#fail(event.error);
+        return;
+      case "answered":
+      case "received":
         return;
       default:
         this.#emit(event);

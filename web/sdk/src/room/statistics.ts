@@ -1,4 +1,4 @@
-import type { Slot } from "../media/producer.js";
+import type { TrackSource } from "../media/producer.js";
 import type { Call } from "./call.js";
 import type { CallStatistics, TrackStatistics } from "./types.js";
 
@@ -61,8 +61,8 @@ export class Statistics {
       if (consumer.connection) received.push({ peerId, tracks });
     }
     this.#before = seen;
-    const slotOf = (mid: string) => producer?.slotOf(mid);
-    return { roundTrip: roundTrip(own), sent: outbound(own, slotOf), received };
+    const sourceOf = (mid: string) => producer?.sourceOf(mid);
+    return { roundTrip: roundTrip(own), sent: outbound(own, sourceOf), received };
   }
 }
 
@@ -76,20 +76,21 @@ function roundTrip(reports: readonly Report[]): number | undefined {
 /** One entry for each track: the layers of simulcast are added up, and the largest gives the size. */
 function outbound(
   reports: readonly Compared[],
-  slotOf: (mid: string) => Slot | undefined,
+  sourceOf: (mid: string) => TrackSource | undefined,
 ): TrackStatistics[] {
-  const layers = new Map<Slot, Compared[]>();
+  const layers = new Map<TrackSource, Compared[]>();
   for (const report of reports) {
-    const slot = report.type === "outbound-rtp" && report.mid !== undefined ? slotOf(report.mid) : undefined;
-    if (slot) layers.set(slot, [...(layers.get(slot) ?? []), report]);
+    const source =
+      report.type === "outbound-rtp" && report.mid !== undefined ? sourceOf(report.mid) : undefined;
+    if (source) layers.set(source, [...(layers.get(source) ?? []), report]);
   }
-  return [...layers].map(([slot, sent]) => {
+  return [...layers].map(([source, sent]) => {
     const largest = sent.reduce((a, b) => ((b.frameWidth ?? 0) > (a.frameWidth ?? 0) ? b : a));
     const heard = reports.filter(
       ({ type, localId }) => type === "remote-inbound-rtp" && sent.some(({ id }) => id === localId),
     );
     const bits = sent.reduce((sum, layer) => sum + rate(layer, "bytesSent"), 0);
-    const isScreen = slot === "screen" || slot === "screenAudio";
+    const isScreen = source === "screen" || source === "screenAudio";
     return statisticsOf(
       largest,
       isScreen,

@@ -1,19 +1,10 @@
-import { backoff, clock } from "../backoff.js";
-import { isTransient, RoomError } from "../errors.js";
+import type { RoomError } from "../errors.js";
 import type { Log } from "../logger.js";
 import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, SignalingConnection } from "./connection.js";
-import { Outbox } from "./outbox.js";
+import { Handshakes } from "./handshakes.js";
 import type { Traffic } from "./socket.js";
 import type { Handshake, Message } from "./wire.js";
-
-/** Transient refusals further apart than this, in milliseconds, are not the same trouble. */
-const CALM_MS = 10_000;
-/** What was sent again and has no `ack` is sent once more after this, in milliseconds. */
-const ACK_MS = 3_000;
-
-/** Why handshakes are sent again. */
-const REFUSED = "one was refused";
 
 /** Who connects to what. */
 export interface SignalingOptions {
@@ -42,12 +33,7 @@ export class Signaling {
   readonly #options: SignalingOptions;
   readonly #emit: (event: SignalingEvent) => void;
   readonly #connection: SignalingConnection;
-  readonly #outbox = new Outbox();
-  #resend: ReturnType<typeof setTimeout> | undefined;
-  /** When that is due. */
-  #resendAt = Number.POSITIVE_INFINITY;
-  #refusals = 0;
-  #refusedAt = Number.NEGATIVE_INFINITY;
+  readonly #handshakes: Handshakes;
 
   constructor(options: SignalingOptions, emit: (event: SignalingEvent) => void) {
     this.#options = options;
@@ -57,6 +43,13 @@ export class Signaling {
       { url, traffic, log, identity: () => this.#identity(), ...(busy && { busy }) },
       (event) => this.#on(event),
     );
+    this.#handshakes = new Handshakes({
+      socket: () => this.#connection.socket,
+      forgotten: () => this.#connection.renew(),
+      refused: (error) => emit({ type: "refused", error }),
+      busy: () => busy?.(),
+      log,
+    });
   }
 
   /** The id of the socket that is identified now. */
@@ -78,24 +71,23 @@ export class Signaling {
 
   /** Sends a handshake now, or when there is a socket again. */
   send(handshake: Handshake): void {
-    this.#outbox.put(handshake, clock());
-    this.#flush();
+    this.#handshakes.send(handshake);
   }
 
   /** The answer to what was sent on this connection is there. */
   settle(type: Handshake["type"], remotePeerId?: string): void {
-    this.#outbox.settle(type, remotePeerId);
+    this.#handshakes.settle(type, remotePeerId);
   }
 
   /** Says good-bye, waits for that to arrive (a second at most), and closes. */
   async leave(): Promise<void> {
-    clearTimeout(this.#resend);
+    this.#handshakes.end();
     await this.#connection.leave();
   }
 
   /** Says good-bye and closes, at once. */
   leaveNow(): void {
-    clearTimeout(this.#resend);
+    this.#handshakes.end();
     this.#connection.leaveNow();
   }
 
@@ -114,15 +106,15 @@ export class Signaling {
   #on(event: ConnectionEvent): void {
     switch (event.type) {
       case "up":
-        if (!event.renewed) this.#recall("the socket broke");
+        if (!event.renewed) this.#handshakes.broken();
         this.#emit(event);
-        this.#flush();
+        this.#handshakes.flush();
         return;
       case "error":
-        this.#refused(new RoomError({ ...event, fatal: false }), event.requestId);
+        this.#handshakes.failed(event);
         return;
       case "ack":
-        this.#outbox.answered(event.requestId);
+        this.#handshakes.acknowledged(event.requestId);
         return;
       case "down":
       case "failed":
@@ -133,56 +125,5 @@ export class Signaling {
       case "sfuDisconnect":
         this.#emit(event);
     }
-  }
-
-  /** A handshake was refused; which one is known only of those that are sent again. */
-  #refused(error: RoomError, requestId: string | undefined): void {
-    const { code, status } = error;
-    this.#options.log("warn", "The gateway refused a handshake.", { code, status });
-    if (code === "connection_not_found") {
-      this.#recall(REFUSED);
-      this.#connection.renew();
-      return;
-    }
-    if (isTransient(error)) this.#sendAgain(code);
-    else if (requestId !== undefined) this.#outbox.answered(requestId);
-    if (!isTransient(error) || code === "sfu_unavailable") this.#emit({ type: "refused", error });
-  }
-
-  /** What was sent lately is sent again, as it may be lost. */
-  #recall(because: string): void {
-    const handshakes = this.#outbox.recall(clock());
-    if (handshakes > 0) this.#options.log("info", `Handshakes are sent again: ${because}.`, { handshakes });
-  }
-
-  #sendAgain(code: string): void {
-    // An SFU that is away is not a matter of load.
-    if (code !== "sfu_unavailable") this.#options.busy?.();
-    const now = clock();
-    if (now - this.#refusedAt > CALM_MS) this.#refusals = 0;
-    this.#refusedAt = now;
-    // Of several that are refused together the first counts.
-    if (this.#recallIn(backoff(this.#refusals, 250, 2_000), REFUSED)) this.#refusals += 1;
-  }
-
-  /** Sends again what may be lost, in `ms`. Says whether that is earlier than it would have been. */
-  #recallIn(ms: number, because: string): boolean {
-    const at = clock() + ms;
-    if (at >= this.#resendAt) return false;
-    clearTimeout(this.#resend);
-    this.#resendAt = at;
-    this.#resend = setTimeout(() => {
-      this.#resendAt = Number.POSITIVE_INFINITY;
-      this.#recall(because);
-      this.#flush();
-    }, ms);
-    return true;
-  }
-
-  #flush(): void {
-    const { socket } = this.#connection;
-    if (!socket) return;
-    for (const { message, requestId } of this.#outbox.take(clock())) socket.handshake(message, requestId);
-    if (this.#outbox.waits) this.#recallIn(ACK_MS, "one is not acknowledged");
   }
 }

@@ -21,12 +21,22 @@ export interface Handshake {
   description?: Description;
   candidate?: RTCIceCandidateInit;
   candidates?: RTCIceCandidateInit[];
+  /** With an offer: the stream that each section's track is part of, by `mid`. */
+  streams?: Record<string, string>;
+  /** With a client's offer: of streams it receives what it subscribes to. */
+  subscriptions?: "explicit";
   /** With a rollback from the SFU: why it does not take the offer. */
   refused?: { code: string; message: string };
 }
 
 /** What a handshake is about, without who sends it to whom. */
-export type HandshakeContent = Pick<Handshake, "negotiation" | "description" | "candidate" | "candidates">;
+export type HandshakeContent = Pick<
+  Handshake,
+  "negotiation" | "description" | "candidate" | "candidates" | "streams" | "subscriptions"
+>;
+
+/** What an offer says: the description, and what is beside it. */
+export type Offer = Required<Pick<Handshake, "description">> & Pick<Handshake, "streams" | "subscriptions">;
 
 /** The answer to an identify (docs/PROTOCOL.md). */
 export interface Identified {

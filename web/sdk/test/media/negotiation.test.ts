@@ -23,8 +23,8 @@ function offering() {
   const offerer = new Offerer(
     { next: () => ++number },
     {
-      make: async () => ({ type: "offer", sdp: `offer ${++made}` }),
-      send: (negotiation, { sdp }) => void sent.push([negotiation, sdp]),
+      make: async () => ({ description: { type: "offer", sdp: `offer ${++made}` } }),
+      send: (negotiation, { description }) => void sent.push([negotiation, description.sdp]),
       apply: async () => {
         await seen.applying();
         seen.applied += 1;

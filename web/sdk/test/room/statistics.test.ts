@@ -50,7 +50,10 @@ test("figures are over the time since the last ones, with simulcast's layers add
   ];
   const streams: Record<string, string> = { ta: "camera", ts: "screen" };
   const call = {
-    producer: { connection: connection(own), slotOf: (mid: string) => (mid === "0" ? "camera" : undefined) },
+    producer: {
+      connection: connection(own),
+      sourceOf: (mid: string) => (mid === "0" ? "camera" : undefined),
+    },
     consumers: new Map([
       ["bob", { connection: connection(received), streamOf: (track: string) => streams[track] }],
     ]),
