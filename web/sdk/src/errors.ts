@@ -92,7 +92,7 @@ export function leftBeforeJoined(): RoomError {
 
 /** The same request may succeed later (docs/PROTOCOL.md, "Errors"). */
 export function isTransient(error: { status?: number; code?: string }): boolean {
-  // Its status is 429 too, but a session that is full stays so.
-  if (error.code === "connection_limit_exceeded") return false;
+  // Their status is 429 too, but a session that is full stays so.
+  if (error.code === "connection_limit_exceeded" || error.code === "stream_limit_exceeded") return false;
   return error.status === 429 || error.status === 500 || error.status === 503;
 }

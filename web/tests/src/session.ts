@@ -1,12 +1,25 @@
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Publisher, SessionOptions, Session as Shared, Subscriber } from "@arbiter/client";
 import type { Page } from "playwright-core";
 import { BINARIES, type Stack } from "./stack";
 import { until } from "./until";
 
 const run = promisify(execFile);
+/** The client's one file. */
+const LIBRARY = join(import.meta.dirname, "../../sdk/dist/arbiter.js");
+
+/** What runs a page: Chromium, or Firefox. */
+interface Browsing {
+  goto(url: string): Promise<unknown>;
+  evaluate<Argument, Answer>(
+    run: (argument: Argument) => Answer,
+    argument: Argument,
+  ): Promise<Awaited<Answer>>;
+}
 
 /** A routed session with an SFU in the pool for it, and what its project signs tokens with. */
 export class Session {
@@ -16,7 +29,8 @@ export class Session {
     private readonly roomId: string,
   ) {}
 
-  static async create(stack: Stack): Promise<Session> {
+  /** `options`: of OpenTok's `session/create`. */
+  static async create(stack: Stack, options: Record<string, string> = {}): Promise<Session> {
     const { stdout } = await run(join(BINARIES, "arbiter-project"), ["--local-dir", stack.folder]);
     const project = JSON.parse(stdout);
     const { httpUrl } = stack.urls;
@@ -24,9 +38,27 @@ export class Session {
     await fetch(`${httpUrl}/createRoom`, { method: "PUT" });
     await until("an SFU", async () => (await stack.sfus()).length > before || undefined);
     const headers = { accept: "application/json", "x-opentok-auth": sign(project, {}) };
-    const body = new URLSearchParams({ "p2p.preference": "disabled" });
+    const body = new URLSearchParams({ "p2p.preference": "disabled", ...options });
     const made = await fetch(`${httpUrl}/session/create`, { method: "POST", headers, body });
     return new Session(stack, project, (await made.json())[0].session_id);
+  }
+
+  /** Connects with the library, from a page: `window.shared` is the session there. */
+  async connect(
+    page: Browsing,
+    role: string,
+    options: Partial<SessionOptions> & { data?: string } = {},
+  ): Promise<string> {
+    const { data, ...more } = options;
+    const { roomId: sessionId, project } = this;
+    const claims = { session_id: sessionId, role, scope: "session.connect", connection_data: data ?? "" };
+    const library = await readFile(LIBRARY, "utf8");
+    await page.goto(`${this.stack.urls.demoUrl}/config.json`);
+    return page.evaluate(connectInPage, {
+      library,
+      token: sign(project, { ...claims, jti: crypto.randomUUID() }),
+      options: { url: this.stack.urls.signalUrl, apiKey: project.apiKey, sessionId, ...more },
+    });
   }
 
   /** Joins from a page, with camera and microphone. `claim` is the socket that it says it has, in place of its own. */
@@ -61,7 +93,54 @@ export interface Member {
 declare global {
   interface Window {
     member: Member;
+    library: typeof import("@arbiter/client");
+    /** The session that {@link Session.connect} has connected, … */
+    shared: Shared;
+    /** … what it told, by event and stream, … */
+    told: string[];
+    /** … and what the test has made of it. */
+    publisher: Publisher;
+    subscribers: Record<string, Subscriber>;
   }
+}
+
+/** Runs in the page. */
+async function connectInPage({
+  library,
+  token,
+  options,
+}: {
+  library: string;
+  token: string;
+  options: SessionOptions;
+}): Promise<string> {
+  const file = URL.createObjectURL(new Blob([library], { type: "text/javascript" }));
+  // An `import()` here would be the test runner's.
+  const loaded = new Promise((resolve) => window.addEventListener("arbiter", resolve, { once: true }));
+  const script = document.createElement("script");
+  script.type = "module";
+  script.text = `import * as arbiter from "${file}"; Object.assign(window, { library: arbiter }); dispatchEvent(new Event("arbiter"));`;
+  document.head.append(script);
+  await loaded;
+  const { Session } = window.library;
+  const session = new Session(options);
+  window.shared = session;
+  window.told = [];
+  window.subscribers = {};
+  const tell = (...words: unknown[]) => window.told.push(words.join(" "));
+  session.on("connectionCreated", ({ connection }) => tell("+", connection.connectionId));
+  session.on("connectionDestroyed", ({ connection, reason }) => tell("-", connection.connectionId, reason));
+  session.on("streamCreated", ({ stream }) => tell("stream", stream.name));
+  session.on("streamDestroyed", ({ stream, reason }) => tell("no stream", stream.name, reason));
+  session.on("streamPropertyChanged", ({ stream, changedProperty, newValue }) =>
+    tell(stream.name, changedProperty, newValue),
+  );
+  session.on("muteForced", ({ active }) => tell("muted", active));
+  session.on("sessionReconnecting", () => tell("reconnecting"));
+  session.on("sessionReconnected", () => tell("reconnected"));
+  session.on("sessionDisconnected", ({ reason }) => tell("over", reason));
+  await session.connect(token);
+  return session.connection?.connectionId ?? "";
 }
 
 interface Joining {

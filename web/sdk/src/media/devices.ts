@@ -4,19 +4,26 @@ import { CAMERA } from "./simulcast.js";
 /** The kinds of devices that a person chooses from. */
 export type DeviceKind = "audioinput" | "videoinput";
 
-/** Gets one track from a microphone or camera: from this device, else, or when it is gone, from the one that the browser takes by default. */
-export async function openDevice(kind: DeviceKind, deviceId?: string): Promise<MediaStreamTrack> {
+/**
+ * Gets one track from a microphone or camera: from this device, else, or when it is gone, from the one that the browser takes by
+ * default. `camera`: what a camera is asked for.
+ */
+export async function openDevice(
+  kind: DeviceKind,
+  deviceId?: string,
+  camera: MediaTrackConstraints = CAMERA,
+): Promise<MediaStreamTrack> {
   const chosen: MediaTrackConstraints = deviceId === undefined ? {} : { deviceId: { exact: deviceId } };
   const constraints: MediaStreamConstraints =
     kind === "audioinput"
       ? { audio: { ...chosen, echoCancellation: true, noiseSuppression: true, autoGainControl: true } }
-      : { video: { ...chosen, ...CAMERA } };
+      : { video: { ...chosen, ...camera } };
   try {
     const stream = await mediaDevices().getUserMedia(constraints);
     const track = stream.getTracks()[0];
     if (track) return track;
   } catch (error) {
-    if (deviceId !== undefined && isMissing(error)) return openDevice(kind);
+    if (deviceId !== undefined && isMissing(error)) return openDevice(kind, undefined, camera);
     throw deviceError(error, kind === "audioinput" ? "microphone" : "camera");
   }
   throw deviceError(new DOMException("", "NotFoundError"), kind === "audioinput" ? "microphone" : "camera");

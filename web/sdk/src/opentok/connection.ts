@@ -2,11 +2,13 @@ import { newId } from "../ids.js";
 import type { Log } from "../logger.js";
 import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, noTraffic, OLD_MS, SignalingConnection } from "../signaling/connection.js";
-import type { Message, SessionIdentified, WireSignal } from "../signaling/wire.js";
+import type { Message, SessionIdentified, VersionedStream, WireSignal } from "../signaling/wire.js";
 import { SessionError } from "./errors.js";
 import { Inbox } from "./inbox.js";
+import { Media } from "./media.js";
 import { dropped, failure, notConnected, Outgoing } from "./outgoing.js";
 import { type Change, Roster } from "./roster.js";
+import { type StreamChange, Streams } from "./streams.js";
 import type {
   Capabilities,
   Connection,
@@ -37,6 +39,7 @@ export interface SessionConnectionOptions {
   connectionEventsSuppressed: boolean;
   /** Whether there is an encryption secret. */
   e2eeReady: () => boolean;
+  rtcConfiguration: (iceServers: readonly RTCIceServer[]) => RTCConfiguration;
   log: Log;
 }
 
@@ -49,6 +52,7 @@ interface Known {
   capabilities: Capabilities;
   iceServers: RTCIceServer[];
   roster: Roster;
+  streams: Streams;
 }
 
 /** What `connect` waits for. */
@@ -78,6 +82,8 @@ type State =
  * - `over`: from any state, on purpose or not. No event follows the one that tells it.
  */
 export class SessionConnection {
+  /** What is published and received. */
+  readonly media: Media;
   readonly #options: SessionConnectionOptions;
   readonly #listener: Tell;
   readonly #signaling: SignalingConnection;
@@ -91,6 +97,8 @@ export class SessionConnection {
   #state: State = { name: "new" };
   /** The beginning of a list that does not fit into one message. */
   #listed: Connection[] = [];
+  /** Likewise of streams. */
+  #listedStreams: VersionedStream[] = [];
   /** Whose last signals are being delivered. */
   #leaving: Connection | undefined;
   #asking: ReturnType<typeof setTimeout> | undefined;
@@ -115,6 +123,14 @@ export class SessionConnection {
     this.#outgoing = new Outgoing({
       socket: () => this.#signaling.socket,
       forgotten: () => this.#signaling.renew(),
+      log: options.log,
+    });
+    this.media = new Media({
+      sessionId: options.sessionId,
+      rtcConfiguration: options.rtcConfiguration,
+      signaling: this.#signaling,
+      request: (action, data) => this.request(action, data),
+      stream: (streamId) => this.#known?.streams.present.get(streamId),
       log: options.log,
     });
   }
@@ -190,7 +206,9 @@ export class SessionConnection {
     this.#asked += 1;
     clearTimeout(this.#asking);
     this.#listed = [];
+    this.#listedStreams = [];
     this.#known?.roster.expectList();
+    this.#known?.streams.expectList();
     if (this.#state.name === "connecting") this.#state.early.length = 0;
   }
 
@@ -198,7 +216,8 @@ export class SessionConnection {
     const before = this.#state;
     const { connection, capabilities, iceServers } = identified;
     const roster = this.#known?.roster ?? new Roster(connection.connectionId);
-    const known = { connection, capabilities, iceServers, roster };
+    const streams = this.#known?.streams ?? new Streams(connection.connectionId);
+    const known = { connection, capabilities, iceServers, roster, streams };
     const first = before.name === "connecting";
     this.#state = first
       ? { name: "entering", connecting: before.connecting, known }
@@ -209,16 +228,21 @@ export class SessionConnection {
     if (before.name === "reconnecting") this.#tell("sessionReconnected", undefined);
     this.#list(identified);
     if (renewed) this.#askLater();
-    if (first) for (const event of before.early) this.#hear(event, roster);
+    if (first) for (const event of before.early) this.#hear(event, known);
     this.#outgoing.up();
+    this.media.up(identified, renewed);
     // Whoever was told may have left.
     if (this.#state.name !== "entering") return;
     this.#state.connecting.resolve();
     this.#state = { name: "connected", known };
   }
 
-  #list({ connections }: SessionIdentified): void {
-    this.#apply(this.#known?.roster.list([...this.#listed.splice(0), ...connections]) ?? []);
+  #list(identified: SessionIdentified): void {
+    identified.connections.unshift(...this.#listed.splice(0));
+    // A gateway that knows no streams says none.
+    identified.streams = [...this.#listedStreams.splice(0), ...(identified.streams ?? [])];
+    this.#apply(this.#known?.roster.list(identified.connections) ?? []);
+    this.#applyToStreams(this.#known?.streams.list(identified.streams) ?? []);
   }
 
   #askLater(): void {
@@ -244,6 +268,7 @@ export class SessionConnection {
 
   #down(): void {
     this.#outgoing.down();
+    this.media.down();
     if (this.#known) this.#state = { name: "reconnecting", known: this.#known };
     this.#tell("sessionReconnecting", undefined);
   }
@@ -267,21 +292,36 @@ export class SessionConnection {
       }
       case "connections":
         this.#listed.push(...event.connections);
+        this.#listedStreams.push(...(event.streams ?? []));
         return;
       default:
         if (this.#state.name === "connecting") this.#state.early.push(event);
-        else if (this.#known) this.#hear(event, this.#known.roster);
+        else if (this.#known) this.#hear(event, this.#known);
     }
   }
 
-  /** A message about who is there, or a signal. */
-  #hear(event: ConnectionEvent, roster: Roster): void {
+  /** A message about who and what is there, a signal, or what concerns media. */
+  #hear(event: ConnectionEvent, { roster, streams }: Known): void {
+    this.media.hear(event);
     switch (event.type) {
       case "connectionCreated":
         this.#apply(roster.created(event.connection), event.resumed);
         return;
       case "connectionDestroyed":
+        this.#applyToStreams(streams.destroyed(event.streams ?? [], event.reason));
         this.#apply(roster.destroyed(event.connection, event.reason));
+        return;
+      case "streamCreated":
+        this.#applyToStreams(streams.created(event.stream, event.version));
+        return;
+      case "streamDestroyed":
+        this.#applyToStreams(streams.destroyed(event.streamIds, event.reason));
+        return;
+      case "streamPropertyChanged":
+        this.#applyToStreams(streams.changed(event));
+        return;
+      case "muteForced":
+        if (event.active !== undefined) this.#tell("muteForced", { active: event.active });
         return;
       case "signal":
         this.#inbox.take(event.signal);
@@ -295,10 +335,22 @@ export class SessionConnection {
         continue;
       }
       const { connection, reason } = change;
+      const { connectionId } = connection;
+      const next = this.#known?.roster.present.get(connectionId)?.creationTime;
+      this.#applyToStreams(this.#known?.streams.left(connectionId, reason, next) ?? []);
+      this.media.left(connectionId);
       this.#leaving = connection;
       this.#inbox.gone(connection.connectionId);
       this.#leaving = undefined;
       this.#tell(change.type, { connection, reason });
+    }
+  }
+
+  #applyToStreams(changes: readonly StreamChange[]): void {
+    for (const { type, ...change } of changes) {
+      if (type === "streamDestroyed" && "reason" in change)
+        this.media.streamEnded(change.stream, change.reason);
+      this.#tell(type, change as never);
     }
   }
 
@@ -335,6 +387,7 @@ export class SessionConnection {
     clearTimeout(this.#asking);
     this.#signaling.leaveNow();
     this.#outgoing.end();
+    this.media.end(reason === "replaced" ? "clientDisconnected" : reason);
     if ("connecting" in state) state.connecting.reject(error ?? endedBefore(reason));
     else this.#listener("sessionDisconnected", { reason, ...(error && { error }) });
   }

@@ -19,13 +19,24 @@ const OWN = {
   signalData: [413, "too_large", 1413, "SIGNAL_DATA_TOO_LONG"],
   signalTypeLength: [413, "too_large", 1414, "SIGNAL_TYPE_TOO_LONG"],
   signalType: [400, "bad_message", 1461, "INVALID_SIGNAL_TYPE"],
+  mayNotPublish: [403, "forbidden", 1500, "OT_UNABLE_TO_PUBLISH"],
+  mayNotSubscribe: [403, "forbidden", 1501, "OT_UNABLE_TO_SUBSCRIBE"],
+  publisherUnknown: [404, "publisher_not_found", 1113, "PUBLISHER_NOT_FOUND"],
+  subscriberUnknown: [404, "subscriber_not_found", 1112, "SUBSCRIBER_NOT_FOUND"],
+  streamUnknown: [404, "stream_not_found", 1535, "FORCE_UNPUBLISH_OR_INVALID_STREAM"],
+  notPublished: [503, "media_failed", 1500, "OT_UNABLE_TO_PUBLISH"],
   encryptionSecret: [400, "bad_message", 6004, "INVALID_ENCRYPTION_SECRET"],
 } as const;
 
 /** One of {@link OWN}. */
 export function sessionError(kind: keyof typeof OWN, message: string): SessionError {
   const [status, code, number, name] = OWN[kind];
-  return new SessionError({ status, code, message, otc: { number, name: `OTC_SESSION_${name}` } });
+  return new SessionError({
+    status,
+    code,
+    message,
+    otc: { number, name: name.startsWith("OT_") ? name : `OTC_SESSION_${name}` },
+  });
 }
 
 /** What a request or a connect failed with, as an error of a session. */

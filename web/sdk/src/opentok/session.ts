@@ -5,12 +5,17 @@ import { SessionConnection } from "./connection.js";
 import { SessionError, sessionError } from "./errors.js";
 import { rtcConfiguration } from "./ice.js";
 import { idOf, notConnected } from "./outgoing.js";
+import type { Publisher } from "./publisher.js";
+import type { Subscriber } from "./subscriber.js";
 import type {
   Capabilities,
   Connection,
+  PublisherOptions,
   SessionEvents,
   SessionOptions,
   SignalOptions,
+  Stream,
+  SubscriberOptions,
   TokenSource,
 } from "./types.js";
 
@@ -54,6 +59,11 @@ export class Session extends Emitter<SessionEvents> {
     return this.#known?.roster.present ?? new Map();
   }
 
+  /** What the others publish, by `streamId`; each as it is now. */
+  get streams(): ReadonlyMap<string, Stream> {
+    return this.#known?.streams.present ?? new Map();
+  }
+
   /** For `RTCPeerConnection`: the gateway's ICE servers (none until it is connected) and what `iceConfig` says. */
   get rtcConfiguration(): RTCConfiguration {
     return rtcConfiguration(this.#known?.iceServers ?? [], this.#options.iceConfig);
@@ -78,6 +88,7 @@ export class Session extends Emitter<SessionEvents> {
         token: typeof token === "string" ? () => token : token,
         connectionEventsSuppressed,
         e2eeReady: () => this.#secret !== undefined,
+        rtcConfiguration: (servers) => rtcConfiguration(servers, this.#options.iceConfig),
         log: logTo(this.#options.logger),
       },
       (name, payload) => {
@@ -110,6 +121,47 @@ export class Session extends Emitter<SessionEvents> {
   async signal(options: SignalOptions = {}): Promise<void> {
     if (!this.#connection) throw notConnected();
     await this.#connection.signal(options);
+  }
+
+  /**
+   * Publishes sound, pictures or both, as one stream; resolves when the others can receive it. Without tracks of the application's own
+   * the person is asked for microphone and camera, which the publisher lets go of when it ends. At most 8 at a time.
+   *
+   * @throws SessionError a device's (`media_refused`, `media_missing`, `media_busy`), without the role (`otc` 1500), `stream_limit_exceeded` (1605), or
+   * when no media connection came about (1500; `room_full` and `offer_refused` as in a room).
+   */
+  async publish(options: PublisherOptions = {}): Promise<Publisher> {
+    return this.#media.publish(options);
+  }
+
+  /**
+   * Ends a publisher; resolves when the gateway knows.
+   *
+   * @throws SessionError for one that is not of this session, or has ended (`otc` 1113).
+   */
+  async unpublish(publisher: Publisher): Promise<void> {
+    await this.#media.unpublish(publisher);
+  }
+
+  /**
+   * Receives somebody else's stream; resolves when the SFU has been told. Its tracks come into the subscriber's `mediaStream`.
+   *
+   * @throws SessionError without the role (`otc` 1501), or for a stream that there is not (1535).
+   */
+  async subscribe(
+    stream: Pick<Stream, "streamId"> | string,
+    options: SubscriberOptions = {},
+  ): Promise<Subscriber> {
+    return this.#media.subscribe(typeof stream === "string" ? stream : stream.streamId, options);
+  }
+
+  /**
+   * Ends a subscriber: the SFU sends nothing of the stream any more. Resolves when it has been told.
+   *
+   * @throws SessionError for one that is not of this session, or has ended (`otc` 1112).
+   */
+  async unsubscribe(subscriber: Subscriber): Promise<void> {
+    await this.#media.unsubscribe(subscriber);
   }
 
   /**
@@ -146,6 +198,11 @@ export class Session extends Emitter<SessionEvents> {
 
   get #known() {
     return this.#connection?.known;
+  }
+
+  get #media() {
+    if (!this.#connection?.known) throw notConnected();
+    return this.#connection.media;
   }
 
   #request(action: string, data: Record<string, unknown>) {

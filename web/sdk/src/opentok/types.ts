@@ -1,9 +1,15 @@
 import type { Logger } from "../logger.js";
 import type { UrlSource } from "../room/types.js";
-import type { Connection, DestroyReason } from "../signaling/wire.js";
+import type { Connection, DestroyReason, Stream, StreamDestroyReason } from "../signaling/wire.js";
 import type { SessionError } from "./errors.js";
 
-export type { Capabilities, Connection, DestroyReason } from "../signaling/wire.js";
+export type {
+  Capabilities,
+  Connection,
+  DestroyReason,
+  Stream,
+  StreamDestroyReason,
+} from "../signaling/wire.js";
 
 /**
  * Who sent a signal. Only the id is there of a connection that this client has not heard of: with `connectionEventsSuppressed`, or when
@@ -67,6 +73,62 @@ export interface SignalEvent {
   from: Sender | null;
 }
 
+/** A property of a stream that has changed. */
+export interface StreamPropertyChange {
+  changedProperty: "hasAudio" | "hasVideo" | "videoType" | "videoDimensions";
+  oldValue: unknown;
+  newValue: unknown;
+}
+
+/** What a stream is published with. */
+export interface PublisherOptions {
+  /** What the others see as its name: at most 1,000 characters. Default `""`. */
+  name?: string;
+  /** The sound: `true` (default) for the microphone that the browser takes, the id of a microphone, a track, or `false` for none. */
+  audioSource?: boolean | string | MediaStreamTrack;
+  /** The picture, likewise; for `videoType` `screen` `true` is a screen that the person is asked for. */
+  videoSource?: boolean | string | MediaStreamTrack;
+  /** What the picture is. Default `camera`; of `custom` tracks it says so. */
+  videoType?: "camera" | "screen" | "custom";
+  /** Whether it begins with sound. Default: true. */
+  publishAudio?: boolean;
+  /** Whether it begins with a picture. Default: true. */
+  publishVideo?: boolean;
+  /** The size that the camera is asked for, such as `640x480`. Default `1280x720`. */
+  resolution?: `${number}x${number}`;
+  /** The frames a second that the camera is asked for. Default 30. */
+  frameRate?: number;
+}
+
+/** What somebody subscribes to of a stream. */
+export interface SubscriberOptions {
+  /** Default: true. */
+  subscribeToAudio?: boolean;
+  /** Default: true. */
+  subscribeToVideo?: boolean;
+}
+
+/** The events of a publisher. */
+export type PublisherEvents = {
+  /** The stream is there; another one after this client has lost its place in the session and come back. */
+  streamCreated: { stream: Stream };
+  streamDestroyed: { stream: Stream; reason: StreamDestroyReason };
+  /** A moderator has switched the sound off; `publishAudio(true)` switches it on again. */
+  muteForced: { stream: Stream };
+};
+
+/** The events of a subscriber. */
+export type SubscriberEvents = {
+  /** Its tracks have come, for the first time or again. */
+  connected: undefined;
+  /** Whoever publishes it has lost their network: the picture is frozen, and may go on. */
+  disconnected: undefined;
+  /** The stream has ended. */
+  destroyed: { reason: StreamDestroyReason };
+  /** No media of it comes any more. */
+  error: SessionError;
+};
+
 /** The events of a session. */
 export type SessionEvents = {
   /** It is connected: before the `connectionCreated` of those who are there. */
@@ -82,6 +144,12 @@ export type SessionEvents = {
    */
   connectionCreated: { connection: Connection; resumed: boolean };
   connectionDestroyed: { connection: Connection; reason: DestroyReason };
+  /** Somebody else publishes. */
+  streamCreated: { stream: Stream };
+  streamDestroyed: { stream: Stream; reason: StreamDestroyReason };
+  streamPropertyChanged: { stream: Stream } & StreamPropertyChange;
+  /** A moderator has muted everybody, and what is published from now on; or has ended that. */
+  muteForced: { active: boolean };
   /** Any signal. */
   signal: SignalEvent;
 } & {

@@ -73,6 +73,9 @@ export interface Capabilities {
 /** Why somebody's connection ended. */
 export type DestroyReason = "clientDisconnected" | "networkDisconnected" | "forceDisconnected";
 
+/** Why a stream ended: `mediaStopped`: the SFU had nothing of it any more. */
+export type StreamDestroyReason = DestroyReason | "forceUnpublished" | "mediaStopped";
+
 /** A stream of a session. */
 export interface Stream {
   readonly streamId: string;
@@ -87,6 +90,9 @@ export interface Stream {
   readonly layoutClassList: readonly string[];
 }
 
+/** A stream as a list has it. */
+export type VersionedStream = Stream & { version: number };
+
 /** The requests about streams. */
 export type StreamRequest = "publish" | "unpublish" | "updateStream" | "subscribe" | "unsubscribe";
 
@@ -98,7 +104,9 @@ export interface SessionIdentified extends Identified {
   /** The others; those that did not fit came before it as `connections`. */
   connections: Connection[];
   /** The streams, this client's own too; those that did not fit likewise. */
-  streams: (Stream & { version: number })[];
+  streams: VersionedStream[];
+  /** What is published now begins without sound. */
+  muted?: boolean;
 }
 
 /** A signal as it is delivered. */
@@ -151,11 +159,13 @@ const MESSAGES = {
     streams?: string[];
     reason: DestroyReason;
   },
-  connections: {} as { connections: Connection[]; streams?: (Stream & { version: number })[] },
+  connections: {} as { connections: Connection[]; streams?: VersionedStream[] },
+  /** To all: a moderator has muted the session, or ended that. To a publisher: the sound of these streams of its own is off. */
+  muteForced: {} as { active?: boolean; streamIds?: string[] },
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
   streamCreated: {} as { stream: Stream; version: number },
-  streamDestroyed: {} as { streamIds: string[]; reason: DestroyReason | "mediaStopped"; version?: number },
+  streamDestroyed: {} as { streamIds: string[]; reason: StreamDestroyReason; version?: number },
   streamPropertyChanged: {} as {
     stream: Pick<Stream, "streamId">;
     changes: { changedProperty: string; oldValue: unknown; newValue: unknown }[];

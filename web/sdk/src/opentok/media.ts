@@ -1,0 +1,461 @@
+import { RoomError } from "../errors.js";
+import type { Log } from "../logger.js";
+import { mediaDevices, openDevice, openScreen } from "../media/devices.js";
+import type { LocalTrack, Slot } from "../media/producer.js";
+import { CAMERA } from "../media/simulcast.js";
+import { Call, type CallEvent, type CallSignaling } from "../room/call.js";
+import type { ConnectionEvent, SignalingConnection } from "../signaling/connection.js";
+import { Handshakes } from "../signaling/handshakes.js";
+import type { SignalingEvent } from "../signaling/signaling.js";
+import type { Message, SessionIdentified, Stream, StreamDestroyReason } from "../signaling/wire.js";
+import { fromRoomError, SessionError, sessionError } from "./errors.js";
+import { type Half, Publication } from "./publication.js";
+import { Publisher } from "./publisher.js";
+import { Subscriber } from "./subscriber.js";
+import { Subscription } from "./subscription.js";
+import type { PublisherOptions, SubscriberOptions } from "./types.js";
+
+/** How long publishing may take, in milliseconds: an SFU may have to be started for it. */
+const PUBLISH_MS = 90_000;
+
+/** What media needs of the connection to the session. */
+export interface MediaHooks {
+  sessionId: string;
+  rtcConfiguration: (iceServers: readonly RTCIceServer[]) => RTCConfiguration;
+  signaling: SignalingConnection;
+  /** Asks the gateway. Throws a {@link SessionError}. */
+  request(action: string, data: Record<string, unknown>): Promise<Message>;
+  /** A stream of somebody else's, as it is now. */
+  stream(streamId: string): Stream | undefined;
+  log: Log;
+}
+
+/** Somebody who waits for a publication's media to be taken. */
+interface Publishing {
+  resolve(): void;
+  reject(error: SessionError): void;
+}
+
+/** What a client of a session publishes and receives, over one {@link Call} after the other. */
+export class Media {
+  readonly #hooks: MediaHooks;
+  readonly #handshakes: Handshakes;
+  readonly #publications = new Map<Publisher, Publication>();
+  readonly #publishing = new Map<Publication, Publishing>();
+  readonly #subscriptions = new Map<Subscriber, Subscription>();
+  /** What is received of each peer, by stream. */
+  readonly #received = new Map<string, ReadonlyMap<string, readonly RTCRtpReceiver[]>>();
+  #identified: SessionIdentified | undefined;
+  #call: Call | undefined;
+  #emit: ((event: SignalingEvent) => void) | undefined;
+  #busy: (() => void) | undefined;
+  /** Whether the session has an SFU. Without one only those who publish ask for it. */
+  #served = false;
+
+  constructor(hooks: MediaHooks) {
+    this.#hooks = hooks;
+    this.#handshakes = new Handshakes({
+      socket: () => hooks.signaling.socket,
+      forgotten: () => hooks.signaling.renew(),
+      refused: (error) => this.#emit?.({ type: "refused", error }),
+      busy: () => this.#busy?.(),
+      log: hooks.log,
+    });
+  }
+
+  /** A socket is identified. `renewed`: it takes the place of one that still works. */
+  up(identified: SessionIdentified, renewed: boolean): void {
+    const before = this.#identified;
+    this.#identified = identified;
+    this.#served = identified.features.length > 0;
+    if (!renewed) this.#handshakes.broken();
+    this.#emit?.({ type: "up", identified, renewed });
+    this.#handshakes.flush();
+    this.#connect();
+    const own = new Set(identified.streams?.map(({ streamId }) => streamId));
+    const stays = before?.connection.creationTime === identified.connection.creationTime;
+    for (const publication of this.#publications.values()) {
+      if (!stays && before) void publication.beginAgain(this.#newStreamId()).catch(() => undefined);
+      else if (publication.stream && !own.has(publication.streamId))
+        this.#end([publication.streamId], "mediaStopped");
+      else publication.up();
+    }
+    if (!renewed) for (const subscription of this.#subscriptions.values()) subscription.again();
+  }
+
+  /** The socket broke. */
+  down(): void {
+    this.#emit?.({ type: "down" });
+  }
+
+  /** Takes what a socket brings; says whether that is media's. */
+  hear(event: ConnectionEvent): void {
+    switch (event.type) {
+      case "error":
+        this.#handshakes.failed(event);
+        return;
+      case "ack":
+        this.#handshakes.acknowledged(event.requestId);
+        return;
+      case "sfuConnect":
+        this.#served = true;
+        this.#emit?.(event);
+        this.#connect();
+        for (const subscription of this.#subscriptions.values()) subscription.again();
+        return;
+      case "producer":
+      case "consumer":
+      case "sfuDisconnect":
+        this.#emit?.(event);
+        return;
+      case "muteForced":
+        for (const publication of this.#of(event.streamIds ?? [])) publication.muted();
+        return;
+      case "streamDestroyed":
+        this.#end(event.streamIds, event.reason);
+    }
+  }
+
+  /** Somebody else's stream has ended. */
+  streamEnded({ streamId }: Stream, reason: StreamDestroyReason): void {
+    for (const [subscriber, subscription] of this.#subscriptions) {
+      if (subscription.streamId !== streamId) continue;
+      this.#subscriptions.delete(subscriber);
+      subscription.close(reason, gone());
+    }
+  }
+
+  /** Somebody's stay has ended. */
+  left(connectionId: string): void {
+    this.#received.delete(connectionId);
+    this.#call?.forget(connectionId);
+  }
+
+  /** Publishes; resolves when the gateway has the stream and the SFU takes its media. */
+  async publish(options: PublisherOptions): Promise<Publisher> {
+    if (this.#identified?.capabilities.publish === 0)
+      throw sessionError("mayNotPublish", "Your role does not allow to publish.");
+    const sent = await open(options);
+    const publication = new Publication(this.#newStreamId(), sent, options, {
+      request: this.#hooks.request,
+      up: () => this.#hooks.signaling.socket !== undefined,
+      sends: async (slot, local) => this.#call?.producer?.set(slot, local),
+    });
+    const publisher = new Publisher(publication);
+    this.#publications.set(publisher, publication);
+    try {
+      const taken = this.#taken(publication);
+      this.#connect();
+      for (const [slot, local] of publication.tracks) void this.#call?.producer?.set(slot, local);
+      await Promise.all([publication.begin(), taken]);
+      return publisher;
+    } catch (error) {
+      this.#publications.delete(publisher);
+      void publication.end().catch(() => undefined);
+      throw error;
+    } finally {
+      this.#publishing.delete(publication);
+    }
+  }
+
+  /** Ends what a publisher publishes. */
+  async unpublish(publisher: Publisher): Promise<void> {
+    const publication = this.#publications.get(publisher);
+    if (!publication)
+      throw sessionError("publisherUnknown", "The publisher is not of this session, or has ended.");
+    this.#publications.delete(publisher);
+    await publication.end();
+  }
+
+  /** Subscribes to a stream; resolves when the SFU has been told. */
+  async subscribe(streamId: string, options: SubscriberOptions): Promise<Subscriber> {
+    if (this.#identified?.capabilities.subscribe === 0)
+      throw sessionError("mayNotSubscribe", "Your role does not allow to subscribe.");
+    const stream = this.#hooks.stream(streamId);
+    if (!stream) throw sessionError("streamUnknown", "There is no such stream.");
+    const subscription = new Subscription(stream, options, {
+      request: this.#hooks.request,
+      up: () => this.#hooks.signaling.socket !== undefined,
+      stream: () => this.#hooks.stream(streamId),
+    });
+    const subscriber = new Subscriber(subscription);
+    this.#subscriptions.set(subscriber, subscription);
+    this.#connect();
+    this.#sort(subscription);
+    try {
+      await subscription.begin();
+      return subscriber;
+    } catch (error) {
+      this.#subscriptions.delete(subscriber);
+      throw error;
+    }
+  }
+
+  /** Ends a subscription. */
+  async unsubscribe(subscriber: Subscriber): Promise<void> {
+    const subscription = this.#subscriptions.get(subscriber);
+    if (!subscription)
+      throw sessionError("subscriberUnknown", "The subscriber is not of this session, or has ended.");
+    this.#subscriptions.delete(subscriber);
+    await subscription.end();
+  }
+
+  /** The session is over. */
+  end(reason: StreamDestroyReason): void {
+    this.#handshakes.end();
+    for (const publication of this.#publications.values()) publication.close(reason, gone());
+    for (const subscription of this.#subscriptions.values()) subscription.close(reason, gone());
+    for (const { reject } of this.#publishing.values()) reject(gone());
+    this.#publications.clear();
+    this.#subscriptions.clear();
+    this.#hangUp();
+  }
+
+  /** An id that a stream of this client's has not had. */
+  #newStreamId(): string {
+    const own = this.#identified?.connection.connectionId ?? "";
+    const letters = crypto.getRandomValues(new Uint8Array(8));
+    return `${Array.from(letters, (byte) => (byte % 36).toString(36)).join("")}~${own}`;
+  }
+
+  #of(streamIds: readonly string[]): Publication[] {
+    return [...this.#publications.values()].filter(({ streamId }) => streamIds.includes(streamId));
+  }
+
+  /** Streams of this client's own have ended. */
+  #end(streamIds: readonly string[], reason: StreamDestroyReason): void {
+    for (const [publisher, publication] of this.#publications) {
+      if (!streamIds.includes(publication.streamId)) continue;
+      this.#publications.delete(publisher);
+      this.#publishing.get(publication)?.reject(notPublished("The stream has ended."));
+      publication.close(reason, gone());
+    }
+  }
+
+  /** Has a call, if there is any use for one: whoever publishes claims an SFU with it. */
+  #connect(): void {
+    const wanted = this.#publications.size > 0 || (this.#served && this.#subscriptions.size > 0);
+    const identified = this.#identified;
+    if (this.#call || !wanted || !identified) return;
+    const { sessionId, signaling, rtcConfiguration, log } = this.#hooks;
+    const call: Call = new Call(
+      {
+        roomId: sessionId,
+        peerId: identified.connection.connectionId,
+        rtcConfiguration,
+        simulcast: true,
+        explicitSubscriptions: true,
+        tracks: () => this.#tracks,
+        signaling: (emit, busy) => {
+          this.#emit = emit;
+          this.#busy = busy;
+          return this.#over(signaling);
+        },
+        log,
+      },
+      (event) => this.#on(call, event),
+    );
+    this.#call = call;
+    void call.enter(true);
+    for (const subscription of this.#subscriptions.values()) subscription.again();
+  }
+
+  /** A call's way to the gateway: the session's own, which neither begins nor ends with a call. */
+  #over(signaling: SignalingConnection): CallSignaling {
+    return {
+      get connectionId() {
+        return signaling.connectionId;
+      },
+      get up() {
+        return signaling.socket !== undefined;
+      },
+      open: async () => {
+        if (this.#identified && signaling.socket)
+          this.#emit?.({ type: "up", identified: this.#identified, renewed: false });
+      },
+      send: (handshake) => this.#handshakes.send(handshake),
+      settle: (type, remotePeerId) => this.#handshakes.settle(type, remotePeerId),
+      leave: async () => undefined,
+      leaveNow: () => undefined,
+    };
+  }
+
+  get #tracks(): ReadonlyMap<Slot, LocalTrack> {
+    return new Map([...this.#publications.values()].flatMap(({ tracks }) => [...tracks]));
+  }
+
+  #hangUp(): void {
+    this.#call?.leaveNow();
+    this.#call = undefined;
+    this.#emit = undefined;
+    this.#busy = undefined;
+    this.#received.clear();
+    for (const subscription of this.#subscriptions.values()) subscription.receives([]);
+  }
+
+  #on(call: Call, event: CallEvent): void {
+    if (call !== this.#call) return;
+    switch (event.type) {
+      case "connected":
+      case "answered":
+        this.#settle();
+        return;
+      case "opened":
+      case "announce":
+        this.#announce();
+        return;
+      case "message":
+        if (event.channel === "features") this.#told(event.message);
+        return;
+      case "received":
+        this.#received.set(event.peerId, event.streams);
+        for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
+        return;
+      case "roomLost":
+        // The next offer claims another SFU.
+        this.#served = false;
+        this.#hangUp();
+        this.#connect();
+        return;
+      case "failed":
+        this.#failed(event.error);
+        return;
+      case "error":
+        for (const { reject } of this.#publishing.values()) reject(unpublished(event.error));
+    }
+  }
+
+  /** Tells the SFU who this is: what it says of speaking, and of who is lost, goes to those it knows. */
+  #announce(): void {
+    const publications = [...this.#publications.values()];
+    const isOn = (half: Half) => publications.some((publication) => publication.isOn(half));
+    this.#call?.send("features", {
+      id: this.#identified?.connection.connectionId,
+      features: { audio: isOn("audio"), video: isOn("video"), screen: null },
+      connectionId: this.#call.connectionId,
+    });
+  }
+
+  /** What the SFU says of somebody's media. */
+  #told({ id, presence }: Record<string, unknown>): void {
+    const alive = presence !== "lost" && presence !== "gone";
+    for (const subscription of this.#subscriptions.values())
+      if (subscription.stream.connectionId === id) subscription.alive(alive);
+  }
+
+  #sort(subscription: Subscription): void {
+    const receivers = this.#received.get(subscription.stream.connectionId)?.get(subscription.streamId);
+    subscription.receives(receivers?.map(({ track }) => track) ?? []);
+  }
+
+  /** Media does not come about, or not again. */
+  #failed(error: RoomError): void {
+    const why = unpublished(error);
+    for (const { reject } of this.#publishing.values()) reject(why);
+    this.#hangUp();
+    for (const [publisher, publication] of this.#publications) {
+      if (this.#publishing.has(publication)) continue;
+      this.#publications.delete(publisher);
+      publication.ended("mediaStopped");
+      void publication.end().catch(() => undefined);
+    }
+    for (const subscription of this.#subscriptions.values()) subscription.failed(why);
+  }
+
+  /** Resolves when the SFU has agreed to take what is published. */
+  #taken(publication: Publication): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(notPublished("No media connection came about in time.")),
+        PUBLISH_MS,
+      );
+      const done = (then: () => void) => {
+        clearTimeout(timer);
+        then();
+      };
+      this.#publishing.set(publication, {
+        resolve: () => done(resolve),
+        reject: (error) => done(() => reject(error)),
+      });
+    });
+  }
+
+  #settle(): void {
+    const producer = this.#call?.producer;
+    if (!producer?.connected) return;
+    for (const [publication, { resolve }] of this.#publishing)
+      if ([...publication.tracks.keys()].every((slot) => producer.isAgreed(slot))) resolve();
+  }
+}
+
+/** Gets what is to be published. */
+async function open(
+  options: PublisherOptions,
+): Promise<Partial<Record<Half, { track: MediaStreamTrack; owned: boolean }>>> {
+  const { audioSource = options.videoType !== "screen", videoSource = true, videoType = "camera" } = options;
+  if (audioSource === false && videoSource === false)
+    throw sessionError("badParameter", "audioSource, videoSource: one of them must not be false");
+  try {
+    if (videoType === "screen" && videoSource === true) return await openedScreen(audioSource);
+    const video = await opened(videoSource, (id) => openDevice("videoinput", id, asked(options)));
+    try {
+      const audio = await opened(audioSource, (id) => openDevice("audioinput", id));
+      return { ...(audio && { audio }), ...(video && { video }) };
+    } catch (error) {
+      if (video?.owned) video.track.stop();
+      throw error;
+    }
+  } catch (error) {
+    throw error instanceof RoomError ? fromRoomError(error) : error;
+  }
+}
+
+async function opened(
+  source: boolean | string | MediaStreamTrack,
+  device: (id: string | undefined) => Promise<MediaStreamTrack>,
+): Promise<{ track: MediaStreamTrack; owned: boolean } | undefined> {
+  if (source === false) return undefined;
+  if (source instanceof MediaStreamTrack) return { track: source, owned: false };
+  return { track: await device(source === true ? undefined : source), owned: true };
+}
+
+async function openedScreen(audioSource: boolean | string | MediaStreamTrack) {
+  mediaDevices();
+  const [screen, audio] = [
+    await openScreen(),
+    await opened(audioSource === true ? false : audioSource, (id) => openDevice("audioinput", id)),
+  ];
+  const [video] = screen.getVideoTracks();
+  const [sound] = audioSource === false ? [] : screen.getAudioTracks();
+  for (const track of screen.getTracks()) if (track !== video && track !== sound) track.stop();
+  if (!video) throw notPublished("The screen has no picture.");
+  const heard = audio ?? (sound && { track: sound, owned: true });
+  return { video: { track: video, owned: true }, ...(heard && { audio: heard }) };
+}
+
+/** What a camera is asked for. Throws for a resolution that is none. */
+function asked({ resolution, frameRate = 30 }: PublisherOptions): MediaTrackConstraints {
+  if (resolution === undefined) return { ...CAMERA, frameRate: { ideal: frameRate } };
+  const [, width, height] = /^(\d{1,5})x(\d{1,5})$/.exec(resolution) ?? [];
+  if (width === undefined || height === undefined)
+    throw sessionError("badParameter", "resolution: must be as 1280x720");
+  return {
+    width: { ideal: Number(width) },
+    height: { ideal: Number(height) },
+    frameRate: { ideal: frameRate },
+  };
+}
+
+function gone(): SessionError {
+  return sessionError("notConnected", "The session, or the stream, is over.");
+}
+
+function notPublished(message: string): SessionError {
+  return sessionError("notPublished", message);
+}
+
+/** Why nothing is published, with OpenTok's number for that. */
+function unpublished({ code, message }: RoomError): SessionError {
+  const { status, otc } = notPublished(message);
+  return new SessionError({ status, code, message, otc });
+}
