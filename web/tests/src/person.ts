@@ -23,6 +23,8 @@ declare global {
 export interface Received {
   packets: number;
   framesDecoded: number;
+  /** By the video elements of the page. */
+  framesShown: number;
   width: number;
   /** Seconds of sound, weighed by its loudness. */
   audioEnergy: number;
@@ -91,7 +93,15 @@ export class Person<Driven extends Tab = Page> {
         const peer = [...window.arbiter.peers.values()].find((peer) => (peer.features.name ?? "") === name);
         const stream = source === "screen" ? peer?.screen : peer?.camera;
         if (!stream) return undefined;
-        const found = { packets: 0, framesDecoded: 0, width: 0, audioEnergy: 0, freezes: 0, frozen: 0 };
+        const found = {
+          packets: 0,
+          framesDecoded: 0,
+          framesShown: 0,
+          width: 0,
+          audioEnergy: 0,
+          freezes: 0,
+          frozen: 0,
+        };
         for (const connection of window.connections.filter((one) => one.connectionState !== "closed")) {
           for (const receiver of connection.getReceivers()) {
             if (!stream.getTracks().includes(receiver.track)) continue;
@@ -105,6 +115,12 @@ export class Person<Driven extends Tab = Page> {
               found.frozen += report.totalFreezesDuration ?? 0;
             }
           }
+        }
+        // What is decoded need not reach the screen.
+        for (const video of document.querySelectorAll("video")) {
+          const shown = video.srcObject instanceof MediaStream ? video.srcObject.getVideoTracks() : [];
+          if (shown.some((track) => stream.getTracks().includes(track)))
+            found.framesShown += video.getVideoPlaybackQuality().totalVideoFrames;
         }
         return found;
       },
@@ -125,7 +141,7 @@ export class Person<Driven extends Tab = Page> {
 
   /** Waits until pictures of `name` come in, and go on coming in. */
   async sees(name: string, source: "camera" | "screen" = "camera", seconds = 20): Promise<void> {
-    const frames = async () => (await this.received(name, source))?.framesDecoded ?? 0;
+    const frames = async () => (await this.received(name, source))?.framesShown ?? 0;
     const before = await until(
       `${this.name} sees a ${source} of ${name}`,
       async () => (await frames()) || undefined,

@@ -1,20 +1,42 @@
+import { type AddressInfo, createServer } from "node:net";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { calls } from "../src/call";
+import { PREPARATIONS } from "../src/person";
 import { Session } from "../src/session";
 import { until } from "../src/until";
 
+/** A port that is free now, for the SFU's metrics. */
+const metrics = await new Promise<number>((resolve) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as AddressInfo;
+    server.close(() => resolve(port));
+  });
+});
+
+/** Packets that the SFU has not sent, as nobody has subscribed to them. */
+async function withheld(): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+  return Number(/packets_withheld_total\S* (\d+)/.exec(text)?.[1]);
+}
+
 describe("streams of a session", () => {
-  const call = calls();
+  const call = calls({ sfu: { METRICS_PORT: String(metrics) } });
   let context: BrowserContext;
   beforeEach(async () => {
     context = await call.browser.newContext({ permissions: ["camera", "microphone"] });
   });
-  afterEach(() => context.close());
+  afterEach(async () => {
+    await context.close();
+    // The next one's SFU needs the port of this one's.
+    for (const { pid } of await call.stack.sfus()) process.kill(pid, "SIGTERM");
+    await until("no SFU", async () => (await call.stack.sfus()).length === 0);
+  });
 
   /** Somebody who is connected. */
   async function someone(session: Session, role: string): Promise<Page> {
     const page = await context.newPage();
+    for (const prepare of PREPARATIONS) await page.addInitScript(prepare);
     page.on("pageerror", (error) => console.error("page:", error));
     await session.connect(page, role);
     return page;
@@ -31,6 +53,7 @@ describe("streams of a session", () => {
       if (!stream) throw new Error(`no stream ${name}`);
       const subscriber = await window.shared.subscribe(stream);
       window.subscribers[name] = subscriber;
+      document.getElementById(name)?.remove();
       const video = document.createElement("video");
       video.srcObject = subscriber.mediaStream;
       video.id = name;
@@ -77,5 +100,145 @@ describe("streams of a session", () => {
 
     await ann.evaluate(() => window.shared.unpublish(window.publisher));
     await told(bob, "no stream ann clientDisconnected");
+  });
+
+  /** Packets of a stream that have arrived. */
+  const packets = (page: Page, name: string) =>
+    page.evaluate(async (name) => {
+      let packets = 0;
+      const ids = window.subscribers[name]?.mediaStream.getTracks().map(({ id }) => id) ?? [];
+      for (const connection of window.connections)
+        for (const report of (await connection.getStats()).values())
+          if (report.type === "inbound-rtp" && ids.includes(report.trackIdentifier))
+            packets += report.packetsReceived;
+      return packets;
+    }, name);
+
+  const isStill = (page: Page, name: string) =>
+    until(`nothing of ${name} comes`, async () => {
+      const before = await packets(page, name);
+      await page.waitForTimeout(500);
+      return (await packets(page, name)) === before;
+    });
+
+  test("cost the SFU nothing while nobody wants them, and come back at once", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "subscriber");
+    await publish(ann, "ann");
+    await told(bob, "stream ann");
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+
+    await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(false));
+    await bob.evaluate(() => window.subscribers.ann?.subscribeToAudio(false));
+    await isStill(bob, "ann");
+    const before = await withheld();
+    await bob.waitForTimeout(1_000);
+    expect((await withheld()) - before, "packets that are not sent in a second").toBeGreaterThan(30);
+
+    await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(true));
+    await isShown(bob, "ann");
+    await bob.evaluate(() => window.shared.unsubscribe(window.subscribers.ann as never));
+    expect(await bob.evaluate(() => window.subscribers.ann?.mediaStream.getTracks().length)).toBe(0);
+    const later = await withheld();
+    await bob.waitForTimeout(1_000);
+    expect((await withheld()) - later, "packets that are not sent in a second").toBeGreaterThan(30);
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+  });
+
+  test("are switched off and on by whoever publishes them", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "publisher");
+    await publish(ann, "ann");
+    await told(bob, "stream ann");
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+    await ann.evaluate(() => window.publisher.publishVideo(false));
+    await ann.evaluate(() => window.publisher.publishAudio(false));
+    await told(bob, "ann hasVideo false");
+    await told(bob, "ann hasAudio false");
+    await isStill(bob, "ann");
+    await ann.evaluate(() => window.publisher.publishVideo(true));
+    await told(bob, "ann hasVideo true");
+    await isShown(bob, "ann");
+    expect(
+      await bob.evaluate(() => [...window.shared.streams.values()].map((stream) => stream.hasAudio)),
+    ).toEqual([false]);
+  });
+
+  test("may be several of one client, one after the other in the place of another", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "subscriber");
+    await publish(ann, "camera");
+    /** Publishes a picture that is drawn. */
+    const draw = (name: string) =>
+      ann.evaluate(async (name) => {
+        const canvas = document.createElement("canvas");
+        const context = canvas.getContext("2d");
+        setInterval(() => {
+          if (!context) return;
+          context.fillStyle = `hsl(${Math.random() * 360} 90% 50%)`;
+          context.fillRect(0, 0, canvas.width, canvas.height);
+        }, 50);
+        const [track] = canvas.captureStream(20).getVideoTracks();
+        const options = { name, audioSource: false, videoType: "custom" } as const;
+        const publisher = await window.shared.publish({ ...options, videoSource: track as MediaStreamTrack });
+        Object.assign(window, { drawn: publisher });
+      }, name);
+    await draw("first");
+    for (const name of ["camera", "first"]) {
+      await told(bob, `stream ${name}`);
+      await subscribe(bob, name);
+      await isShown(bob, name);
+    }
+    for (const name of ["second", "third"]) {
+      await ann.evaluate(() => window.shared.unpublish((window as unknown as { drawn: never }).drawn));
+      await draw(name);
+      await told(bob, `stream ${name}`);
+      await subscribe(bob, name);
+      await isShown(bob, name);
+      await isShown(bob, "camera");
+    }
+    const sections = await ann.evaluate(() => window.connections[0]?.getTransceivers().length);
+    expect(sections, "sections: sound, camera, and one for all that is drawn").toBe(3);
+  });
+
+  test("that the role does not allow are refused in OpenTok's numbers", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "subscriber");
+    const refused = await ann.evaluate(() =>
+      window.shared.publish().catch(({ code, otc }) => ({ code, otc })),
+    );
+    expect(refused).toEqual({ code: "forbidden", otc: { number: 1500, name: "OT_UNABLE_TO_PUBLISH" } });
+    const unknown = await ann.evaluate(() =>
+      window.shared.subscribe("abcdefgh~nobody").catch(({ otc }) => otc.number),
+    );
+    expect(unknown).toBe(1535);
+  });
+
+  test("go on with another SFU when theirs is gone", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "subscriber");
+    await publish(ann, "ann");
+    await told(bob, "stream ann");
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+    for (const { pid } of await call.stack.sfus()) process.kill(pid, "SIGKILL");
+    await isStill(bob, "ann");
+    await fetch(`${call.stack.urls.httpUrl}/createRoom`, { method: "PUT" });
+    await until(
+      "the picture is back",
+      async () => {
+        const before = await frames(bob, "ann");
+        await bob.waitForTimeout(500);
+        return (await frames(bob, "ann")) > before + 2;
+      },
+      60,
+    );
   });
 });

@@ -49,6 +49,8 @@ pub(crate) struct Consumer {
     pub(crate) estimate: u64,
     /// What the bandwidth estimator was last given: the current and the desired bit rate.
     pub(crate) asked: (u64, u64),
+    /// Nothing is sent on the connection: its estimator is put to sleep, and pads nothing.
+    pub(crate) silent: bool,
 }
 
 /// An offer that has not been answered yet.
@@ -125,6 +127,7 @@ impl Consumer {
             declined: false,
             estimate: FIRST_ESTIMATE,
             asked: (0, 0),
+            silent: false,
         }
     }
 

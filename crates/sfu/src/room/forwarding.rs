@@ -20,6 +20,9 @@ use super::peer::Peer;
 use super::producer::{Producer, Track};
 use super::rewrite::{self, Rewritten};
 
+/// The estimate of a connection on which nothing is sent, in bits a second.
+const ASLEEP: u64 = 1;
+
 /// A packet of a producer.
 struct InboundPacket<'a> {
     packet: &'a RtpPacket,
@@ -108,7 +111,7 @@ impl Room {
     /// Takes the estimated bandwidth to a receiver.
     pub(super) fn estimated(&mut self, pair: Pair, estimate: &BweKind) {
         if let BweKind::Twcc { estimate, .. } = estimate
-            && let Some(consumer) = self.consumers.get_mut(pair)
+            && let Some(consumer) = self.consumers.get_mut(pair).filter(|consumer| !consumer.silent)
         {
             consumer.estimate = estimate.as_u64();
         }
@@ -119,7 +122,16 @@ impl Room {
         let both = self.consumers.get_mut(pair).zip(self.peers.producer(pair.source));
         let Some((consumer, producer)) = both else { return };
         let switched = choose(consumer, producer, now);
-        let asked = rates(consumer, producer, now);
+        let silent = consumer.sections.iter().all(|section| !section.flows);
+        let asked = if silent { (0, 0) } else { rates(consumer, producer, now) };
+        // The pacer keeps a connection with a section that may send at 50 kbit/s of padding, unless it believes that less gets
+        // through. What it had found out is given back to it.
+        if std::mem::replace(&mut consumer.silent, silent) != silent
+            && let Some(link) = self.links.touch(consumer.link)
+        {
+            let estimate = if silent { ASLEEP } else { consumer.estimate };
+            link.with(|rtc| rtc.bwe().reset(Bitrate::bps(estimate)));
+        }
         if consumer.asked != asked
             && let Some(link) = self.links.touch(consumer.link)
         {

@@ -74,8 +74,12 @@ fn a_screen_comes_and_goes_and_comes_without_the_offer_growing() {
         assert!(videos(&mut world, "ben", "anna")[1].1 >= before);
         assert!(receives(&mut world, "ben", "anna"), "the camera goes on");
         let offer = world.client("ben").receivers["anna"].offers.last().unwrap();
+        // libwebrtc refuses SSRCs without a track, and shows nothing any more of those that were not named for a while.
         let mut quiet = offer.split("m=").filter(|section| section.contains("a=inactive"));
-        assert!(quiet.all(|section| !section.contains("a=ssrc")), "libwebrtc would refuse them: {offer}");
+        assert!(
+            quiet.all(|section| section.contains("a=ssrc-group:FID") && section.contains("a=msid:- ")),
+            "{offer}"
+        );
     }
     assert!(sizes.iter().max().unwrap() - sizes[0] < 20, "{sizes:?}");
     let receiver = &world.client("ben").receivers["anna"];

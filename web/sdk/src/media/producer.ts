@@ -128,7 +128,7 @@ export class Producer {
   /** Sends a track from now on, or nothing. Negotiates only where the other side has to know. */
   async set(slot: Slot, local: LocalTrack | undefined): Promise<void> {
     const section = this.#sections.get(slot);
-    if (this.connection.signalingState === "closed") return;
+    if (this.#closed) return;
     if (!section) {
       if (!local) return;
       await this.#add(slot, local);
@@ -137,6 +137,7 @@ export class Producer {
     const { source, transceiver } = section;
     await transceiver.sender.replaceTrack(local?.track ?? null);
     if (source === "camera" && local) await this.#fit(transceiver.sender, local.track);
+    if (this.#closed) return;
     // A camera of a room's is off only for a while. A screen, or a stream, comes and goes: without it the others have no line for it.
     if (!local && section.streamId === undefined && (source === "camera" || source === "microphone")) return;
     if (!local) {
@@ -182,6 +183,10 @@ export class Producer {
     this.#offerer.end();
     this.#sender.end();
     closeQuietly(this.connection);
+  }
+
+  get #closed(): boolean {
+    return this.connection.signalingState === "closed";
   }
 
   #offer(because: string): void {

@@ -245,6 +245,8 @@ export class Media {
         rtcConfiguration,
         simulcast: true,
         explicitSubscriptions: true,
+        // Only Arbiter's own serves sessions.
+        iceLite: true,
         tracks: () => this.#tracks,
         signaling: (emit, busy) => {
           this.#emit = emit;

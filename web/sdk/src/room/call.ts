@@ -47,6 +47,8 @@ export interface CallOptions {
   simulcast: boolean;
   /** Of others' streams this person receives what it subscribes to, and not everything (docs/MEDIA.md, "Streams"). */
   explicitSubscriptions?: boolean;
+  /** The SFU needs no candidates of this person's, as is known before it says so. */
+  iceLite?: boolean;
   /** What this person sends now. */
   tracks: () => ReadonlyMap<Slot, LocalTrack>;
   log: Log;
@@ -83,7 +85,7 @@ export class Call {
   readonly #signaling: CallSignaling;
   readonly #consumers: Consumers;
   readonly #numbers = counter();
-  readonly #style = () => candidateStyle(this.#features);
+  readonly #style = () => (this.#options.iceLite ? "none" : candidateStyle(this.#features));
   #producer: Producer | undefined;
   #features: readonly string[] = [];
   #iceServers: RTCIceServer[] = [];

@@ -1,4 +1,4 @@
-import { backoff, pause } from "../backoff.js";
+import { backoff, clock, pause } from "../backoff.js";
 import { byteLength } from "../bytes.js";
 import { isTransient, RoomError, toRoomError, unreachable } from "../errors.js";
 import { newId } from "../ids.js";
@@ -14,6 +14,19 @@ const ANSWER_MS = 10_000;
 const IDENTIFY_MS = 3_000;
 /** … and so often at most, unless it is refused for reasons that pass. */
 const IDENTIFY_TRIES = 3;
+/** So long after a handshake, in milliseconds, it may be what API Gateway refuses. */
+const HANDSHAKE_MS = 10_000;
+
+/** Requests that are asked again by whoever has asked when they fail for a reason that passes, and do the same no more than once. */
+const REPEATED = new Set([
+  "identify",
+  "leave",
+  "publish",
+  "unpublish",
+  "updateStream",
+  "subscribe",
+  "unsubscribe",
+]);
 
 /** Messages and bytes to and from the gateway. */
 export interface Traffic {
@@ -27,8 +40,8 @@ export interface Traffic {
 export type SocketEvent = Exclude<Message, Message<"pong">> | { type: "broken"; reason: string };
 
 interface Waiting {
-  /** Asked twice it does no more than once. */
-  repeatable: boolean;
+  /** One of {@link REPEATED}, or opening. */
+  repeated: boolean;
   resolve(answer: Message): void;
   reject(error: RoomError): void;
 }
@@ -42,6 +55,8 @@ export class Socket {
   #ping: ReturnType<typeof setTimeout> | undefined;
   #pong: ReturnType<typeof setTimeout> | undefined;
   #over = false;
+  /** When the last handshake was sent. */
+  #handshakeAt = Number.NEGATIVE_INFINITY;
   /** Resolves when the socket is open; rejects when it cannot be opened. */
   readonly opened: Promise<void>;
 
@@ -52,7 +67,7 @@ export class Socket {
     this.opened = new Promise((resolve, reject) => {
       const failed = () => reject(unreachable(false));
       const timer = setTimeout(() => this.#break("not open in time"), ANSWER_MS);
-      this.#waiting.set("open", { repeatable: true, resolve: () => resolve(), reject: failed });
+      this.#waiting.set("open", { repeated: true, resolve: () => resolve(), reject: failed });
       this.#webSocket.addEventListener("open", () => {
         clearTimeout(timer);
         this.#waiting.delete("open");
@@ -100,6 +115,7 @@ export class Socket {
 
   /** Sends a message that nobody answers, unless it has a `requestId`. */
   handshake(data: Handshake, requestId?: string): void {
+    this.#handshakeAt = clock();
     this.#send({ action: "handshake", requestId, data });
   }
 
@@ -136,7 +152,7 @@ export class Socket {
         this.#waiting.delete(requestId);
       };
       this.#waiting.set(requestId, {
-        repeatable: action === "identify" || action === "leave",
+        repeated: REPEATED.has(action),
         resolve: (answer) => {
           done();
           resolve(answer);
@@ -176,12 +192,13 @@ export class Socket {
         waiting.reject(error);
         return;
       }
-      // API Gateway does not know our requestId when it refuses in the gateway's stead. Of several, what was refused is not known: what may
-      // be asked twice is, and the rest waits for an answer of its own.
-      if (requestId === undefined && this.#waiting.size > 0) {
+      // API Gateway does not know our requestId when it refuses in the gateway's stead. Of several, what was refused is not known: what
+      // may be asked twice is, a handshake too, and the rest waits for an answer of its own.
+      if (message.anonymous) {
         const waiting = [...this.#waiting.values()];
-        for (const each of waiting) if (each.repeatable || waiting.length === 1) each.reject(error);
-        return;
+        const sure = waiting.length === 1 && clock() - this.#handshakeAt > HANDSHAKE_MS;
+        for (const each of waiting) if (each.repeated || sure) each.reject(error);
+        if (sure) return;
       }
     } else if (waiting) {
       waiting.resolve(message);

@@ -136,8 +136,8 @@ const MESSAGES = {
   consumer: {} as Handshake,
   // Answers.
   ack: {} as Required<Answer>,
-  /** A request failed. */
-  error: {} as Answer & { status: number; code: string; message: string; otc?: Otc },
+  /** A request failed. `anonymous`: API Gateway says so itself, and not of which one. */
+  error: {} as Answer & { status: number; code: string; message: string; otc?: Otc; anonymous?: true },
   identified: {} as Answer & Identified,
   issueReported: {} as Answer & { issueId: string },
   pong: {},
@@ -195,6 +195,7 @@ export function parse(text: unknown): Message | undefined {
       status: throttled ? 429 : 500,
       code: throttled ? "too_many_requests" : "internal_error",
       message: message.message,
+      anonymous: true,
     };
   }
   const { type } = message;

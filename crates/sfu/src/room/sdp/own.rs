@@ -15,23 +15,24 @@ pub(crate) fn with_tracks<'a>(sdp: &str, tracks: impl Iterator<Item = Option<(&'
         |line: &&str| line.starts_with("a=candidate:") || line.starts_with("a=end-of-candidates");
     let candidates: Vec<&str> = lines().filter(is_candidate).collect();
     // str0m writes candidates in the first section only.
-    let (mut sections, mut closed, mut empty) = (0, false, false);
+    let (mut sections, mut closed) = (0, false);
     for line in lines() {
         if line.starts_with("m=") {
-            (sections, closed, empty) = (sections + 1, line.contains(" 0 "), false);
+            (sections, closed) = (sections + 1, line.contains(" 0 "));
         }
         let is_ids = line.starts_with("a=msid:") || (line.starts_with("a=ssrc:") && line.contains(" msid:"));
-        // libwebrtc refuses a pair of SSRCs without a track.
         let is_source = line.starts_with("a=ssrc:") || line.starts_with("a=ssrc-group:");
-        if !(is_ids || empty && is_source) {
+        if !(is_ids || closed && is_source) {
             offer.push_str(line);
         }
         if line.starts_with("a=mid:") {
             if everywhere && sections > 1 && !closed {
                 offer.extend(candidates.iter().copied());
             }
-            let ids = tracks.next().flatten();
-            empty = ids.is_none();
+            // A section without a track keeps its SSRCs, and a pair of these must have a track's id: libwebrtc refuses it without,
+            // and never again shows what comes from an SSRC that was not named for a while.
+            let mid = line.trim_end().trim_start_matches("a=mid:");
+            let ids = tracks.next().flatten().or((!closed).then_some(("-", mid)));
             if let Some((stream, track)) = ids {
                 for words in ["a=msid:", stream, " ", track, "\r\n"] {
                     offer.push_str(words);
