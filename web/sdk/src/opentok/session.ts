@@ -152,7 +152,7 @@ export class Session extends Emitter<SessionEvents> {
     stream: Pick<Stream, "streamId"> | string,
     options: SubscriberOptions = {},
   ): Promise<Subscriber> {
-    return this.#media.subscribe(typeof stream === "string" ? stream : stream.streamId, options);
+    return this.#media.subscribe(streamIdOf(stream), options);
   }
 
   /**
@@ -162,6 +162,44 @@ export class Session extends Emitter<SessionEvents> {
    */
   async unsubscribe(subscriber: Subscriber): Promise<void> {
     await this.#media.unsubscribe(subscriber);
+  }
+
+  /**
+   * Switches the sound of a stream off, one's own too, until its publisher switches it on again: moderators only. Resolves when the
+   * gateway has done so.
+   *
+   * @throws SessionError without the role (`otc` 1540), or for a stream that there is not (1535).
+   */
+  async forceMuteStream(stream: Pick<Stream, "streamId"> | string): Promise<void> {
+    await this.#request("forceMuteStream", { streamId: streamIdOf(stream) });
+  }
+
+  /**
+   * Switches the sound of all streams off but these, and has those that are published from now on begin without: moderators only.
+   * Resolves when it is under way.
+   *
+   * @throws SessionError without the role (`otc` 1540).
+   */
+  async forceMuteAll(excluded: readonly (Pick<Stream, "streamId"> | string)[] = []): Promise<void> {
+    await this.#request("forceMuteAll", { excludedStreamIds: excluded.map(streamIdOf) });
+  }
+
+  /**
+   * Lets what is published from now on begin with sound again: moderators only. Nobody's sound is switched on by it.
+   *
+   * @throws SessionError without the role (`otc` 1540).
+   */
+  async disableForceMute(): Promise<void> {
+    await this.#request("disableForceMute", {});
+  }
+
+  /**
+   * Ends somebody else's stream: moderators only.
+   *
+   * @throws SessionError without the role (`otc` 1530), or for a stream that there is not (1535).
+   */
+  async forceUnpublish(stream: Pick<Stream, "streamId"> | string): Promise<void> {
+    await this.#request("forceUnpublish", { streamId: streamIdOf(stream) });
   }
 
   /**
@@ -225,6 +263,13 @@ function check(secret: string): void {
   const length = typeof secret === "string" ? [...secret].length : 0;
   if (length < SECRET.least || length > SECRET.most)
     throw sessionError("encryptionSecret", "encryptionSecret: must be 8 to 256 characters");
+}
+
+/** The id of a stream that is given by itself or by its id. */
+function streamIdOf(stream: { streamId: string } | string): string {
+  const id: unknown = typeof stream === "string" ? stream : stream?.streamId;
+  if (typeof id === "string" && id !== "") return id;
+  throw sessionError("badParameter", "streamId: must be that of a stream");
 }
 
 function unreported(): SessionError {
