@@ -126,6 +126,24 @@ describe("a request", () => {
     await expect(identify).rejects.toMatchObject({ code: "unreachable" });
   });
 
+  test("is not refused by what the gateway says of a handshake, nor, if it may not be asked twice, by what may be about one", async () => {
+    const { socket, told } = await opened();
+    const publish = socket.request("publish", {});
+    const asked = await until("the request", () => heard[0]);
+    socket.handshake({ type: "producer", sender: "me", roomId: "r" });
+    peer?.send('{"type":"error","status":503,"code":"sfu_unavailable","message":"there is none"}');
+    await until("the refusal", () => told.messages.length === 1);
+    peer?.send(JSON.stringify({ type: "ack", requestId: asked.requestId }));
+    expect(await publish).toMatchObject({ type: "ack" });
+
+    const signal = socket.request("signal", {});
+    const sent = await until("the signal", () => heard.find(({ action }) => action === "signal"));
+    peer?.send('{"message":"Too Many Requests","connectionId":"c","requestId":"theirs"}');
+    await until("a refusal of a handshake", () => told.messages.length === 2);
+    peer?.send(JSON.stringify({ type: "ack", requestId: sent.requestId }));
+    expect(await signal).toMatchObject({ type: "ack" });
+  });
+
   test("that nobody answers, or whose socket breaks, is unreachable", async () => {
     const { socket, told } = await opened();
     const slow = socket.request("signal", {});

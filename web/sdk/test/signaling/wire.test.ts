@@ -21,6 +21,7 @@ test("a failure of API Gateway's own is a refusal that belongs to no request of 
     status: 500,
     code: "internal_error",
     message: "Internal server error",
+    anonymous: true,
   });
   expect(parse('{"message":"Too Many Requests","connectionId":"c=","requestId":"x"}')).toMatchObject({
     status: 429,

@@ -86,12 +86,14 @@ export class FakeStream {
 }
 
 interface FakeReceiving {
+  mid?: string;
   currentDirection: RTCRtpTransceiverDirection;
   receiver: { track: FakeTrack };
 }
 
 interface FakeTransceiver {
   direction: RTCRtpTransceiverDirection;
+  currentDirection: RTCRtpTransceiverDirection | null;
   mid: string;
   codecs: { mimeType: string }[];
   sendEncodings: RTCRtpEncodingParameters[];
@@ -104,6 +106,8 @@ export class FakeConnection {
   static all: FakeConnection[] = [];
   /** The connections are up as soon as they are negotiated. */
   static automatic = true;
+  /** What an offer brings, by `mid`. */
+  static sections: Record<string, FakeTrack> = {};
 
   connectionState: RTCPeerConnectionState = "new";
   iceConnectionState: RTCIceConnectionState = "new";
@@ -149,6 +153,7 @@ export class FakeConnection {
     };
     const transceiver: FakeTransceiver = {
       direction: init.direction ?? "sendrecv",
+      currentDirection: null,
       mid: String(this.transceivers.length),
       codecs: [],
       sendEncodings: init.sendEncodings ?? [],
@@ -193,6 +198,9 @@ export class FakeConnection {
     if (sdp.includes("unsettled")) return new Promise(() => undefined);
     this.remote.push(sdp);
     this.signalingState = type === "offer" ? "have-remote-offer" : "stable";
+    if (type === "offer")
+      for (const [mid, track] of Object.entries(FakeConnection.sections))
+        this.received.push({ mid, currentDirection: "recvonly", receiver: { track } });
     if (type === "answer") this.#negotiated();
   }
 
@@ -237,6 +245,7 @@ export class FakeConnection {
   }
 
   #negotiated(): void {
+    for (const transceiver of this.transceivers) transceiver.currentDirection = transceiver.direction;
     if (FakeConnection.automatic && this.connectionState !== "connected") {
       queueMicrotask(() => {
         if (this.signalingState !== "closed") this.become("connected");
@@ -250,6 +259,7 @@ export function installRtc(): void {
   Object.assign(globalThis, {
     RTCPeerConnection: FakeConnection,
     MediaStream: FakeStream,
+    MediaStreamTrack: FakeTrack,
     RTCRtpSender: {
       getCapabilities: () => ({ codecs: [{ mimeType: "video/VP8" }, { mimeType: "audio/opus" }] }),
     },

@@ -1,0 +1,322 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Publisher, Session, Stream, Subscriber } from "../../src/index.js";
+import type { Handshake } from "../../src/signaling/wire.js";
+import { FakeConnection, FakeTrack, installRtc } from "../support/rtc.js";
+import { type Asked, type Peer, refusal, SessionServer, sessionWith } from "../support/session-server.js";
+import { until } from "../support/until.js";
+
+let server: SessionServer;
+let open: Session[];
+/** The streams that this client has published, as the gateway has them. */
+let published: Map<string, Stream>;
+
+beforeEach(async () => {
+  installRtc();
+  FakeConnection.all = [];
+  server = await SessionServer.start();
+  server.identified = { features: ["ice-lite"] };
+  open = [];
+  published = new Map();
+  server.answers.publish = ({ data }) => ({ type: "published", stream: publishes(data), version: 1 });
+  server.answers.handshake = (asked, peer) => answerOffer(asked, peer);
+});
+afterEach(async () => {
+  await Promise.all(open.map((session) => session.disconnect()));
+  server.stop();
+});
+
+function publishes(data: Record<string, unknown>): Stream {
+  const stream = { connectionId: "c0", creationTime: 7, layoutClassList: [], ...data } as unknown as Stream;
+  published.set(stream.streamId, stream);
+  return stream;
+}
+
+/** The SFU takes what is offered. */
+function answerOffer({ data }: Asked, peer: Peer): undefined {
+  const { type, description, negotiation } = data as unknown as Handshake;
+  if (type !== "producer" || description?.type !== "offer") return;
+  peer.say({ type: "producer", sender: "sfu", roomId: "1_MX4", negotiation, description: answer() });
+}
+
+const answer = () => ({ type: "answer", sdp: "a=ice-ufrag:sfu\r\na=fingerprint:sha-256 SFU\r\n" });
+
+async function connected(): Promise<Session> {
+  const { session } = sessionWith(server);
+  open.push(session);
+  await session.connect("token");
+  return session;
+}
+
+const track = (kind: "audio" | "video") => new FakeTrack(kind) as unknown as MediaStreamTrack;
+
+/** Publishes both halves. */
+function publish(session: Session, name = "mine"): Promise<Publisher> {
+  return session.publish({ name, audioSource: track("audio"), videoSource: track("video") });
+}
+
+/** The handshakes with an offer of this client's own, the last one last. */
+const offers = () =>
+  server
+    .asked("handshake")
+    .map(({ data }) => data as unknown as Handshake)
+    .filter(({ description }) => description?.type === "offer");
+
+/** Somebody else's stream. */
+function other(streamId = "abcdefgh~ben"): Stream {
+  return {
+    streamId,
+    connectionId: "ben",
+    creationTime: 3,
+    name: "ben's",
+    hasAudio: true,
+    hasVideo: true,
+    videoType: "camera",
+    layoutClassList: [],
+  };
+}
+
+describe("publishing", () => {
+  test("tells the gateway of the stream, and the SFU which sections are part of it", async () => {
+    const session = await connected();
+    const publisher = await publish(session);
+    const streamId = publisher.stream?.streamId;
+    expect(streamId).toMatch(/^[a-z0-9]{8}~c0$/);
+    expect(server.asked("publish").map(({ data }) => data)).toEqual([
+      {
+        streamId,
+        name: "mine",
+        hasAudio: true,
+        hasVideo: true,
+        videoType: "camera",
+        videoDimensions: { width: 1280, height: 720 },
+      },
+    ]);
+    expect(offers().at(-1)).toMatchObject({
+      type: "producer",
+      sender: "c0",
+      roomId: "1_MX4",
+      streams: { "0": streamId, "1": streamId },
+      subscriptions: "explicit",
+    });
+    expect([publisher.hasAudio, publisher.hasVideo]).toEqual([true, true]);
+  });
+
+  test("is repeated under the same id while it is refused for reasons that pass", async () => {
+    const session = await connected();
+    let refusals = 2;
+    server.answers.publish = ({ data }) =>
+      refusals-- > 0
+        ? refusal(429, "too_many_requests")
+        : { type: "published", stream: publishes(data), version: 1 };
+    await publish(session);
+    const ids = server.asked("publish").map(({ data }) => data.streamId);
+    expect(ids.length).toBe(3);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  test("that the gateway refuses for good sends nothing, and lets go of nothing that is the application's", async () => {
+    const session = await connected();
+    server.answers.publish = () => refusal(429, "stream_limit_exceeded", 1605);
+    const sent = track("audio");
+    const failed = session.publish({ audioSource: sent, videoSource: false });
+    await expect(failed).rejects.toMatchObject({ code: "stream_limit_exceeded", otc: { number: 1605 } });
+    expect(sent.readyState).toBe("live");
+    await until("an offer without it", () => offers().at(-1)?.streams === undefined);
+  });
+
+  test("that no SFU takes fails with OpenTok's number, and the stream is taken back", async () => {
+    const session = await connected();
+    server.answers.handshake = ({ data }, peer) => {
+      const { negotiation } = data as unknown as Handshake;
+      const refused = { code: "room_full", message: "64 are there" };
+      const description = { type: "rollback", sdp: "" };
+      peer.say({ type: "producer", sender: "sfu", roomId: "1_MX4", negotiation, description, refused });
+      return undefined;
+    };
+    await expect(publish(session)).rejects.toMatchObject({ code: "room_full", otc: { number: 1500 } });
+    await until("the end of the stream", () => server.asked("unpublish").length === 1);
+  });
+
+  test("is refused by the role before anybody is asked for a camera", async () => {
+    server.identified = { capabilities: { publish: 0, subscribe: 1 } };
+    const session = await connected();
+    await expect(publish(session)).rejects.toMatchObject({ status: 403, otc: { number: 1500 } });
+    expect(server.asked("publish")).toEqual([]);
+  });
+
+  test("a half that is switched off and on is told once each time, the last word last", async () => {
+    const session = await connected();
+    const publisher = await publish(session);
+    await Promise.all([
+      publisher.publishAudio(false),
+      publisher.publishAudio(true),
+      publisher.publishVideo(false),
+    ]);
+    expect(server.asked("updateStream").at(-1)?.data).toMatchObject({ hasVideo: false });
+    expect(publisher.stream).toMatchObject({ hasAudio: true, hasVideo: false });
+    expect(publisher.mediaStream.getVideoTracks()[0]?.enabled).toBe(false);
+    const asked = server.asked("updateStream").length;
+    await publisher.publishVideo(false);
+    expect(server.asked("updateStream").length, "what is known already").toBe(asked);
+  });
+
+  test("a moderator's mute is told, and is the publisher's to undo", async () => {
+    const session = await connected();
+    const publisher = await publish(session);
+    const muted: string[] = [];
+    publisher.on("muteForced", ({ stream }) => muted.push(stream.name));
+    server.peer.say({ type: "muteForced", streamIds: [publisher.stream?.streamId] });
+    await until("the mute", () => muted.length === 1);
+    expect(publisher.hasAudio).toBe(false);
+    expect(publisher.mediaStream.getAudioTracks()[0]?.enabled).toBe(false);
+    await publisher.publishAudio(true);
+    expect(server.asked("updateStream").map(({ data }) => data.hasAudio)).toEqual([true]);
+  });
+
+  test("in a muted session begins without sound", async () => {
+    const session = await connected();
+    server.answers.publish = ({ data }) => ({
+      type: "published",
+      stream: publishes({ ...data, hasAudio: false }),
+      version: 1,
+    });
+    const publisher = await publish(session);
+    expect(publisher.hasAudio).toBe(false);
+    expect(publisher.mediaStream.getAudioTracks()[0]?.enabled).toBe(false);
+  });
+
+  test("ends when it is told so, and when somebody else ends it", async () => {
+    const session = await connected();
+    const [mine, theirs] = [await publish(session, "mine"), await publish(session, "theirs")];
+    const ended: string[] = [];
+    for (const publisher of [mine, theirs])
+      publisher.on("streamDestroyed", ({ stream, reason }) => ended.push(`${stream.name} ${reason}`));
+    await session.unpublish(mine);
+    expect(server.asked("unpublish").length).toBe(1);
+    const streamIds = [theirs.stream?.streamId];
+    server.peer.say({ type: "streamDestroyed", streamIds, reason: "forceUnpublished", version: 3 });
+    await until("the end", () => ended.length === 2);
+    expect(ended).toEqual(["mine clientDisconnected", "theirs forceUnpublished"]);
+    await expect(session.unpublish(theirs)).rejects.toMatchObject({ otc: { number: 1113 } });
+    expect(server.asked("unpublish").length, "nobody needs to be told").toBe(1);
+    await until("an offer of nothing", () => offers().at(-1)?.streams === undefined);
+  });
+
+  test("goes on after a lost socket while the stay does, and begins anew in the next one", async () => {
+    const session = await connected();
+    const publisher = await publish(session);
+    const first = publisher.stream as Stream;
+    server.identified = {
+      ...server.identified,
+      connection: { connectionId: "c0", creationTime: 100, data: "" },
+      streams: [{ ...first, version: 1 }],
+    };
+    server.peer.socket.terminate();
+    await until("the next socket", () => server.peers.length === 2 && server.asked("identify").length === 2);
+    await publisher.publishAudio(false);
+    expect(publisher.stream?.streamId).toBe(first.streamId);
+    expect(server.asked("publish").length).toBe(1);
+
+    server.identified = {
+      ...server.identified,
+      connection: { connectionId: "c0", creationTime: 200, data: "" },
+      streams: [],
+    };
+    server.peer.socket.terminate();
+    await until("another stream", () => publisher.stream && publisher.stream.streamId !== first.streamId);
+    expect(server.asked("publish").at(-1)?.data).toMatchObject({ name: "mine", hasAudio: false });
+    await until("the SFU knows", () => offers().at(-1)?.streams?.["0"] === publisher.stream?.streamId);
+  });
+});
+
+describe("subscribing", () => {
+  /** The SFU offers somebody's media. */
+  async function offered(streams: Record<string, string>): Promise<FakeConnection> {
+    const description = { type: "offer", sdp: "a=ice-ufrag:ben\r\na=fingerprint:sha-256 BEN\r\n" };
+    const before = FakeConnection.all.length;
+    server.peer.say({
+      type: "consumer",
+      sender: "sfu",
+      roomId: "1_MX4",
+      remotePeerId: "ben",
+      negotiation: 1,
+      description,
+      streams,
+    });
+    return until("a consumer", () => FakeConnection.all[before]);
+  }
+
+  async function subscribed(session: Session): Promise<Subscriber> {
+    server.peer.say({ type: "streamCreated", stream: other(), version: 1 });
+    await until("the stream", () => session.streams.size === 1);
+    return session.subscribe("abcdefgh~ben");
+  }
+
+  test("asks the gateway, and has a connection without media of one's own", async () => {
+    const session = await connected();
+    const subscriber = await subscribed(session);
+    expect(server.asked("subscribe").at(-1)?.data).toEqual({
+      streamId: "abcdefgh~ben",
+      hasAudio: true,
+      hasVideo: true,
+    });
+    await until("an offer", () => offers()[0]?.subscriptions === "explicit");
+    await subscriber.subscribeToVideo(false);
+    expect(server.asked("subscribe").at(-1)?.data).toMatchObject({ hasAudio: true, hasVideo: false });
+    await session.unsubscribe(subscriber);
+    expect(server.asked("unsubscribe").length).toBe(1);
+    await expect(session.unsubscribe(subscriber)).rejects.toMatchObject({ otc: { number: 1112 } });
+  });
+
+  test("waits for an SFU where there is none yet", async () => {
+    server.identified = {};
+    const session = await connected();
+    await subscribed(session);
+    expect(offers(), "that would be one more that nobody hears").toEqual([]);
+    const asked = server.asked("subscribe").length;
+    server.peer.say({ type: "sfuConnect", roomId: "1_MX4" });
+    await until("an offer", () => offers().length === 1);
+    await until("the subscription once more", () => server.asked("subscribe").length > asked);
+  });
+
+  test("gets the tracks that the SFU says are the stream's, and loses them with it", async () => {
+    const session = await connected();
+    const subscriber = await subscribed(session);
+    const told: string[] = [];
+    subscriber.on("connected", () => told.push("connected"));
+    subscriber.on("destroyed", ({ reason }) => told.push(reason));
+    FakeConnection.sections = {
+      a: new FakeTrack("audio"),
+      v: new FakeTrack("video"),
+      x: new FakeTrack("video"),
+    };
+    await offered({ a: "abcdefgh~ben", v: "abcdefgh~ben", x: "ijklmnop~ben" });
+    await until("the tracks", () => subscriber.mediaStream.getTracks().length === 2);
+    expect(told).toEqual(["connected"]);
+    server.peer.say({
+      type: "streamDestroyed",
+      streamIds: ["abcdefgh~ben"],
+      reason: "clientDisconnected",
+      version: 2,
+    });
+    await until("the end", () => told.length === 2);
+    expect(told[1]).toBe("clientDisconnected");
+    expect(subscriber.mediaStream.getTracks()).toEqual([]);
+    FakeConnection.sections = {};
+  });
+
+  test("to what is not there, or by a role that may not, is refused at once", async () => {
+    const session = await connected();
+    await expect(session.subscribe("abcdefgh~ben")).rejects.toMatchObject({ otc: { number: 1535 } });
+    server.identified = { capabilities: { publish: 1, subscribe: 0 } };
+    const deaf = await connected();
+    await expect(deaf.subscribe("abcdefgh~ben")).rejects.toMatchObject({ otc: { number: 1501 } });
+    expect(server.asked("subscribe")).toEqual([]);
+  });
+});
+
+test("without a connection there is nothing to publish or subscribe to", async () => {
+  const { session } = sessionWith(server);
+  await expect(session.publish()).rejects.toMatchObject({ otc: { number: 1010 } });
+  await expect(session.subscribe("abcdefgh~ben")).rejects.toMatchObject({ otc: { number: 1010 } });
+});
