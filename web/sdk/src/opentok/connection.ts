@@ -53,6 +53,7 @@ interface Known {
   iceServers: RTCIceServer[];
   roster: Roster;
   streams: Streams;
+  muted: boolean;
 }
 
 /** What `connect` waits for. */
@@ -217,7 +218,8 @@ export class SessionConnection {
     const { connection, capabilities, iceServers } = identified;
     const roster = this.#known?.roster ?? new Roster(connection.connectionId);
     const streams = this.#known?.streams ?? new Streams(connection.connectionId);
-    const known = { connection, capabilities, iceServers, roster, streams };
+    const { muted = false } = identified;
+    const known = { connection, capabilities, iceServers, roster, streams, muted };
     const first = before.name === "connecting";
     this.#state = first
       ? { name: "entering", connecting: before.connecting, known }
@@ -301,7 +303,8 @@ export class SessionConnection {
   }
 
   /** A message about who and what is there, a signal, or what concerns media. */
-  #hear(event: ConnectionEvent, { roster, streams }: Known): void {
+  #hear(event: ConnectionEvent, known: Known): void {
+    const { roster, streams } = known;
     this.media.hear(event);
     switch (event.type) {
       case "connectionCreated":
@@ -321,7 +324,9 @@ export class SessionConnection {
         this.#applyToStreams(streams.changed(event));
         return;
       case "muteForced":
-        if (event.active !== undefined) this.#tell("muteForced", { active: event.active });
+        if (event.active === undefined) return;
+        known.muted = event.active;
+        this.#tell("muteForced", { active: event.active });
         return;
       case "signal":
         this.#inbox.take(event.signal);

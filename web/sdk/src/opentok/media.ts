@@ -1,5 +1,6 @@
 import { RoomError } from "../errors.js";
 import type { Log } from "../logger.js";
+import type { PeerMediaEvent } from "../media/consumers.js";
 import { mediaDevices, openDevice, openScreen } from "../media/devices.js";
 import type { LocalTrack, Slot } from "../media/producer.js";
 import { CAMERA } from "../media/simulcast.js";
@@ -8,6 +9,7 @@ import type { ConnectionEvent, SignalingConnection } from "../signaling/connecti
 import { Handshakes } from "../signaling/handshakes.js";
 import type { SignalingEvent } from "../signaling/signaling.js";
 import type { Message, SessionIdentified, Stream, StreamDestroyReason } from "../signaling/wire.js";
+import { Direct } from "./direct.js";
 import { fromRoomError, SessionError, sessionError } from "./errors.js";
 import { type Half, Publication } from "./publication.js";
 import { Publisher } from "./publisher.js";
@@ -47,6 +49,8 @@ export class Media {
   readonly #received = new Map<string, ReadonlyMap<string, readonly RTCRtpReceiver[]>>();
   #identified: SessionIdentified | undefined;
   #call: Call | undefined;
+  /** In a relayed session, in place of calls. */
+  #direct: Direct | undefined;
   #emit: ((event: SignalingEvent) => void) | undefined;
   #busy: (() => void) | undefined;
   /** Whether the session has an SFU. Without one only those who publish ask for it. */
@@ -72,6 +76,7 @@ export class Media {
     this.#emit?.({ type: "up", identified, renewed });
     this.#handshakes.flush();
     this.#connect();
+    this.#direct?.reachabilityChanged();
     const own = new Set(identified.streams?.map(({ streamId }) => streamId));
     const stays = before?.connection.creationTime === identified.connection.creationTime;
     for (const publication of this.#publications.values()) {
@@ -86,6 +91,7 @@ export class Media {
   /** The socket broke. */
   down(): void {
     this.#emit?.({ type: "down" });
+    this.#direct?.reachabilityChanged();
   }
 
   /** Takes what a socket brings; says whether that is media's. */
@@ -105,6 +111,12 @@ export class Media {
         return;
       case "producer":
       case "consumer":
+        if (this.#direct) this.#direct.handle(event);
+        else this.#emit?.(event);
+        return;
+      case "subscription":
+        this.#direct?.wanted(event);
+        return;
       case "sfuDisconnect":
         this.#emit?.(event);
         return;
@@ -129,6 +141,7 @@ export class Media {
   left(connectionId: string): void {
     this.#received.delete(connectionId);
     this.#call?.forget(connectionId);
+    this.#direct?.forget(connectionId);
   }
 
   /** Publishes; resolves when the gateway has the stream and the SFU takes its media. */
@@ -139,13 +152,18 @@ export class Media {
     const publication = new Publication(this.#newStreamId(), sent, options, {
       request: this.#hooks.request,
       up: () => this.#hooks.signaling.socket !== undefined,
-      sends: async (slot, local) => this.#call?.producer?.set(slot, local),
+      sends: async (slot, local) => {
+        this.#direct?.sends(slot);
+        await this.#call?.producer?.set(slot, local);
+      },
     });
     const publisher = new Publisher(publication);
     this.#publications.set(publisher, publication);
     try {
       const taken = this.#taken(publication);
       this.#connect();
+      // From client to client there is nobody yet to agree.
+      if (this.#direct) this.#publishing.get(publication)?.resolve();
       for (const [slot, local] of publication.tracks) void this.#call?.producer?.set(slot, local);
       await Promise.all([publication.begin(), taken]);
       return publisher;
@@ -208,6 +226,7 @@ export class Media {
     for (const { reject } of this.#publishing.values()) reject(gone());
     this.#publications.clear();
     this.#subscriptions.clear();
+    this.#direct?.close();
     this.#hangUp();
   }
 
@@ -234,6 +253,10 @@ export class Media {
 
   /** Has a call, if there is any use for one: whoever publishes claims an SFU with it. */
   #connect(): void {
+    if (this.#identified?.mediaMode === "relayed") {
+      this.#direct ??= this.#directly(this.#identified.connection.connectionId);
+      return;
+    }
     const wanted = this.#publications.size > 0 || (this.#served && this.#subscriptions.size > 0);
     const identified = this.#identified;
     if (this.#call || !wanted || !identified) return;
@@ -262,6 +285,21 @@ export class Media {
     for (const subscription of this.#subscriptions.values()) subscription.again();
   }
 
+  #directly(own: string): Direct {
+    const { sessionId, signaling, rtcConfiguration, log } = this.#hooks;
+    return new Direct({
+      roomId: sessionId,
+      own,
+      config: () => rtcConfiguration(this.#identified?.iceServers ?? []),
+      tracks: () => this.#tracks,
+      up: () => signaling.socket !== undefined,
+      send: (handshake) => this.#handshakes.send(handshake),
+      settle: (about) => this.#handshakes.settle(about),
+      emit: (event) => this.#hear(event),
+      log,
+    });
+  }
+
   /** A call's way to the gateway: the session's own, which neither begins nor ends with a call. */
   #over(signaling: SignalingConnection): CallSignaling {
     return {
@@ -276,7 +314,7 @@ export class Media {
           this.#emit?.({ type: "up", identified: this.#identified, renewed: false });
       },
       send: (handshake) => this.#handshakes.send(handshake),
-      settle: (type, remotePeerId) => this.#handshakes.settle(type, remotePeerId),
+      settle: (about) => this.#handshakes.settle(about),
       leave: async () => undefined,
       leaveNow: () => undefined,
     };
@@ -310,8 +348,7 @@ export class Media {
         if (event.channel === "features") this.#told(event.message);
         return;
       case "received":
-        this.#received.set(event.peerId, event.streams);
-        for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
+        this.#hear(event);
         return;
       case "roomLost":
         // The next offer claims another SFU.
@@ -325,6 +362,13 @@ export class Media {
       case "error":
         for (const { reject } of this.#publishing.values()) reject(unpublished(event.error));
     }
+  }
+
+  /** What comes of what others send. */
+  #hear(event: PeerMediaEvent): void {
+    if (event.type !== "received") return;
+    this.#received.set(event.peerId, event.streams);
+    for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
   }
 
   /** Tells the SFU who this is: what it says of speaking, and of who is lost, goes to those it knows. */

@@ -44,6 +44,16 @@ export class Session extends Emitter<SessionEvents> {
     return this.#options.sessionId;
   }
 
+  /** What the application has given with the options. */
+  get userData(): unknown {
+    return this.#options.userData;
+  }
+
+  /** Whether a moderator has muted everybody: what is published now begins without sound. */
+  get muted(): boolean {
+    return this.#known?.muted ?? false;
+  }
+
   /** This client's own connection; `undefined` until it is connected. Its `creationTime` is another one after each reconnect. */
   get connection(): Connection | undefined {
     return this.#known?.connection;

@@ -42,6 +42,8 @@ export interface SessionOptions {
   iceConfig?: IceConfig;
   /** For a session that is encrypted end to end: 8 to 256 characters that its clients share. Stays in this client. */
   encryptionSecret?: string;
+  /** Anything of the application's, for `session.userData`. */
+  userData?: unknown;
   /** Told what the session does and why, such as `console`. Default: none. See {@link Logger} for what is said at which level. */
   logger?: Logger;
 }

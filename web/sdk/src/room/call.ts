@@ -7,6 +7,7 @@ import type { Consumer } from "../media/consumer.js";
 import { Consumers, type PeerMediaEvent } from "../media/consumers.js";
 import { NO_ANSWER } from "../media/offerer.js";
 import { type LocalTrack, Producer, type ProducerEvent, type Slot } from "../media/producer.js";
+import type { ConnectionKey } from "../signaling/outbox.js";
 import type { SignalingEvent } from "../signaling/signaling.js";
 import type { Handshake, Identified, Message } from "../signaling/wire.js";
 
@@ -31,7 +32,7 @@ export interface CallSignaling {
   /** Sends a handshake now, or when there is a socket again. */
   send(handshake: Handshake): void;
   /** The answer to what was sent on this connection is there. */
-  settle(type: Handshake["type"], remotePeerId?: string): void;
+  settle(about: ConnectionKey): void;
   leave(): Promise<void>;
   leaveNow(): void;
 }
@@ -232,7 +233,7 @@ export class Call {
         this.#consumers.producerConnected();
         return;
       case "answered":
-        this.#signaling.settle("producer");
+        this.#signaling.settle({ type: "producer" });
         this.#emit(event);
         return;
       case "refused":
@@ -248,7 +249,7 @@ export class Call {
 
   /** The SFU does not take what this person offers. A call that has never stood does not come about. */
   #offerRefused({ code, message }: { code: string; message: string }): void {
-    this.#signaling.settle("producer");
+    this.#signaling.settle({ type: "producer" });
     this.#log("warn", "The SFU refused an offer.", { code });
     const full = code === "room_full";
     const text = full ? "The room is full." : `The SFU does not take this browser's media: ${message}.`;

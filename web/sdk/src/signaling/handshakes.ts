@@ -1,7 +1,7 @@
 import { backoff, clock } from "../backoff.js";
 import { isTransient, RoomError } from "../errors.js";
 import type { Log } from "../logger.js";
-import { Outbox } from "./outbox.js";
+import { type ConnectionKey, Outbox } from "./outbox.js";
 import type { Socket } from "./socket.js";
 import type { Handshake, Message } from "./wire.js";
 
@@ -47,8 +47,8 @@ export class Handshakes {
   }
 
   /** The answer to what was sent on this connection is there. */
-  settle(type: Handshake["type"], remotePeerId?: string): void {
-    this.#outbox.settle(type, remotePeerId);
+  settle(about: ConnectionKey): void {
+    this.#outbox.settle(about);
   }
 
   /** The socket of before broke: what was sent over it lately may be lost. */

@@ -8,6 +8,9 @@ export const RECENT_MS = 5_000;
 /** Who was to receive an older message that is not acknowledged has asked again by then, in milliseconds. */
 export const OLD_MS = 30_000;
 
+/** Which connection a handshake is about. */
+export type ConnectionKey = Pick<Handshake, "type" | "remotePeerId" | "receiver">;
+
 interface Entry {
   readonly message: Handshake;
   readonly since: number;
@@ -63,9 +66,9 @@ export class Outbox {
   }
 
   /** The offer or answer of this connection has arrived: nothing of it needs to be sent again. */
-  settle(type: Handshake["type"], remotePeerId?: string): void {
+  settle(about: ConnectionKey): void {
     this.#entries = this.#entries.filter(
-      ({ message }) => !message.description || message.type !== type || message.remotePeerId !== remotePeerId,
+      ({ message }) => !message.description || !sameConnection(message, about),
     );
   }
 
@@ -75,6 +78,6 @@ export class Outbox {
   }
 }
 
-function sameConnection(a: Handshake, b: Handshake): boolean {
-  return a.type === b.type && a.remotePeerId === b.remotePeerId;
+function sameConnection(a: ConnectionKey, b: ConnectionKey): boolean {
+  return a.type === b.type && a.remotePeerId === b.remotePeerId && a.receiver === b.receiver;
 }

@@ -3,6 +3,7 @@ import type { Log } from "../logger.js";
 import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, SignalingConnection } from "./connection.js";
 import { Handshakes } from "./handshakes.js";
+import type { ConnectionKey } from "./outbox.js";
 import type { Traffic } from "./socket.js";
 import type { Handshake, Message } from "./wire.js";
 
@@ -75,8 +76,8 @@ export class Signaling {
   }
 
   /** The answer to what was sent on this connection is there. */
-  settle(type: Handshake["type"], remotePeerId?: string): void {
-    this.#handshakes.settle(type, remotePeerId);
+  settle(about: ConnectionKey): void {
+    this.#handshakes.settle(about);
   }
 
   /** Says good-bye, waits for that to arrive (a second at most), and closes. */

@@ -105,6 +105,8 @@ export interface SessionIdentified extends Identified {
   connections: Connection[];
   /** The streams, this client's own too; those that did not fit likewise. */
   streams: VersionedStream[];
+  /** `relayed`: from client to client, without an SFU. */
+  mediaMode: "routed" | "relayed";
   /** What is published now begins without sound. */
   muted?: boolean;
 }
@@ -164,6 +166,8 @@ const MESSAGES = {
   muteForced: {} as { active?: boolean; streamIds?: string[] },
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
+  /** To the publisher of a relayed session: what somebody wants of a stream. */
+  subscription: {} as { clientId: string; streamId: string; hasAudio: boolean; hasVideo: boolean },
   streamCreated: {} as { stream: Stream; version: number },
   streamDestroyed: {} as { streamIds: string[]; reason: StreamDestroyReason; version?: number },
   streamPropertyChanged: {} as {

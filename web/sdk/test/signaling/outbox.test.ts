@@ -53,7 +53,7 @@ describe("handshakes on their way", () => {
     outbox.put(offer(1), 0);
     outbox.put(answer("b"), 0);
     sent(outbox, 0);
-    outbox.settle("producer");
+    outbox.settle({ type: "producer" });
     outbox.recall(1);
     expect(sent(outbox, 1)).toEqual([answer("b")]);
   });

@@ -173,7 +173,7 @@ describe("a socket that breaks", () => {
     await signaling.open(false);
     signaling.send(offer(1));
     await until("the answer", () => told.handshakes.length === 1);
-    signaling.settle("producer");
+    signaling.settle({ type: "producer" });
     await gateway.cut(signaling.connectionId ?? "");
     await until("another socket", () => told.identified.length === 2);
     signaling.send({ ...offer(1), negotiation: 2 });
