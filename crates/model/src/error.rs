@@ -81,6 +81,9 @@ pub enum Error {
     /// A member has as many streams as it may have.
     #[error("stream limit exceeded")]
     StreamLimitExceeded,
+    /// Media of a relayed session goes between two others.
+    #[error("relayed session full")]
+    RelayedSessionFull,
     /// There is no such stream, or no more.
     #[error("stream not found")]
     StreamNotFound,
@@ -116,6 +119,7 @@ impl Error {
             Self::AlreadyIdentified
             | Self::PeerInUse
             | Self::Superseded
+            | Self::RelayedSessionFull
             | Self::RoomNeeded
             | Self::RoomClaimed => 409,
             Self::RoomClosed => 410,
@@ -157,6 +161,7 @@ impl Error {
             Self::ConnectionLimitExceeded(_) => "connection_limit_exceeded",
             Self::StreamLimitExceeded => "stream_limit_exceeded",
             Self::StreamNotFound => "stream_not_found",
+            Self::RelayedSessionFull => "relayed_session_full",
             Self::EncryptionSecretMissing => "encryption_secret_missing",
         }
     }
@@ -185,6 +190,7 @@ impl Error {
             Self::PeerNotFound => "Peer not found".into(),
             Self::StreamNotFound => "Stream not found".into(),
             Self::StreamLimitExceeded => "A connection may have at most 8 streams".into(),
+            Self::RelayedSessionFull => "The media of a relayed session goes between two others".into(),
             Self::RoomClosed => "Room is closed".into(),
             Self::AlreadyIdentified => "Connection is already identified as another peer or room".into(),
             Self::PeerInUse => "Peer is in use by another connection".into(),
@@ -222,6 +228,7 @@ impl Error {
             | Self::RoomNotFound
             | Self::PeerNotFound
             | Self::StreamNotFound
+            | Self::RelayedSessionFull
             | Self::RoomClosed
             | Self::AlreadyIdentified
             | Self::PeerInUse

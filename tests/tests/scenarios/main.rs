@@ -17,6 +17,7 @@ mod projects;
 mod races;
 mod rates;
 mod relay;
+mod relayed;
 mod rooms;
 mod session_media;
 mod sessions;

@@ -107,7 +107,10 @@ async fn nobody_speaks_for_somebody_else_or_into_another_room() {
     assert_eq!(answer["code"], "forbidden");
     let mut disguised = other.candidate_to("v", "c");
     disguised["sender"] = json!("p");
-    assert_eq!(client.request("handshake", disguised).await["message"], "receiver: is for the SFU only");
+    assert_eq!(
+        client.request("handshake", disguised).await["message"],
+        "receiver: is for the SFU only, and for clients of a relayed session"
+    );
 
     // An SFU is held to its own room and its own name just the same.
     assert_eq!(sfu.request("handshake", other.candidate_to("v", "c")).await["code"], "forbidden");

@@ -220,6 +220,43 @@ describe("streams of a session", () => {
     expect(unknown).toBe(1535);
   });
 
+  test("of a relayed session go from browser to browser, between two", async () => {
+    const session = await Session.create(call.stack, { "p2p.preference": "enabled" });
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "publisher");
+    await publish(ann, "ann");
+    await publish(bob, "bob");
+    for (const [page, name] of [
+      [bob, "ann"],
+      [ann, "bob"],
+    ] as const) {
+      await told(page, `stream ${name}`);
+      await subscribe(page, name);
+      await isShown(page, name);
+    }
+    await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(false));
+    await until("no picture comes", async () => {
+      const before = await frames(bob, "ann");
+      await bob.waitForTimeout(500);
+      return (await frames(bob, "ann")) === before;
+    });
+    await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(true));
+    await isShown(bob, "ann");
+    const third = await someone(session, "publisher");
+    const refused = await third.evaluate(() =>
+      Promise.all([
+        window.shared.publish().catch(({ otc }) => otc.number),
+        window.shared.subscribe([...window.shared.streams.keys()][0] ?? "").catch(({ otc }) => otc.number),
+      ]),
+    );
+    expect(refused).toEqual([1403, 1403]);
+    await isShown(ann, "bob");
+    const people = (await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).match(
+      /people\S* (\d+)/,
+    )?.[1];
+    expect(people, "in the SFU").toBe("0");
+  });
+
   test("go on with another SFU when theirs is gone", async () => {
     const session = await Session.create(call.stack);
     const ann = await someone(session, "publisher");

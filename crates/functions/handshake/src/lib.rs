@@ -1,13 +1,13 @@
 //! `handshake`: relays one SDP or some ICE candidates. What goes to an SFU says on whose socket it came; all else is byte
-//! for byte. The first of a session that sends media claims an SFU for it.
+//! for byte. The first of a session that sends media claims an SFU for it. In a relayed session clients send to each other.
 
 use gateway::app::App;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::refill::Refill;
 use gateway::rooms::delivery::{Recipient, relay};
-use gateway::rooms::departure;
 use gateway::rooms::sender::Sender;
+use gateway::rooms::{departure, relayed};
 use gateway::store::{Receiver, Route};
 use model::connection::Identity;
 use model::error::Error;
@@ -17,6 +17,12 @@ use model::outcome::Delivery;
 use model::room::Status;
 
 mod sessions;
+
+/// What a client is told that names a receiver where it has none.
+const FOR_THE_SFU: Error = Error::BadMessage {
+    field: "receiver",
+    allowed: "is for the SFU only, and for clients of a relayed session",
+};
 
 /// What the function needs.
 #[derive(Debug)]
@@ -38,7 +44,7 @@ impl Deps {
     }
 }
 
-/// Relays a handshake to the other side of its room: one read of two items, one post.
+/// Relays a handshake to the other side of its room: one read of two items, one post; from client to client one read more.
 ///
 /// # Errors
 /// Those of PROTOCOL, "handshake": a connection that has not identified, somebody else's room, a role that does not
@@ -48,6 +54,11 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
     let (identity, receiver) = look_up(app, sender, &handshake).await?;
     sender.recognized(&identity);
     check(&identity, receiver.as_ref(), &handshake)?;
+    if let (Identity::Client { .. }, Direction::ToPeer(room, _)) = (&identity, &handshake.direction)
+        && !relayed::is_relayed(app, room).await?
+    {
+        return Err(FOR_THE_SFU);
+    }
     let room = handshake.direction.room();
     let text = handshake.relayed(sender.stamp());
     let (to, absent) = match (receiver, &handshake.direction) {
@@ -69,11 +80,11 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
             }
         },
     };
-    relayed(app, relay(app, &to, &text).await?, absent).await
+    outcome(app, relay(app, &to, &text).await?, absent).await
 }
 
 /// What the sender is told of a delivery; `absent`, if nobody is there to receive it.
-async fn relayed(app: &App, delivery: Delivery, absent: Error) -> Result<Reply, Error> {
+async fn outcome(app: &App, delivery: Delivery, absent: Error) -> Result<Reply, Error> {
     match delivery {
         Delivery::Delivered => Ok(Reply::Ack),
         Delivery::Gone(None) => Err(absent),
@@ -113,13 +124,11 @@ async fn route(app: &App, sender: &Sender<'_>, direction: &Direction) -> Result<
 /// Checks that the sender is who the message says, where it says, and may send this.
 fn check(sender: &Identity, receiver: Option<&Receiver>, handshake: &Handshake<'_>) -> Result<(), Error> {
     let (id, features) = match (sender, &handshake.direction, receiver) {
-        (Identity::Client { .. }, Direction::ToPeer(..), _) => {
-            return Err(Error::BadMessage { field: "receiver", allowed: "is for the SFU only" });
-        }
+        (Identity::Client { session: None, .. }, Direction::ToPeer(..), _) => return Err(FOR_THE_SFU),
         (Identity::Sfu { .. }, Direction::ToSfu(_), _) => {
             return Err(Error::BadMessage { field: "receiver", allowed: "is required" });
         }
-        (Identity::Client { peer_id, session, .. }, Direction::ToSfu(_), receiver) => {
+        (Identity::Client { peer_id, session, .. }, _, receiver) => {
             if let Some(session) = session {
                 sessions::check_role(session.role, handshake)?;
             }

@@ -14,7 +14,7 @@ use model::outcome::{Claimed, Delivery};
 use model::session::{Permission, Role};
 use model::sfu::Sfu;
 
-use crate::{Deps, relayed};
+use crate::{Deps, outcome};
 
 /// How many SFUs out of the pool are tried whose sockets turn out to be gone.
 const CLAIMS: usize = 4;
@@ -52,7 +52,7 @@ pub(crate) async fn publish(deps: &Deps, handshake: &Handshake<'_>, text: &str) 
                     // The offer goes first: nobody's call should wait until a thousand others have been told.
                     arrival::sfu_claimed(app, session, &stamp).await;
                 }
-                return relayed(app, delivery?, Error::SfuUnavailable).await;
+                return outcome(app, delivery?, Error::SfuUnavailable).await;
             }
         }
     }

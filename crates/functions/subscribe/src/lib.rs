@@ -1,12 +1,13 @@
-//! `subscribe` and `unsubscribe`: a client tells its session's SFU what it wants of somebody's stream.
+//! `subscribe` and `unsubscribe`: a client tells its session's SFU what it wants of somebody's stream; in a relayed session, the
+//! publisher.
 
 use gateway::app::App;
 use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::rooms::delivery::{Recipient, relay};
-use gateway::rooms::departure;
 use gateway::rooms::sender::{Allowance, Allowed, Sender};
+use gateway::rooms::{departure, relayed};
 use gateway::store::Sequence;
 use model::error::Error;
 use model::notice::Notice;
@@ -35,11 +36,13 @@ impl Deps {
 }
 
 /// Tells the SFU what the sender wants of a stream: one conditional write, which counts the request and tells who sends it; one
-/// batched read of two items; one post. Nothing is stored: the SFU knows what was asked for last.
+/// batched read of two items; one post. Nothing is stored: the SFU knows what was asked for last. Without an SFU one read more,
+/// and in a relayed session a query of its members, of whom the publisher is told.
 ///
 /// # Errors
 /// `connection_not_found` before an identify; `forbidden` for a role that may not, and for the sender's own stream;
-/// `stream_not_found` unless nothing is wanted of it; `sfu_unavailable`; `too_many_requests` above the rate.
+/// `stream_not_found` unless nothing is wanted of it; `sfu_unavailable`; `too_many_requests` above the rate; in a relayed session
+/// `relayed_session_full`, and `peer_not_found` while the publisher is away.
 pub async fn subscribe(deps: &Deps, sender: &Sender<'_>, request: Subscribe) -> Result<Reply, Error> {
     let Deps { app, allowance } = deps;
     let Subscribe { id, has_audio, has_video } = request;
@@ -50,19 +53,30 @@ pub async fn subscribe(deps: &Deps, sender: &Sender<'_>, request: Subscribe) -> 
         return Err(Error::Forbidden("A stream is not sent back to its publisher"));
     }
     let (publisher, sfu) = app.store.member_and_sfu(&session, id.peer(), app.clock.now()).await?;
-    if !publisher.is_some_and(|publisher| publisher.streams.live.contains_key(&id)) {
+    let publisher = publisher.filter(|publisher| publisher.streams.live.contains_key(&id));
+    let Some(publisher) = publisher else {
         return if has_audio || has_video { Err(Error::StreamNotFound) } else { Ok(Reply::Ack) };
-    }
-    let Some(sfu) = sfu else { return Err(Error::SfuUnavailable) };
+    };
+    let (to, absent) = match sfu {
+        Some(sfu) => (Recipient::sfu(&session, sfu), Error::SfuUnavailable),
+        None if relayed::is_relayed(app, &session).await? => {
+            if has_audio || has_video {
+                relayed::check(app, &session, [&peer, id.peer()]).await?;
+            }
+            let recipient = Recipient::member(id.peer(), &session, &publisher);
+            (recipient.ok_or(Error::PeerNotFound)?, Error::PeerNotFound)
+        }
+        None => return Err(Error::SfuUnavailable),
+    };
     let stamp = sender.stamp().clone();
     let wanted = Notice::Subscription { client_id: peer, stamp, stream_id: id, has_audio, has_video };
-    match relay(app, &Recipient::sfu(&session, sfu), &wanted.to_json()).await? {
+    match relay(app, &to, &wanted.to_json()).await? {
         Delivery::Delivered => Ok(Reply::Ack),
         Delivery::Gone(ended) => {
             if let Some(ended) = ended {
                 departure::announce_ended(app, &ended).await?;
             }
-            Err(Error::SfuUnavailable)
+            Err(absent)
         }
         Delivery::Busy | Delivery::TooLarge => Err(Error::TooManyRequests),
     }

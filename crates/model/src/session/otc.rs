@@ -23,6 +23,8 @@ pub enum Otc {
     IllegalState,
     /// As many connections as the session may have.
     ConnectionLimitExceeded,
+    /// Media of a relayed session goes between two others.
+    RelayedSessionFull,
     /// A signal's data is over its limit.
     SignalDataTooLong,
     /// A signal's type is over its limit.
@@ -64,6 +66,7 @@ impl Otc {
             Error::ConnectionLimitExceeded(_) => Self::ConnectionLimitExceeded,
             Error::EncryptionSecretMissing => Self::EncryptionSecretMissing,
             Error::StreamNotFound => Self::InvalidStream,
+            Error::RelayedSessionFull => Self::RelayedSessionFull,
             Error::StreamLimitExceeded => Self::StreamLimitExceeded,
             Error::Forbidden(_) => match action? {
                 Action::ForceDisconnect => Self::UnableToForceDisconnect,
@@ -103,6 +106,7 @@ impl Otc {
             Self::InvalidParameter => 1011,
             Self::IllegalState => 1015,
             Self::ConnectionLimitExceeded => 1027,
+            Self::RelayedSessionFull => 1403,
             Self::SignalDataTooLong => 1413,
             Self::SignalTypeTooLong => 1414,
             Self::InvalidSignalType => 1461,
@@ -127,6 +131,7 @@ impl Otc {
             Self::InvalidParameter => "OTC_SESSION_NULL_OR_INVALID_PARAMETER",
             Self::IllegalState => "OTC_SESSION_ILLEGAL_STATE",
             Self::ConnectionLimitExceeded => "OTC_SESSION_CONNECTION_LIMIT_EXCEEDED",
+            Self::RelayedSessionFull => "OT_P2P_SESSION_MAX_PARTICIPANTS",
             Self::SignalDataTooLong => "OTC_SESSION_SIGNAL_DATA_TOO_LONG",
             Self::SignalTypeTooLong => "OTC_SESSION_SIGNAL_TYPE_TOO_LONG",
             Self::InvalidSignalType => "OTC_SESSION_INVALID_SIGNAL_TYPE",

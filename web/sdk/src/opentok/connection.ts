@@ -132,6 +132,11 @@ export class SessionConnection {
       signaling: this.#signaling,
       request: (action, data) => this.request(action, data),
       stream: (streamId) => this.#known?.streams.present.get(streamId),
+      before: () => {
+        const { connection, roster } = this.#known ?? {};
+        const others = [...(roster?.present.values() ?? [])];
+        return others.filter((other) => other.creationTime < (connection?.creationTime ?? 0)).length;
+      },
       log: options.log,
     });
   }

@@ -19,6 +19,8 @@ import type { PublisherOptions, SubscriberOptions } from "./types.js";
 
 /** How long publishing may take, in milliseconds: an SFU may have to be started for it. */
 const PUBLISH_MS = 90_000;
+/** Between how many clients the media of a relayed session goes. */
+const MOST_RELAYED = 2;
 
 /** What media needs of the connection to the session. */
 export interface MediaHooks {
@@ -29,6 +31,8 @@ export interface MediaHooks {
   request(action: string, data: Record<string, unknown>): Promise<Message>;
   /** A stream of somebody else's, as it is now. */
   stream(streamId: string): Stream | undefined;
+  /** How many of the others have been there for longer. */
+  before(): number;
   log: Log;
 }
 
@@ -148,6 +152,8 @@ export class Media {
   async publish(options: PublisherOptions): Promise<Publisher> {
     if (this.#identified?.capabilities.publish === 0)
       throw sessionError("mayNotPublish", "Your role does not allow to publish.");
+    if (this.#identified?.mediaMode === "relayed" && this.#hooks.before() >= MOST_RELAYED)
+      throw sessionError("relayedFull", "The media of a relayed session goes between two others.");
     const sent = await open(options);
     const publication = new Publication(this.#newStreamId(), sent, options, {
       request: this.#hooks.request,
