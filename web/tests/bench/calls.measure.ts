@@ -3,7 +3,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, test } from "vitest";
 import { calls } from "../src/call";
 import { joinAsTheOriginalDid } from "../src/original";
-import { Person } from "../src/person";
+import { Person, PREPARATIONS } from "../src/person";
+import { Session } from "../src/session";
 import { Stack } from "../src/stack";
 import { until } from "../src/until";
 import { delays, notePassages } from "./delay";
@@ -60,6 +61,8 @@ declare global {
     firstFrame?: number;
     /** Milliseconds between remote pictures. */
     gaps: number[];
+    /** Of each stream: when its first picture was shown, and how long after its subscription that was, in milliseconds. */
+    shown: [number, number][];
   }
 }
 
@@ -151,6 +154,82 @@ test("from joining to the first picture, and what a join sends", async () => {
         median((s) => s.received),
         median((s) => s.bytesReceived),
       ],
+    ],
+  );
+});
+
+test("a stream of a session: from publishing it to its first picture, and a resume", async () => {
+  const RUNS = 10;
+  const session = await Session.create(call.stack);
+  const context = await call.browser.newContext({ permissions: ["camera", "microphone"] });
+  const [ann, bob] = [await context.newPage(), await context.newPage()];
+  for (const prepare of PREPARATIONS) await ann.addInitScript(prepare);
+  await session.connect(ann, "publisher");
+  await session.connect(bob, "subscriber");
+  await bob.evaluate(() => {
+    window.shown = [];
+    window.shared.on("streamCreated", async ({ stream }) => {
+      const since = Date.now();
+      const subscriber = await window.shared.subscribe(stream);
+      const video = Object.assign(document.createElement("video"), { muted: true, autoplay: true });
+      video.requestVideoFrameCallback(() => window.shown.push([Date.now(), Date.now() - since]));
+      video.srcObject = subscriber.mediaStream;
+      document.body.replaceChildren(video);
+    });
+  });
+  const times = { published: [] as number[], picture: [] as number[], subscribed: [] as number[] };
+  // The first one has an SFU claimed.
+  for (let run = 0; run <= RUNS; run += 1) {
+    const [since, published] = await ann.evaluate(async () => {
+      const media = await navigator.mediaDevices.getUserMedia({
+        audio: true,
+        video: { width: 640, height: 360 },
+      });
+      const [audioSource, videoSource] = [...media.getAudioTracks(), ...media.getVideoTracks()];
+      const since = Date.now();
+      window.publisher = await window.shared.publish({
+        ...(audioSource && { audioSource }),
+        ...(videoSource && { videoSource }),
+      });
+      return [since, Date.now() - since] as const;
+    });
+    const [at, subscribed] = await until("the picture", () => bob.evaluate((run) => window.shown[run], run));
+    if (run > 0) {
+      times.published.push(published);
+      times.picture.push(at - since);
+      times.subscribed.push(subscribed);
+    }
+    if (run < RUNS) await ann.evaluate(() => window.shared.unpublish(window.publisher));
+  }
+  const resumes: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    resumes.push(
+      await ann.evaluate(async () => {
+        const since = performance.now();
+        const back = new Promise((resolve) =>
+          window.shared.once("sessionReconnected", () => resolve(undefined)),
+        );
+        window.sockets.at(-1)?.close(4_000);
+        await back;
+        return performance.now() - since;
+      }),
+    );
+    await pause(500);
+  }
+  await context.close();
+  const row = (what: string, values: number[]) => [
+    what,
+    ...[0.5, 0.95].map((share) => percentile(values, share).toFixed(0)),
+  ];
+  table(
+    "Streams of a session",
+    `Milliseconds, ${RUNS} times. The camera is open, the session has an SFU, and the subscriber subscribes as soon as it hears of the stream.`,
+    ["", "p50", "p95"],
+    [
+      row("`publish` until the SFU takes the media", times.published),
+      row("`publish` until the first picture is shown to a subscriber", times.picture),
+      row("`subscribe` until the first picture", times.subscribed),
+      row("a broken socket until `sessionReconnected`", resumes),
     ],
   );
 });
