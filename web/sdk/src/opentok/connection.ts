@@ -54,6 +54,8 @@ interface Known {
   roster: Roster;
   streams: Streams;
   muted: boolean;
+  /** What is muted, or not, by an older version is out of date. */
+  muteVersion: number;
 }
 
 /** What `connect` waits for. */
@@ -223,8 +225,8 @@ export class SessionConnection {
     const { connection, capabilities, iceServers } = identified;
     const roster = this.#known?.roster ?? new Roster(connection.connectionId);
     const streams = this.#known?.streams ?? new Streams(connection.connectionId);
-    const { muted = false } = identified;
-    const known = { connection, capabilities, iceServers, roster, streams, muted };
+    const { muted = false, muteVersion = 0 } = identified;
+    const known = { connection, capabilities, iceServers, roster, streams, muted, muteVersion };
     const first = before.name === "connecting";
     this.#state = first
       ? { name: "entering", connecting: before.connecting, known }
@@ -329,13 +331,20 @@ export class SessionConnection {
         this.#applyToStreams(streams.changed(event));
         return;
       case "muteForced":
-        if (event.active === undefined) return;
-        known.muted = event.active;
-        this.#tell("muteForced", { active: event.active });
+        this.#muted(event, known);
         return;
       case "signal":
         this.#inbox.take(event.signal);
     }
+  }
+
+  #muted({ active, muteVersion = 0, streams = [] }: Message<"muteForced">, known: Known): void {
+    if (active !== undefined && muteVersion > known.muteVersion) {
+      known.muteVersion = muteVersion;
+      known.muted = active;
+      this.#tell("muteForced", { active });
+    }
+    for (const stream of streams) this.#applyToStreams(known.streams.muted(stream.streamId, stream.version));
   }
 
   #apply(changes: readonly Change[], resumed = false): void {

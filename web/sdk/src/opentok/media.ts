@@ -81,13 +81,13 @@ export class Media {
     this.#handshakes.flush();
     this.#connect();
     this.#direct?.reachabilityChanged();
-    const own = new Set(identified.streams?.map(({ streamId }) => streamId));
+    const listed = new Map(identified.streams?.map((stream) => [stream.streamId, stream]));
     const stays = before?.connection.creationTime === identified.connection.creationTime;
     for (const publication of this.#publications.values()) {
+      const stream = listed.get(publication.streamId);
       if (!stays && before) void publication.beginAgain(this.#newStreamId()).catch(() => undefined);
-      else if (publication.stream && !own.has(publication.streamId))
-        this.#end([publication.streamId], "mediaStopped");
-      else publication.up();
+      else if (publication.stream && !stream) this.#end([publication.streamId], "mediaStopped");
+      else publication.up(stream);
     }
     if (!renewed) for (const subscription of this.#subscriptions.values()) subscription.again();
   }
@@ -125,7 +125,8 @@ export class Media {
         this.#emit?.(event);
         return;
       case "muteForced":
-        for (const publication of this.#of(event.streamIds ?? [])) publication.muted();
+        for (const { streamId, version } of event.streams ?? [])
+          for (const publication of this.#of([streamId])) publication.muted(version);
         return;
       case "streamDestroyed":
         this.#end(event.streamIds, event.reason);

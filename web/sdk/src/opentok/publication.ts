@@ -1,5 +1,5 @@
 import type { LocalTrack, Slot, TrackSource } from "../media/producer.js";
-import type { Message, Stream } from "../signaling/wire.js";
+import type { Message, Stream, VersionedStream } from "../signaling/wire.js";
 import type { SessionError } from "./errors.js";
 import type { PublisherEvents, PublisherOptions, StreamDestroyReason } from "./types.js";
 import { Wanted } from "./wanted.js";
@@ -42,6 +42,11 @@ export class Publication {
   #stream: Stream | undefined;
   /** The gateway may know it. */
   #asked = false;
+  /** The version of the last mute by a moderator. */
+  #mutedBy = 0;
+  /** A change is under way, of which nothing says whether it came before the mute or after it. */
+  #changing = false;
+  #doubt = false;
   #ended = false;
 
   constructor(
@@ -109,8 +114,9 @@ export class Publication {
     await this.#wanted.changed();
   }
 
-  /** There is a socket again. */
-  up(): void {
+  /** There is a socket again; `listed`: the stream as the gateway has it now. */
+  up(listed: VersionedStream | undefined): void {
+    if (listed && !listed.hasAudio && this.#stream?.hasAudio) this.muted(listed.version);
     this.#wanted.resume();
   }
 
@@ -122,15 +128,11 @@ export class Publication {
     await this.#wanted.changed();
   }
 
-  /** A moderator has switched its sound off. */
-  muted(): void {
-    const stream = this.#stream;
-    const audio = this.#sent.audio;
-    if (!stream || !audio) return;
-    audio.track.enabled = false;
-    this.#on.audio = false;
-    this.#stream = { ...stream, hasAudio: false };
-    this.tell("muteForced", { stream: this.#stream });
+  /** A moderator has switched its sound off, at this version of the connection's streams. It may be told again, and late. */
+  muted(version: number): void {
+    if (version <= this.#mutedBy) return;
+    this.#mutedBy = version;
+    if (this.#stream) this.#silenced(this.#stream);
   }
 
   /** Its person ends it; resolves when the gateway knows. */
@@ -177,12 +179,19 @@ export class Publication {
     if (this.#stream) {
       const before = this.#stream;
       const changed = {
-        ...(before.hasAudio !== hasAudio && { hasAudio }),
+        ...((this.#doubt || before.hasAudio !== hasAudio) && { hasAudio }),
         ...(before.hasVideo !== hasVideo && { hasVideo }),
       };
       if (Object.keys(changed).length === 0) return;
-      await this.#hooks.request("updateStream", { streamId, ...changed });
-      if (this.#stream === before) this.#stream = { ...before, ...changed };
+      this.#doubt = false;
+      this.#changing = true;
+      try {
+        await this.#hooks.request("updateStream", { streamId, ...changed });
+      } finally {
+        this.#changing = false;
+      }
+      const muted = this.#stream !== before && { hasAudio: false };
+      if (this.#stream) this.#stream = { ...before, ...changed, ...muted };
       return;
     }
     this.#asked = true;
@@ -195,15 +204,29 @@ export class Publication {
       videoType,
       ...(width !== undefined && height !== undefined && { videoDimensions: { width, height } }),
     });
-    if (answer.type === "published") this.#published(answer.stream, hasAudio);
+    if (answer.type === "published") this.#published(answer, hasAudio);
   }
 
-  #published(stream: Stream, askedForAudio: boolean): void {
+  #published({ stream, version }: Message<"published">, askedForAudio: boolean): void {
     if (this.#ended || stream.streamId !== this.#streamId) return;
     this.#stream = stream;
     this.tell("streamCreated", { stream });
-    // The session is muted.
-    if (askedForAudio && !stream.hasAudio) this.muted();
+    // The session is muted, or a moderator was quicker than the answer.
+    if (askedForAudio && (!stream.hasAudio || this.#mutedBy > version)) this.#silenced(stream);
+  }
+
+  /** The gateway has its sound as switched off, which the person did not do. */
+  #silenced(stream: Stream): void {
+    const audio = this.#sent.audio;
+    if (!audio) return;
+    audio.track.enabled = false;
+    this.#on.audio = false;
+    this.#stream = { ...stream, hasAudio: false };
+    if (this.#changing) {
+      this.#doubt = true;
+      void this.#wanted.changed().catch(() => undefined);
+    }
+    this.tell("muteForced", { stream: this.#stream });
   }
 
   #slot(half: Half): Slot {

@@ -76,6 +76,12 @@ export class Streams {
     return [];
   }
 
+  /** A moderator has switched a stream's sound off. */
+  muted(streamId: string, version: number): StreamChange[] {
+    const changes = [{ changedProperty: "hasAudio", oldValue: true, newValue: false }];
+    return this.changed({ type: "streamPropertyChanged", stream: { streamId }, changes, version });
+  }
+
   /** Streams have ended, which may not have begun as far as we know. */
   destroyed(streamIds: readonly string[], reason: StreamDestroyReason): StreamChange[] {
     return streamIds.flatMap((streamId): StreamChange[] => {

@@ -107,8 +107,9 @@ export interface SessionIdentified extends Identified {
   streams: VersionedStream[];
   /** `relayed`: from client to client, without an SFU. */
   mediaMode: "routed" | "relayed";
-  /** What is published now begins without sound. */
+  /** What is published now begins without sound; and the version of that. */
   muted?: boolean;
+  muteVersion?: number;
 }
 
 /** A signal as it is delivered. */
@@ -162,8 +163,12 @@ const MESSAGES = {
     reason: DestroyReason;
   },
   connections: {} as { connections: Connection[]; streams?: VersionedStream[] },
-  /** To all: a moderator has muted the session, or ended that. To a publisher: the sound of these streams of its own is off. */
-  muteForced: {} as { active?: boolean; streamIds?: string[] },
+  /** To all: a moderator has muted the session, or ended that, and these streams have lost their sound; or to a publisher: one has. */
+  muteForced: {} as {
+    active?: boolean;
+    muteVersion?: number;
+    streams?: { streamId: string; version: number }[];
+  },
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
   /** To the publisher of a relayed session: what somebody wants of a stream. */

@@ -165,7 +165,7 @@ describe("publishing", () => {
     const publisher = await publish(session);
     const muted: string[] = [];
     publisher.on("muteForced", ({ stream }) => muted.push(stream.name));
-    server.peer.say({ type: "muteForced", streamIds: [publisher.stream?.streamId] });
+    server.peer.say({ type: "muteForced", streams: [{ streamId: publisher.stream?.streamId, version: 2 }] });
     await until("the mute", () => muted.length === 1);
     expect(publisher.hasAudio).toBe(false);
     expect(publisher.mediaStream.getAudioTracks()[0]?.enabled).toBe(false);
