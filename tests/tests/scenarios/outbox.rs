@@ -55,7 +55,7 @@ impl Action {
             Self::Join | Self::SfuIsBack => "identify",
             Self::Leave => "leave",
             Self::Close | Self::Cut | Self::SfuIsLost => "disconnect",
-            Self::Force => "force-disconnect",
+            Self::Force => "moderate",
             Self::RestForce => "session-api",
             Self::Offer => "handshake",
             Self::Publish | Self::Unpublish | Self::UpdateStream => "publish",

@@ -60,7 +60,7 @@ async fn steps(stack: &Stack) -> Vec<Step> {
         ("Query", 1),
         ("TransactWriteItems", 1),
     ];
-    steps.took("forceDisconnect, of one of three", "force-disconnect", ends).await;
+    steps.took("forceDisconnect, of one of three", "moderate", ends).await;
     drop(cleo);
 
     rest(&mut steps, &project, &session, &said).await;
