@@ -56,14 +56,14 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
             all_told &= moderation::carry_out(app, room, &mut roster, mute).await;
             continue;
         }
-        match overtaken(app, room, &mut roster, &owed.change).await {
-            Ok(muted) => announcements.extend(muted),
+        let muted = match overtaken(app, room, &mut roster, &owed.change).await {
+            Ok(muted) => muted,
             Err(failure) => {
                 tracing::error!(room.id = %room, %failure, "Stream not muted");
                 all_told = false;
                 continue;
             }
-        }
+        };
         let gone = is_sent_away(app, &owed.change).await;
         all_told &= gone;
         match announcement(app, room, &roster, &owed.change) {
@@ -71,6 +71,7 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
             Some(announcement) => announcements.push(announcement.told_again()),
             None => settle(app, room, &owed.change).await,
         }
+        announcements.extend(muted);
     }
     let told =
         announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await;

@@ -51,12 +51,12 @@ async fn tell(
     change: Change,
 ) -> Result<(), Failure> {
     let roster = app.store.roster(session, app.clock.now()).await?;
-    let mut announcements = Vec::new();
-    if let Some((muted, announcement)) = overtaken(app, session, id, member, &roster.mute).await? {
+    let muted = overtaken(app, session, id, member, &roster.mute).await?;
+    let muted = muted.map(|(muted, announcement)| {
         *member = muted;
-        announcements.push(announcement);
-    }
-    announcements.extend(Announcement::streams(Some(member), change));
+        announcement
+    });
+    let announcements = Announcement::streams(Some(member), change).into_iter().chain(muted).collect();
     broadcast(app, session, recipients(session, &roster), announcements).await;
     outbox::catch_up(app, session, roster).await;
     Ok(())
