@@ -412,12 +412,12 @@ async fn a_thousand_streams_are_muted_at_once() {
             heard.extend(named(&notice));
             parts += 1;
         }
-        assert_eq!((heard.len(), parts), (1_009, 3));
+        assert!(heard.len() == 1_009 && parts >= 3, "{} in {parts}", heard.len());
     }
     let members = stack.rooms("PEER#").await;
     let streams = members.iter().filter_map(|member| member["streams"].as_object()).flatten();
     assert!(streams.clone().count() == 1_009 && streams.clone().all(|(_, stream)| stream["hasAudio"] == false));
-    assert_eq!(stack.rooms("OWED#").await, Vec::<Value>::new());
+    nothing_owed(&stack).await;
 }
 
 /// 126 members of a session that are away, with 8 streams each.

@@ -77,8 +77,9 @@ pub(super) async fn overtaken(
     if !member.streams.live.get(id).is_some_and(|stream| mute.concerns(id, stream)) {
         return Ok(None);
     }
-    let muted = |member: &mut Member, _: &Mute| member.streams.mute_by(id, mute).map(|()| StreamEvent::Muted);
-    match app.store.change_streams(session, id, None, app.clock.now(), muted).await? {
+    let muted = |member: &mut Member| member.streams.mute_by(id, mute).map(|()| StreamEvent::Muted);
+    let (found, now) = (Some(member.clone()), app.clock.now());
+    match app.store.change_found_streams(session, id, None, found, now, muted).await? {
         StreamsChanged::Changed(member, event) => {
             let announcement = Announcement::streams(Some(&member), Change::streams(&member, id, event));
             Ok(announcement.map(|announcement| (*member, announcement)))

@@ -39,8 +39,24 @@ impl Store {
         now: EpochMillis,
         change: impl Fn(&mut Member, &Mute) -> Result<StreamEvent, Unchanged>,
     ) -> Result<StreamsChanged, Failure> {
+        let (found, mute) = self.member_and_mute(session, id.peer(), now).await?;
+        self.change_found_streams(session, id, by, found, now, |member| change(member, &mute)).await
+    }
+
+    /// As [`Store::change_streams`], of a member that was read already.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn change_found_streams(
+        &self,
+        session: &RoomId,
+        id: &StreamId,
+        by: Option<&Stamp>,
+        mut found: Option<Member>,
+        now: EpochMillis,
+        change: impl Fn(&mut Member) -> Result<StreamEvent, Unchanged>,
+    ) -> Result<StreamsChanged, Failure> {
         let peer = id.peer();
-        let (mut found, mute) = self.member_and_mute(session, peer, now).await?;
         let mut pauses = Pauses::new();
         loop {
             let there = |member: &Member| {
@@ -51,7 +67,7 @@ impl Store {
             let Some(member) = found.filter(there) else { return Ok(StreamsChanged::NotThere) };
             let seen = member.streams.version;
             let mut member = Box::new(member);
-            let event = match change(&mut member, &mute) {
+            let event = match change(&mut member) {
                 Ok(event) => event,
                 Err(unchanged) => return Ok(StreamsChanged::Unchanged(member, unchanged)),
             };
