@@ -96,7 +96,8 @@ async fn all_are_muted_but_those_that_are_left_out_and_so_is_what_begins_until_t
         let heard = socket.next_of("muteForced").await;
         assert_eq!((&heard["active"], &heard["muteVersion"]), (&json!(true), &json!(1)));
         assert_eq!(named(&heard), [ANN, BOB].map(str::to_owned).into());
-        let versions: Vec<_> = heard["streams"].as_array().unwrap().iter().map(|one| &one["version"]).collect();
+        let versions: Vec<_> =
+            heard["streams"].as_array().unwrap().iter().map(|one| &one["version"]).collect();
         assert!(versions.contains(&&json!(3)) && versions.contains(&&json!(2)), "{heard}");
     }
     for (id, has_audio) in [(ANN, false), ("annscam2~ann", false), (BOB, false), ("podium00~watcher", true)] {
@@ -132,7 +133,8 @@ async fn a_stream_is_ended_by_a_moderator_and_its_publisher_hears_why() {
     let (_project, _session, mut moderator, mut ann) = two(&stack).await;
     published(&mut ann, stream(ANN)).await;
     acked(&mut moderator, "forceUnpublish", stream(ANN)).await;
-    let ended = json!({ "type": "streamDestroyed", "streamIds": [ANN], "reason": "forceUnpublished", "version": 2 });
+    let ended =
+        json!({ "type": "streamDestroyed", "streamIds": [ANN], "reason": "forceUnpublished", "version": 2 });
     for socket in [&mut moderator, &mut ann] {
         assert_eq!(socket.next_of("streamDestroyed").await, ended);
     }
@@ -153,9 +155,12 @@ async fn who_may_not_moderate_is_refused_by_number() {
     let (project, session, mut moderator, mut ann) = two(&stack).await;
     let (mut cyd, _) = project.join_named(&session, "subscriber", "cyd", false).await;
     published(&mut ann, stream(ANN)).await;
-    for (action, number) in
-        [("forceMuteStream", 1540), ("forceMuteAll", 1540), ("disableForceMute", 1540), ("forceUnpublish", 1530)]
-    {
+    for (action, number) in [
+        ("forceMuteStream", 1540),
+        ("forceMuteAll", 1540),
+        ("disableForceMute", 1540),
+        ("forceUnpublish", 1530),
+    ] {
         for socket in [&mut ann, &mut cyd] {
             assert_eq!(refused(socket, action, stream(ANN)).await, is(403, "forbidden", number), "{action}");
         }
@@ -416,7 +421,9 @@ async fn a_thousand_streams_are_muted_at_once() {
     }
     let members = stack.rooms("PEER#").await;
     let streams = members.iter().filter_map(|member| member["streams"].as_object()).flatten();
-    assert!(streams.clone().count() == 1_009 && streams.clone().all(|(_, stream)| stream["hasAudio"] == false));
+    assert!(
+        streams.clone().count() == 1_009 && streams.clone().all(|(_, stream)| stream["hasAudio"] == false)
+    );
     nothing_owed(&stack).await;
 }
 
@@ -464,7 +471,8 @@ async fn a_mute_that_takes_too_long_is_acknowledged_and_carried_out_by_others() 
     let stack = Stack::start().await;
     let (_project, _session, mut moderator, mut ann) = two(&stack).await;
     published(&mut ann, stream(ANN)).await;
-    let hold = json!({ "fault": "dynamodb", "function": "moderate", "operation": "UpdateItem", "delayMs": 60_000 });
+    let hold =
+        json!({ "fault": "dynamodb", "function": "moderate", "operation": "UpdateItem", "delayMs": 60_000 });
     stack.fault(hold).await;
     acked(&mut moderator, "forceMuteAll", json!({})).await;
     nothing_owed(&stack).await;

@@ -92,7 +92,11 @@ pub async fn disable_force_mute(app: &App, sender: &Sender<'_>) -> Result<Reply,
 ///
 /// # Errors
 /// As [`force_mute_stream`].
-pub async fn force_unpublish(app: &App, sender: &Sender<'_>, request: ForceUnpublish) -> Result<Reply, Error> {
+pub async fn force_unpublish(
+    app: &App,
+    sender: &Sender<'_>,
+    request: ForceUnpublish,
+) -> Result<Reply, Error> {
     let session = moderated(app, sender, Permission::ForceUnpublish).await?;
     moderation::unpublish(app, &session, &request.id).await?;
     Ok(Reply::Ack)

@@ -85,7 +85,8 @@ pub async fn publish(deps: &Deps, sender: &Sender<'_>, request: Publish) -> Resu
         let (name, layout_class_list) = (name.clone(), layout_class_list.unwrap_or_default());
         let has_audio = has_audio && !mute.active;
         let mute = mute.version;
-        let stream = Stream { since, name, has_audio, has_video, video_type, dimensions, layout_class_list, mute };
+        let stream =
+            Stream { since, name, has_audio, has_video, video_type, dimensions, layout_class_list, mute };
         member.streams.publish(&id, stream).map(|()| StreamEvent::Created)
     };
     let member = streams::change(app, &session, &id, Some(sender.stamp()), begin).await?;
@@ -104,7 +105,9 @@ pub async fn unpublish(deps: &Deps, sender: &Sender<'_>, request: Unpublish) -> 
     let Unpublish { id, room } = request;
     let end = |reason| {
         let id = &id;
-        move |member: &mut Member, _: &Mute| member.streams.unpublish(id).map(|()| StreamEvent::Destroyed(reason))
+        move |member: &mut Member, _: &Mute| {
+            member.streams.unpublish(id).map(|()| StreamEvent::Destroyed(reason))
+        }
     };
     let Some(room) = room else {
         let session = own(deps, sender, &id).await?;

@@ -103,13 +103,13 @@ impl Announcement {
         let about = match event {
             // Its publisher knows nothing of that.
             StreamEvent::Destroyed(Destroyed::MediaStopped | Destroyed::ForceUnpublished) => None,
-            StreamEvent::Created | StreamEvent::Destroyed(_) | StreamEvent::Muted | StreamEvent::Changed(_) => {
-                Some(peer_id.clone())
-            }
+            StreamEvent::Created
+            | StreamEvent::Destroyed(_)
+            | StreamEvent::Muted
+            | StreamEvent::Changed(_) => Some(peer_id.clone()),
         };
         let named = NamedStream { stream_id: stream_id.clone() };
-        let changed =
-            |changes| Notice::StreamPropertyChanged { stream: named, changes, version: *version };
+        let changed = |changes| Notice::StreamPropertyChanged { stream: named, changes, version: *version };
         let members = match event {
             // As it is by now: what has changed since has a lower version then, or the same.
             StreamEvent::Created => member.and_then(|member| {
@@ -467,7 +467,8 @@ mod tests {
         let notice = Notice::SfuConnect { room_id: room_id.clone() };
         let texts = texts(Codecs::new(&CODECS), all.iter().map(|recipient| (recipient, &notice)));
         assert_eq!([&JSON.1, &WORDS.1].map(|written| written.load(Ordering::Relaxed)), [1, 1]);
-        let read = all.each_ref().map(|recipient| texts.get(&audience(recipient, &notice)).map(String::as_str));
+        let read =
+            all.each_ref().map(|recipient| texts.get(&audience(recipient, &notice)).map(String::as_str));
         let (json, words) = (Some(r#"Encoding("json") 0"#), Some(r#"Encoding("words") 0"#));
         assert_eq!(read, [json, words, json, words, words, None]);
     }

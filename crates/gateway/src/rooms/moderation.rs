@@ -100,7 +100,8 @@ pub(super) async fn carry_out(app: &App, session: &RoomId, roster: &mut Roster, 
 
 /// Takes the sound of what is concerned; what has become of the members is in the roster then.
 async fn mute_members(app: &App, session: &RoomId, roster: &mut Roster, mute: &Mute) -> bool {
-    let concerned = |member: &Member| member.streams.live.iter().any(|(id, stream)| mute.concerns(id, stream));
+    let concerned =
+        |member: &Member| member.streams.live.iter().any(|(id, stream)| mute.concerns(id, stream));
     // Also those whose grace is over: as long as nobody has ended their stays they may come back.
     let members = roster.members.iter_mut().chain(&mut roster.overdue);
     let muted = members.filter(|(_, member)| concerned(member)).map(|(peer, member)| async move {
@@ -129,7 +130,8 @@ async fn tell_sfu(app: &App, session: &RoomId, roster: &Roster, mute: &Mute) -> 
 
 async fn told_of(app: &App, sfu: &Recipient, peer: &PeerId, member: &Member) -> bool {
     let posted = async {
-        let text = delivery::encode(app.codecs, &sfu.socket.encoding, &Announcement::streams_of(peer, member))?;
+        let text =
+            delivery::encode(app.codecs, &sfu.socket.encoding, &Announcement::streams_of(peer, member))?;
         delivery::post(app, &sfu.socket.stamp, &text).await
     };
     match posted.await {

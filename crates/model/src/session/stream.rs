@@ -578,7 +578,10 @@ mod tests {
         }
         assert!(!streams.mute_all(&mute));
         assert_eq!(sound(&streams), [true; 3]);
-        assert!(!streams.mute_all(&mute.next(false, vec![])), "to switch it off gives nobody's sound back, or takes it");
+        assert!(
+            !streams.mute_all(&mute.next(false, vec![])),
+            "to switch it off gives nobody's sound back, or takes it"
+        );
         assert!(streams.mute_all(&mute.next(true, vec![])));
         assert_eq!(sound(&streams), [false; 3]);
     }

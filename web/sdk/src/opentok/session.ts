@@ -122,6 +122,38 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /**
+   * Takes the sound of somebody's stream, which its publisher may switch on again: moderators only.
+   *
+   * @throws SessionError without the role (`otc` 1540), or for a stream that there is not (1535).
+   */
+  async forceMuteStream(stream: StreamRef): Promise<void> {
+    await this.#request("forceMuteStream", { streamId: streamOf(stream) });
+  }
+
+  /**
+   * Takes the sound of all streams but these, and of those that begin from now on: moderators only.
+   *
+   * @throws SessionError without the role (`otc` 1540).
+   */
+  async forceMuteAll(excluded: readonly StreamRef[] = []): Promise<void> {
+    await this.#request("forceMuteAll", { excludedStreamIds: excluded.map(streamOf) });
+  }
+
+  /** Lets streams begin with sound again, and gives none back. As {@link forceMuteAll}. */
+  async disableForceMute(): Promise<void> {
+    await this.#request("disableForceMute", {});
+  }
+
+  /**
+   * Ends somebody's stream: moderators only.
+   *
+   * @throws SessionError without the role (`otc` 1530), or for a stream that there is not (1535).
+   */
+  async forceUnpublish(stream: StreamRef): Promise<void> {
+    await this.#request("forceUnpublish", { streamId: streamOf(stream) });
+  }
+
+  /**
    * Reports that something went wrong, in 1 to 8,192 bytes of UTF-8; gives the id to ask for it by.
    *
    * @throws SessionError `bad_message` for another length, or without a connection.
@@ -162,6 +194,13 @@ export class Session extends Emitter<SessionEvents> {
     this.#connection = undefined;
     globalThis.removeEventListener?.("pagehide", this.#pageHidden);
   }
+}
+
+/** A stream, by itself or by its id. */
+type StreamRef = { readonly streamId: string } | string;
+
+function streamOf(stream: StreamRef): string {
+  return typeof stream === "string" ? stream : stream?.streamId;
 }
 
 function check(secret: string): void {

@@ -89,6 +89,9 @@ export interface SessionIdentified extends Identified {
   connections: Connection[];
   /** The streams, this client's own too; those that did not fit likewise. */
   streams: (Stream & { version: number })[];
+  /** What is published now begins without sound. */
+  muted?: boolean;
+  muteVersion?: number;
 }
 
 /** A signal as it is delivered. */
@@ -142,10 +145,16 @@ const MESSAGES = {
     reason: DestroyReason;
   },
   connections: {} as { connections: Connection[]; streams?: (Stream & { version: number })[] },
+  /** Streams have lost their sound; with `active`: the session is muted, or no more. */
+  muteForced: {} as {
+    active?: boolean;
+    muteVersion?: number;
+    streams?: { streamId: string; version: number }[];
+  },
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
   streamCreated: {} as { stream: Stream; version: number },
-  streamDestroyed: {} as { streamIds: string[]; reason: DestroyReason | "mediaStopped"; version?: number },
+  streamDestroyed: {} as { streamIds: string[]; reason: DestroyReason | "forceUnpublished" | "mediaStopped"; version?: number },
   streamPropertyChanged: {} as {
     stream: Pick<Stream, "streamId">;
     changes: { changedProperty: string; oldValue: unknown; newValue: unknown }[];

@@ -78,7 +78,8 @@ pub fn mute(body: &str) -> Result<Option<Vec<StreamId>>, RestError> {
     let mut excluded = Vec::new();
     for field in [FIELD, "excludedStreams"] {
         let Some(raw) = value(&object, field)? else { continue };
-        let ids = json::array(raw).and_then(|ids| ids.into_iter().map(json::text).collect::<Option<Vec<_>>>());
+        let ids =
+            json::array(raw).and_then(|ids| ids.into_iter().map(json::text).collect::<Option<Vec<_>>>());
         excluded.extend(ids.ok_or(invalid(field, "must be a list of strings"))?);
     }
     if excluded.len() > MAX_EXCLUDED {
@@ -176,7 +177,8 @@ mod tests {
 
     #[test]
     fn streams_are_left_out_of_a_mute_by_either_name() {
-        let ids = |body: &str| mute(body).map(|mute| mute.map(|ids| ids.len())).map_err(|error| error.status());
+        let ids =
+            |body: &str| mute(body).map(|mute| mute.map(|ids| ids.len())).map_err(|error| error.status());
         assert_eq!(ids(r#"{"active":true}"#), Ok(Some(0)));
         for field in ["excludedStreamIds", "excludedStreams"] {
             assert_eq!(ids(&format!(r#"{{"active":true,"{field}":["abcdefgh~p"]}}"#)), Ok(Some(1)));
