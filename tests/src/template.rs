@@ -18,7 +18,7 @@ pub fn functions() -> Vec<String> {
     names.map(|(_, rest)| rest.split('}').next().unwrap_or_default().to_owned()).collect()
 }
 
-/// The executable of a function by its name in the template: `force-disconnect` of `ForceDisconnect`.
+/// The executable of a function by its name in the template: `claim-room` of `ClaimRoom`.
 fn executable(function: &str) -> String {
     let dash = |(at, letter): (usize, char)| (at > 0 && letter.is_ascii_uppercase()).then_some('-');
     let letters = function.chars().enumerate();

@@ -32,6 +32,12 @@ impl Key {
         Self { pk: format!("ROOM#{room}"), sk: "SFU".into() }
     }
 
+    /// The mute of the session, in an item of its own: all that come and go write the session's.
+    #[must_use]
+    pub fn mute(session: &RoomId) -> Self {
+        Self { pk: format!("ROOM#{session}"), sk: "MUTE".into() }
+    }
+
     /// The session, if the room is one.
     #[must_use]
     pub fn session(session: &RoomId) -> Self {

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
 use crate::roster::Listed;
 use crate::session::member::{SessionConnection, Stay};
+use crate::session::mute::MutedStream;
 use crate::session::notice::{Destroyed, IdentifiedInSession, ReceivedSignal};
 use crate::session::otc::Otc;
 use crate::session::stream::{
@@ -134,6 +135,18 @@ pub enum Notice {
         /// The version of its publisher's streams.
         version: u64,
     },
+    /// A moderator, or the project's server, has muted streams, or lets streams begin with sound again.
+    MuteForced {
+        /// Whether streams begin without sound from now on; absent when one stream was muted, of which its publisher hears.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        active: Option<bool>,
+        /// The version of the session's mute, with `active`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mute_version: Option<u64>,
+        /// The streams that have lost their sound by that.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        streams: Vec<MutedStream>,
+    },
     /// To an SFU: all streams of one client.
     Streams {
         /// Whose.
@@ -258,6 +271,7 @@ impl Notice {
             | Self::StreamCreated { .. }
             | Self::StreamDestroyed { .. }
             | Self::StreamPropertyChanged { .. }
+            | Self::MuteForced { .. }
             | Self::Streams { .. }
             | Self::Subscription { .. }
             | Self::Signal { .. }

@@ -10,6 +10,7 @@ use crate::id::{PeerId, RoomId};
 use crate::member::Member;
 use crate::outcome::Ended;
 use crate::session::event::StreamEvent;
+use crate::session::mute::Mute;
 use crate::session::stream::StreamId;
 use crate::stamp::Stamp;
 use crate::time::{EpochMillis, EpochSeconds};
@@ -68,6 +69,11 @@ pub enum Change {
         /// What has become of it.
         event: StreamEvent,
     },
+    /// The session's mute was switched on or off. Whoever tells of it also mutes what it concerns.
+    Muted {
+        /// The mute.
+        mute: Mute,
+    },
     /// The room has an SFU, on this socket.
     SfuConnected {
         /// The socket.
@@ -117,6 +123,7 @@ impl Change {
             Self::Streams { peer_id, joined_at, version, .. } => {
                 format!("STREAMS#{peer_id}#{}#{version}", joined_at.0)
             }
+            Self::Muted { mute } => format!("MUTED#{}", mute.version),
             Self::SfuConnected { sfu } => format!("SFU#{}", sfu.connection_id),
         }
     }
@@ -153,6 +160,7 @@ mod tests {
         let created = Change::Created { peer_id: peer_id.clone(), joined_at: EpochMillis(8), resumed: true };
         let streams = [
             StreamEvent::Created,
+            StreamEvent::Muted,
             StreamEvent::Destroyed(Destroyed::MediaStopped),
             StreamEvent::Changed(vec![PropertyChange::HasAudio { old_value: true, new_value: false }]),
         ];
@@ -163,7 +171,10 @@ mod tests {
             stream_id: StreamId::from_bits(1, peer_id.clone()),
             event,
         });
-        for change in [forced, created, Change::SfuConnected { sfu: stamp }].into_iter().chain(streams) {
+        let excluded = vec![StreamId::from_bits(2, peer_id.clone())];
+        let muted = Change::Muted { mute: Mute::default().next(true, excluded) };
+        let others = [forced, created, muted, Change::SfuConnected { sfu: stamp }];
+        for change in others.into_iter().chain(streams) {
             let owed = Owed::new(room_id.clone(), change, EpochMillis(1_000));
             let text = serde_json::to_string(&owed).unwrap();
             assert_eq!(serde_json::from_str::<Owed>(&text).unwrap(), owed, "{text}");

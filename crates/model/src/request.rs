@@ -8,7 +8,7 @@ use crate::identify::Identify;
 use crate::leave::Leave;
 use crate::roster::AskRoster;
 use crate::session::issue::ReportIssue;
-use crate::session::moderation::ForceDisconnect;
+use crate::session::moderation::{ForceDisconnect, ForceMuteAll, ForceMuteStream, ForceUnpublish};
 use crate::session::signal::SendSignal;
 use crate::session::stream::{Publish, Subscribe, Unpublish, UpdateStream};
 
@@ -25,6 +25,14 @@ pub enum Request<'a> {
     Signal(SendSignal),
     /// A moderator ends somebody's stay.
     ForceDisconnect(ForceDisconnect),
+    /// A moderator mutes somebody's stream.
+    ForceMuteStream(ForceMuteStream),
+    /// A moderator mutes the streams that there are, and those to come.
+    ForceMuteAll(ForceMuteAll),
+    /// A moderator lets streams begin with sound again.
+    DisableForceMute,
+    /// A moderator ends somebody's stream.
+    ForceUnpublish(ForceUnpublish),
     /// Something went wrong at a client.
     ReportIssue(ReportIssue),
     /// A stream begins.
@@ -58,6 +66,14 @@ pub enum Action {
     Signal,
     /// [`Request::ForceDisconnect`]
     ForceDisconnect,
+    /// [`Request::ForceMuteStream`]
+    ForceMuteStream,
+    /// [`Request::ForceMuteAll`]
+    ForceMuteAll,
+    /// [`Request::DisableForceMute`]
+    DisableForceMute,
+    /// [`Request::ForceUnpublish`]
+    ForceUnpublish,
     /// [`Request::ReportIssue`]
     ReportIssue,
     /// [`Request::Publish`]
@@ -91,6 +107,10 @@ impl Action {
             Self::Enter
             | Self::Signal
             | Self::ForceDisconnect
+            | Self::ForceMuteStream
+            | Self::ForceMuteAll
+            | Self::DisableForceMute
+            | Self::ForceUnpublish
             | Self::ReportIssue
             | Self::Publish
             | Self::Unpublish

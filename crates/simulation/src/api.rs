@@ -77,7 +77,8 @@ pub(crate) fn send(world: &Arc<World>, id: &str, text: String) {
             "leave" => Function::Leave,
             "signal" => Function::Signal,
             "publish" | "unpublish" | "updateStream" => Function::Publish,
-            "forceDisconnect" => Function::ForceDisconnect,
+            "forceDisconnect" | "forceMuteStream" | "forceMuteAll" | "disableForceMute"
+            | "forceUnpublish" => Function::Moderate,
             "roster" => Function::Roster,
             _ => Function::Default,
         };

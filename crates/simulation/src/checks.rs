@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::client::Shared;
 use crate::heard::{Entry, Heard, Note};
 use crate::history::{Forced, Signal};
+use crate::mutes;
 use crate::streams::{self, Streams};
 use crate::view::{Presence, Stay, View};
 
@@ -73,6 +74,12 @@ impl Check<'_> {
         for n in people {
             self.told(n, &members);
             self.told_of_streams(n, &streams);
+            self.told_of_mutes(n, &streams, mutes::stored(items));
+        }
+        for (stream, _) in streams.iter().filter(|(_, sound)| **sound) {
+            if let Some(missed) = self.shared.mutes.missed(session, stream) {
+                self.found.push(format!("{stream} has sound, which {missed:?} should have muted"));
+            }
         }
         // Nothing owed.
         for item in items.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("OWED#")) {
@@ -111,6 +118,22 @@ impl Check<'_> {
         let (known, there) = (others(&streams::known(&self.logs[n])), others(there));
         if known != there {
             self.found.push(format!("client {n} knows the streams {known:?}, and there are {there:?}"));
+        }
+    }
+
+    /// Who is there knows whether its session is muted, and which of its own streams are.
+    fn told_of_mutes(&mut self, n: usize, there: &Streams, mute: (u64, bool)) {
+        let Some(present) = self.views[n].present() else { return };
+        let known = mutes::known(&self.logs[n]);
+        if known != mute {
+            self.found.push(format!("client {n} knows the mute {known:?}, and it is {mute:?}"));
+        }
+        let own = there.iter().filter(|(id, _)| streams::is_of(id, &present.own.0));
+        for (id, sound) in own.filter(|(id, _)| !self.shared.mutes.was_changed(id)) {
+            let known = mutes::own_sound(&self.logs[n], id);
+            if known.is_some_and(|known| known != *sound) {
+                self.found.push(format!("client {n} knows of its own {id} {known:?}, and it is {sound}"));
+            }
         }
     }
 

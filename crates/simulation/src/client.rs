@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::api;
 use crate::heard::{Heard, Moments, Note};
 use crate::history::{Forced, History, Sender, Signal};
+use crate::mutes::{Mutes, Sound, Switched};
 use crate::names::PROJECT;
 use crate::plan::{Act, Person};
 use crate::project;
@@ -26,6 +27,7 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
 pub(crate) struct Shared {
     pub(crate) world: Arc<World>,
     pub(crate) history: History,
+    pub(crate) mutes: Mutes,
     pub(crate) moments: Moments,
     /// The ids of their sessions.
     pub(crate) sessions: Vec<String>,
@@ -249,6 +251,26 @@ impl Client {
             (Act::Publish, Some(socket)) => self.publish(socket).await,
             (Act::Unpublish, Some(socket)) => self.unpublish(socket).await,
             (Act::UpdateStream, Some(socket)) => self.update_stream(socket).await,
+            (Act::Mute(whom), Some(socket)) => {
+                if let Some(stream) = shared.mutes.newest_of(whom) {
+                    self.wire.request(socket, "forceMuteStream", &json!({ "streamId": stream })).await;
+                }
+            }
+            (Act::MuteAll(but), Some(socket)) => {
+                let excluded: Vec<_> =
+                    but.and_then(|whom| shared.mutes.newest_of(whom)).into_iter().collect();
+                let data = json!({ "excludedStreamIds": excluded });
+                self.switch_mute(Some(excluded), Some((socket, "forceMuteAll", data))).await;
+            }
+            (Act::RestMuteAll, _) => self.switch_mute(Some(vec![]), None).await,
+            (Act::DisableMute, Some(socket)) => {
+                self.switch_mute(None, Some((socket, "disableForceMute", json!({})))).await;
+            }
+            (Act::ForceUnpublish(whom), Some(socket)) => {
+                if let Some(stream) = shared.mutes.newest_of(whom) {
+                    self.wire.request(socket, "forceUnpublish", &json!({ "streamId": stream })).await;
+                }
+            }
             (Act::RestSignal, _) => self.rest_signal(None).await,
             (Act::RestSignalTo(whom), _) => {
                 if let Some(to) = shared.peer(whom) {
@@ -279,13 +301,45 @@ impl Client {
         let Some(own) = self.shared.peer(self.n) else { return };
         let stream = format!("{:04}{:04}~{own}", self.n, self.streams.len());
         self.streams.push(stream.clone());
+        self.shared.mutes.published(self.n, &stream);
         let data = json!({ "streamId": stream });
         let first = self.wire.send(socket, "publish", &data);
         let again = self.shared.world.draw(|fate| fate.random_bool(0.3));
         let second = again.then(|| self.wire.send(socket, "publish", &data));
-        self.wire.answer(socket, &first).await;
+        let mut answers = vec![self.wire.answer(socket, &first).await];
         if let Some(second) = second {
-            self.wire.answer(socket, &second).await;
+            answers.push(self.wire.answer(socket, &second).await);
+        }
+        for answer in answers {
+            let done = answer.as_ref().map(word_of) == Some("published");
+            let answered = if done { self.shared.moments.now() } else { u64::MAX };
+            self.shared.mutes.sound(Sound { stream: stream.clone(), publishes: true, answered });
+        }
+    }
+
+    /// Switches the mute of the session: on a socket, or by REST.
+    async fn switch_mute(&mut self, excluded: Option<Vec<String>>, on: Option<(usize, &str, Value)>) {
+        let shared = Arc::clone(&self.shared);
+        let (session, asked) = (self.person().session, shared.moments.now());
+        let done = match on {
+            Some((socket, action, data)) => {
+                let answer = self.wire.request(socket, action, &data).await;
+                match answer.as_ref().map(word_of) {
+                    Some("ack") => Some(true),
+                    Some("forbidden") => None,
+                    _ => Some(false),
+                }
+            }
+            None => {
+                let body = json!({ "active": excluded.is_some() });
+                let answer =
+                    project::rest(&shared.world, "POST", shared.session(self.n), "/mute", Some(body)).await;
+                Some(answer.0 == 200)
+            }
+        };
+        if let Some(done) = done {
+            let answered = if done { shared.moments.now() } else { u64::MAX };
+            shared.mutes.switched(Switched { session, excluded, asked, answered });
         }
     }
 
@@ -304,8 +358,14 @@ impl Client {
         let data = |sound: bool| json!({ "streamId": stream, "hasAudio": sound });
         let first = self.wire.send(socket, "updateStream", &data(on));
         let second = self.wire.send(socket, "updateStream", &data(!on));
-        self.wire.answer(socket, &first).await;
-        self.wire.answer(socket, &second).await;
+        let stream = stream.clone();
+        for (request, sound) in [(first, on), (second, !on)] {
+            let done = self.wire.answer(socket, &request).await.as_ref().map(word_of) == Some("ack");
+            if sound {
+                let answered = if done { self.shared.moments.now() } else { u64::MAX };
+                self.shared.mutes.sound(Sound { stream: stream.clone(), publishes: false, answered });
+            }
+        }
     }
 
     /// Sends signals concurrently and waits for the answers.

@@ -22,7 +22,7 @@ pub(crate) enum Function {
     Handshake,
     Leave,
     Signal,
-    ForceDisconnect,
+    Moderate,
     Publish,
     Roster,
     GetRoomId,

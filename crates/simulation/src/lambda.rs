@@ -176,7 +176,7 @@ impl Code {
             Function::Refill => Self::Refill(refill::Deps::from_env().await?),
             Function::Default => Self::Default(default::Deps::from_env().await?),
             Function::Disconnect
-            | Function::ForceDisconnect
+            | Function::Moderate
             | Function::Roster
             | Function::Timer
             | Function::Outbox => Self::App(App::from_env(&aws::load().await).await?),
@@ -288,15 +288,12 @@ async fn handle(
             .await
             .map_err(failed)
         }
-        (Function::ForceDisconnect, Code::App(app)) => {
+        (Function::Moderate, Code::App(app)) => {
             let event = read(&event);
             edge::on_message(
                 &Json,
                 app,
-                &async |sender, request| {
-                    let Request::ForceDisconnect(request) = request else { return Err(Error::UnknownAction) };
-                    force_disconnect::force_disconnect(app, sender, request).await
-                },
+                &async |sender, request| moderate::handle(app, sender, request).await,
                 refusals,
                 event,
             )

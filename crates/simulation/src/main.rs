@@ -28,6 +28,7 @@ mod heard;
 mod history;
 mod invocation;
 mod lambda;
+mod mutes;
 mod names;
 mod page;
 mod pages;

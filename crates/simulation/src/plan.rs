@@ -53,6 +53,15 @@ pub(crate) enum Act {
     Unpublish,
     /// Changes whether the newest of its streams has sound, twice at the same moment.
     UpdateStream,
+    /// Mutes somebody's newest stream: by a moderator, or refused, as the next ones.
+    Mute(usize),
+    /// Mutes all streams, but perhaps somebody's newest.
+    MuteAll(Option<usize>),
+    /// The same by REST.
+    RestMuteAll,
+    DisableMute,
+    /// Ends somebody's newest stream.
+    ForceUnpublish(usize),
     RestSignal,
     RestSignalTo(usize),
     /// By a moderator, or refused.
@@ -117,7 +126,7 @@ pub(crate) fn moment(rng: &mut SmallRng, at: &mut u64) -> u64 {
 }
 
 fn act(rng: &mut SmallRng, whom: usize) -> Act {
-    match rng.random_range(0..47) {
+    match rng.random_range(0..56) {
         0..=3 => Act::Cut,
         4 => Act::CutAndStay,
         5..=6 => Act::Close,
@@ -137,6 +146,11 @@ fn act(rng: &mut SmallRng, whom: usize) -> Act {
         31..=35 => Act::Publish,
         36..=37 => Act::Unpublish,
         38..=40 => Act::UpdateStream,
+        41..=42 => Act::Mute(whom),
+        43..=45 => Act::MuteAll(rng.random_bool(0.4).then_some(whom)),
+        46 => Act::RestMuteAll,
+        47..=48 => Act::DisableMute,
+        49 => Act::ForceUnpublish(whom),
         _ => Act::Join,
     }
 }

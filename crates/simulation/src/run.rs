@@ -14,6 +14,7 @@ use crate::checks::{self, Server};
 use crate::client::{Client, Shared};
 use crate::heard::{Heard, Moments};
 use crate::history::History;
+use crate::mutes::Mutes;
 use crate::page::{self, Page};
 use crate::pages::Pages;
 use crate::plan::Plan;
@@ -60,6 +61,7 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
     let shared = Arc::new(Shared {
         world: Arc::clone(&world),
         history: History::default(),
+        mutes: Mutes::default(),
         logs: plan.people.iter().map(|_| Heard::new(moments.clone())).collect(),
         moments,
         sessions,

@@ -80,6 +80,11 @@ impl Picture {
                     self.says(&stream, &message["version"], &change["newValue"]);
                 }
             }
+            "muteForced" => {
+                for stream in message["streams"].as_array().into_iter().flatten() {
+                    self.says(&id(&stream["streamId"]), &stream["version"], &Value::Bool(false));
+                }
+            }
             "streamDestroyed" => self.end(&message["streamIds"]),
             "connectionDestroyed" => self.end(&message["streams"]),
             _ => {}

@@ -11,6 +11,7 @@ mod held;
 mod ice;
 mod identify;
 mod messages;
+mod moderation;
 mod outbox;
 mod places;
 mod projects;

@@ -29,11 +29,16 @@ enum Action {
     Publish,
     Unpublish,
     UpdateStream,
+    Mute,
+    MuteAll,
+    DisableMute,
+    ForceUnpublish,
+    RestMuteAll,
     SfuIsLost,
     SfuIsBack,
 }
 
-const ACTIONS: [Action; 12] = [
+const ACTIONS: [Action; 17] = [
     Action::Join,
     Action::Leave,
     Action::Close,
@@ -44,6 +49,11 @@ const ACTIONS: [Action; 12] = [
     Action::Publish,
     Action::Unpublish,
     Action::UpdateStream,
+    Action::Mute,
+    Action::MuteAll,
+    Action::DisableMute,
+    Action::ForceUnpublish,
+    Action::RestMuteAll,
     Action::SfuIsLost,
     Action::SfuIsBack,
 ];
@@ -55,8 +65,8 @@ impl Action {
             Self::Join | Self::SfuIsBack => "identify",
             Self::Leave => "leave",
             Self::Close | Self::Cut | Self::SfuIsLost => "disconnect",
-            Self::Force => "force-disconnect",
-            Self::RestForce => "session-api",
+            Self::Force | Self::Mute | Self::MuteAll | Self::DisableMute | Self::ForceUnpublish => "moderate",
+            Self::RestForce | Self::RestMuteAll => "session-api",
             Self::Offer => "handshake",
             Self::Publish | Self::Unpublish | Self::UpdateStream => "publish",
         }
@@ -91,8 +101,14 @@ struct Case {
     sfu: bool,
     /// The streams that it knows, and whether they have sound.
     streams: BTreeMap<String, bool>,
+    /// Whether it is muted, by the highest version that it has heard of.
+    muted: (u64, bool),
+    /// The versions of the streams' sound.
+    versions: BTreeMap<String, u64>,
     /// The socket of the one who acts, or is sent away.
     ann: Value,
+    /// Ann, where somebody mutes her or ends her stream, and whether hers has sound by what she has heard; `None`: it has ended.
+    publisher: Option<(Socket, Option<bool>)>,
     /// Kept open.
     _others: Vec<Socket>,
 }
@@ -122,14 +138,18 @@ impl Case {
         let streams = items.iter().filter_map(|item| item["streams"].as_object()).flatten();
         let streams: BTreeMap<_, _> =
             streams.map(|(id, stream)| (id.clone(), stream["hasAudio"] == true)).collect();
+        let mute = items.iter().find(|item| item["sk"] == "MUTE");
+        let mute =
+            mute.map_or((0, false), |mute| (mute["version"].as_u64().unwrap(), mute["active"] == true));
+        let own = self.publisher.as_ref().is_none_or(|(_, sound)| *sound == streams.get(STREAM).copied());
         if (&self.there, self.sfu, owed, sent_away_and_open) == (&listed, sfu, 0, false)
-            && self.streams == streams
+            && (&self.streams, self.muted, own) == (&streams, mute, true)
         {
             return Ok(());
         }
         Err(format!(
-            "{}: known are {:?}, SFU {}, {:?}; there are {listed:?}, SFU {sfu}, {streams:?}; owed {owed}; open {open}",
-            self.name, self.there, self.sfu, self.streams
+            "{}: known are {:?}, SFU {}, {:?}, {:?}, by ann {:?}; there are {listed:?}, SFU {sfu}, {streams:?}, {mute:?}; owed {owed}; open {open}",
+            self.name, self.there, self.sfu, self.streams, self.muted, self.publisher
         ))
     }
 
@@ -139,7 +159,24 @@ impl Case {
         }
     }
 
+    fn sounds(&mut self, id: &Value, version: &Value, sound: bool) {
+        let (id, version) = (id.as_str().unwrap().to_owned(), version.as_u64().unwrap());
+        if self.versions.get(&id).is_none_or(|known| *known < version) {
+            self.versions.insert(id.clone(), version);
+            self.streams.insert(id, sound);
+        }
+    }
+
     async fn listen(&mut self) {
+        if let Some((ann, sound)) = &mut self.publisher {
+            for notice in ann.heard().await {
+                match notice["type"].as_str().unwrap() {
+                    "muteForced" if notice["streams"][0]["streamId"] == STREAM => *sound = Some(false),
+                    "streamDestroyed" if notice["streamIds"][0] == STREAM => *sound = None,
+                    _ => {}
+                }
+            }
+        }
         for notice in self.watcher.heard().await {
             let connection = &notice["connection"];
             let id = connection["connectionId"].as_str().unwrap_or_default().to_owned();
@@ -156,10 +193,20 @@ impl Case {
                     self.streams.insert(id, stream["hasAudio"] == true);
                 }
                 "streamPropertyChanged" => {
-                    let id = notice["stream"]["streamId"].as_str().unwrap().to_owned();
-                    self.streams.insert(id, notice["changes"][0]["newValue"] == true);
+                    self.sounds(
+                        &notice["stream"]["streamId"],
+                        &notice["version"],
+                        notice["changes"][0]["newValue"] == true,
+                    );
                 }
                 "streamDestroyed" => self.end(&notice["streamIds"]),
+                "muteForced" => {
+                    let version = notice["muteVersion"].as_u64().unwrap();
+                    self.muted = self.muted.max((version, notice["active"] == true));
+                    for stream in notice["streams"].as_array().into_iter().flatten() {
+                        self.sounds(&stream["streamId"], &stream["version"], false);
+                    }
+                }
                 "sfuConnect" => self.sfu = true,
                 "sfuDisconnect" => self.sfu = false,
                 _ => {}
@@ -233,6 +280,13 @@ async fn strike(
         Action::UpdateStream => {
             ann.send(&request("updateStream", json!({ "streamId": STREAM, "hasAudio": false }))).await;
         }
+        Action::Mute => moderator.send(&request("forceMuteStream", stream)).await,
+        Action::MuteAll => moderator.send(&request("forceMuteAll", json!({}))).await,
+        Action::DisableMute => moderator.send(&request("disableForceMute", json!({}))).await,
+        Action::ForceUnpublish => moderator.send(&request("forceUnpublish", stream)).await,
+        Action::RestMuteAll => {
+            project.rest(Method::POST, &session, "/mute", Some(json!({ "active": true }))).await;
+        }
         Action::Force => {
             moderator.send(&request("forceDisconnect", json!({ "connectionId": "ann" }))).await;
         }
@@ -246,7 +300,15 @@ async fn strike(
         }
         Action::Close | Action::Cut | Action::SfuIsLost => {}
     }
+    let mut publisher = None;
     match action {
+        Action::Mute
+        | Action::MuteAll
+        | Action::DisableMute
+        | Action::ForceUnpublish
+        | Action::RestMuteAll => {
+            publisher = Some((ann, Some(true)));
+        }
         Action::Close => ann.close(1000).await,
         Action::Cut => ann.cut(),
         Action::Join
@@ -281,7 +343,10 @@ async fn strike(
         there: BTreeMap::new(),
         sfu: false,
         streams: BTreeMap::new(),
+        muted: (0, false),
+        versions: BTreeMap::new(),
         ann: socket,
+        publisher,
         _others: others,
     };
     (case, has_struck)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::session_media::offer;
 
 /// Who watches, and ann, who publishes.
-async fn two(stack: &Stack) -> (Project<'_>, String, Socket, Socket) {
+pub(super) async fn two(stack: &Stack) -> (Project<'_>, String, Socket, Socket) {
     let project = Project::create(stack).await;
     let session = project.routed().await;
     let (watcher, _) = project.join(&session, "moderator", &json!({ "id": "watcher" })).await;
@@ -20,25 +20,25 @@ async fn two(stack: &Stack) -> (Project<'_>, String, Socket, Socket) {
     (project, session, watcher, ann)
 }
 
-async fn published(socket: &mut Socket, data: Value) -> Value {
+pub(super) async fn published(socket: &mut Socket, data: Value) -> Value {
     let answer = socket.request("publish", data).await;
     assert_eq!(answer["type"], "published", "{answer}");
     answer
 }
 
-async fn acked(socket: &mut Socket, action: &str, data: Value) {
+pub(super) async fn acked(socket: &mut Socket, action: &str, data: Value) {
     let answer = socket.request(action, data).await;
     assert_eq!(answer["type"], "ack", "{answer}");
 }
 
-async fn refused(socket: &mut Socket, action: &str, data: Value) -> (u64, String, u64) {
+pub(super) async fn refused(socket: &mut Socket, action: &str, data: Value) -> (u64, String, u64) {
     let answer = socket.request(action, data).await;
     assert_eq!(answer["type"], "error", "{answer}");
     let number = answer["otc"]["number"].as_u64().unwrap_or_default();
     (answer["status"].as_u64().unwrap(), answer["code"].as_str().unwrap().to_owned(), number)
 }
 
-fn is(status: u64, code: &str, number: u64) -> (u64, String, u64) {
+pub(super) fn is(status: u64, code: &str, number: u64) -> (u64, String, u64) {
     (status, code.to_owned(), number)
 }
 

@@ -2,6 +2,7 @@
 
 use model::outcome::StreamsChanged;
 use model::session::event::StreamEvent;
+use model::session::mute::Mute;
 use model::session::stream::{Stream, StreamId, Unchanged, VideoType};
 
 use super::races::TRANSACT;
@@ -22,8 +23,9 @@ impl Tables {
             video_type: VideoType::Camera,
             dimensions: None,
             layout_class_list: vec![],
+            mute: 0,
         };
-        let begin = |member: &mut model::member::Member| {
+        let begin = |member: &mut model::member::Member, _: &Mute| {
             member.streams.publish(&id, stream.clone()).map(|()| StreamEvent::Created)
         };
         self.store.change_streams(&room("s"), &id, Some(stamp), now, begin).await.unwrap()

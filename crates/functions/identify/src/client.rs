@@ -198,6 +198,8 @@ fn in_session(
         layout_class_list: own.layout_classes.clone(),
         connections: last.connections,
         streams: last.streams,
+        muted: snapshot.mute.active,
+        mute_version: (snapshot.mute.version > 0).then_some(snapshot.mute.version),
         media_mode: session.map_or(MediaMode::Routed, |session| session.media_mode),
         e2ee: session.is_some_and(|session| session.e2ee),
     })

@@ -15,6 +15,7 @@ use model::notice::Notice;
 use model::request::Request;
 use model::session::Permission;
 use model::session::event::StreamEvent;
+use model::session::mute::Mute;
 use model::session::notice::Destroyed;
 use model::session::stream::{Publish, Stream, StreamId, Unpublish, UpdateStream};
 use rand::RngExt as _;
@@ -53,6 +54,10 @@ pub async fn handle(deps: &Deps, sender: &Sender<'_>, request: Request<'_>) -> R
         | Request::Leave(_)
         | Request::Signal(_)
         | Request::ForceDisconnect(_)
+        | Request::ForceMuteStream(_)
+        | Request::ForceMuteAll(_)
+        | Request::DisableForceMute
+        | Request::ForceUnpublish(_)
         | Request::ReportIssue(_)
         | Request::Subscribe(_)
         | Request::Roster(_)
@@ -60,8 +65,8 @@ pub async fn handle(deps: &Deps, sender: &Sender<'_>, request: Request<'_>) -> R
     }
 }
 
-/// Begins a stream: one conditional write, which counts the request and tells who sends it; one read and one transaction of
-/// its place; then one read of who is told, and the posts. Who asks again for the same id is answered again.
+/// Begins a stream, without sound if its session is muted: one conditional write, which counts the request and tells who sends
+/// it; one batched read of its place and the mute, and one transaction; then one read of who is told, and the posts. Who asks again for the same id is answered again.
 ///
 /// # Errors
 /// `connection_not_found` before an identify, `forbidden` for a role that may not and for an id of somebody else,
@@ -75,10 +80,13 @@ pub async fn publish(deps: &Deps, sender: &Sender<'_>, request: Publish) -> Resu
         return Err(Error::Forbidden("streamId: must end in the connection's own id"));
     }
     let since = app.clock.now();
-    let begin = |member: &mut Member| {
+    let begin = |member: &mut Member, mute: &Mute| {
         let layout_class_list = member.session.as_ref().map(|session| session.layout_classes.clone());
         let (name, layout_class_list) = (name.clone(), layout_class_list.unwrap_or_default());
-        let stream = Stream { since, name, has_audio, has_video, video_type, dimensions, layout_class_list };
+        let has_audio = has_audio && !mute.active;
+        let mute = mute.version;
+        let stream =
+            Stream { since, name, has_audio, has_video, video_type, dimensions, layout_class_list, mute };
         member.streams.publish(&id, stream).map(|()| StreamEvent::Created)
     };
     let member = streams::change(app, &session, &id, Some(sender.stamp()), begin).await?;
@@ -97,7 +105,9 @@ pub async fn unpublish(deps: &Deps, sender: &Sender<'_>, request: Unpublish) -> 
     let Unpublish { id, room } = request;
     let end = |reason| {
         let id = &id;
-        move |member: &mut Member| member.streams.unpublish(id).map(|()| StreamEvent::Destroyed(reason))
+        move |member: &mut Member, _: &Mute| {
+            member.streams.unpublish(id).map(|()| StreamEvent::Destroyed(reason))
+        }
     };
     let Some(room) = room else {
         let session = own(deps, sender, &id).await?;
@@ -122,7 +132,8 @@ pub async fn unpublish(deps: &Deps, sender: &Sender<'_>, request: Unpublish) -> 
 /// As for [`unpublish`].
 pub async fn update_stream(deps: &Deps, sender: &Sender<'_>, request: UpdateStream) -> Result<Reply, Error> {
     let session = own(deps, sender, &request.id).await?;
-    let update = |member: &mut Member| member.streams.update(&request).map(StreamEvent::Changed);
+    let update =
+        |member: &mut Member, mute: &Mute| member.streams.update(&request, mute).map(StreamEvent::Changed);
     streams::change(&deps.app, &session, &request.id, Some(sender.stamp()), update).await?;
     Ok(Reply::Ack)
 }

@@ -5,7 +5,8 @@ use gateway::edge::RestCall;
 use gateway::failure::Failure;
 use gateway::machine;
 use gateway::projects::Projects;
-use gateway::rooms::{departure, outbox, signal};
+use gateway::rooms::{departure, moderation, outbox, signal};
+use model::error::Error;
 use model::id::{PeerId, RoomId};
 use model::member::Member;
 use model::outcome::Delivery;
@@ -67,7 +68,14 @@ pub async fn session_api(deps: &Deps, call: RestCall) -> Result<Answer, RestErro
             set_layout_classes(deps, &project, &session, rest::layout_classes(call.text()?)?).await
         }
         Action::OneStream(Some(id)) => stream(deps, &project, &session, &id).await,
-        Action::OneStream(None) | Action::MuteStream => {
+        Action::MuteStream(Some(id)) => mute_stream(deps, project, &session, &id).await,
+        Action::MuteAll => {
+            let muted = rest::mute(call.text()?)?;
+            known(deps, &project, &session).await?;
+            moderation::switch_mute(&deps.app, &session, muted.as_deref()).await?;
+            Ok(Answer::Project(project))
+        }
+        Action::OneStream(None) | Action::MuteStream(None) => {
             known(deps, &project, &session).await?;
             Err(RestError::StreamNotFound)
         }
@@ -185,6 +193,21 @@ async fn stream(deps: &Deps, project: &ApiKey, session: &RoomId, id: &StreamId) 
     let member = member.filter(|member| !member.is_overdue(now));
     let stream = member.and_then(|member| member.streams.info(id)).ok_or(RestError::StreamNotFound)?;
     Ok(Answer::Stream(Box::new(stream)))
+}
+
+/// Its publisher may switch the sound on again. A stream that has none stays as it is.
+async fn mute_stream(
+    deps: &Deps,
+    project: ApiKey,
+    session: &RoomId,
+    id: &StreamId,
+) -> Result<Answer, RestError> {
+    known(deps, &project, session).await?;
+    match moderation::mute_stream(&deps.app, session, id).await {
+        Ok(()) => Ok(Answer::Project(project)),
+        Err(Error::StreamNotFound) => Err(RestError::StreamNotFound),
+        Err(error) => Err(RestError::Internal(Box::new(error))),
+    }
 }
 
 /// All streams that are named get their classes, or none does. Nobody is told: who lays pictures out asks for them.

@@ -5,6 +5,7 @@ use model::member::Member;
 use model::outcome::{Ended, PreviousHolder};
 use model::session::Session;
 use model::session::member::SessionConnection;
+use model::session::mute::Mute;
 use model::session::stream::ListedStream;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub connections: Vec<SessionConnection>,
     /// The streams, also those of the newcomer's own stay.
     pub streams: Vec<ListedStream>,
+    /// Its mute.
+    pub mute: Mute,
     /// The stay that the newcomer's place was found with, if it was still there.
     newcomer: Option<EpochMillis>,
     roster: Roster,
@@ -41,6 +44,7 @@ impl Snapshot {
             features: sfu.map(|sfu| sfu.features).unwrap_or_default(),
             connections: Vec::new(),
             streams: Vec::new(),
+            mute: Mute::default(),
             newcomer: None,
             roster: Roster::default(),
         }
@@ -62,6 +66,7 @@ pub async fn snapshot(app: &App, id: &RoomId, newcomer: &PeerId) -> Result<Snaps
         streams,
         features: roster.sfu.as_ref().map(|sfu| sfu.features.clone()).unwrap_or_default(),
         session: roster.session.take(),
+        mute: roster.mute.clone(),
         roster,
     })
 }

@@ -18,8 +18,9 @@ use model::outbox::Change;
 use model::outcome::{Delivery, Ended};
 use model::session::event::StreamEvent;
 use model::session::member::{SessionConnection, Stay};
+use model::session::mute::{Mute, MutedStream};
 use model::session::notice::Destroyed;
-use model::session::stream::NamedStream;
+use model::session::stream::{NamedStream, PropertyChange};
 use model::stamp::Stamp;
 
 use super::delivery::{self, Recipient};
@@ -40,8 +41,10 @@ pub(crate) struct Announcement {
     suppressed: Option<Notice>,
     /// For its SFU.
     sfu: Option<Notice>,
-    /// The peer that it is about, which is not told.
+    /// The peer that it is about, which is not told …
     about: Option<PeerId>,
+    /// … but this, if anything.
+    own: Option<Notice>,
     /// The socket of a client's stay that has ended.
     ended: Option<Stamp>,
     /// It says that somebody has come or gone, which not everybody in a session wants to hear.
@@ -60,6 +63,7 @@ impl Announcement {
             suppressed: None,
             sfu: None,
             about: None,
+            own: None,
             ended: None,
             presence: false,
             listed: false,
@@ -84,6 +88,7 @@ impl Announcement {
             suppressed: None,
             sfu: None,
             about,
+            own: None,
             ended: None,
             presence: true,
             listed: true,
@@ -97,11 +102,14 @@ impl Announcement {
         let Change::Streams { peer_id, version, stream_id, event, .. } = &change else { return None };
         let about = match event {
             // Its publisher knows nothing of that.
-            StreamEvent::Destroyed(Destroyed::MediaStopped) => None,
-            StreamEvent::Created | StreamEvent::Destroyed(_) | StreamEvent::Changed(_) => {
-                Some(peer_id.clone())
-            }
+            StreamEvent::Destroyed(Destroyed::MediaStopped | Destroyed::ForceUnpublished) => None,
+            StreamEvent::Created
+            | StreamEvent::Destroyed(_)
+            | StreamEvent::Muted
+            | StreamEvent::Changed(_) => Some(peer_id.clone()),
         };
+        let named = NamedStream { stream_id: stream_id.clone() };
+        let changed = |changes| Notice::StreamPropertyChanged { stream: named, changes, version: *version };
         let members = match event {
             // As it is by now: what has changed since has a lower version then, or the same.
             StreamEvent::Created => member.and_then(|member| {
@@ -113,12 +121,21 @@ impl Announcement {
                 reason: *reason,
                 version: Some(*version),
             }),
-            StreamEvent::Changed(changes) => Some(Notice::StreamPropertyChanged {
-                stream: NamedStream { stream_id: stream_id.clone() },
-                changes: changes.clone(),
-                version: *version,
-            }),
+            StreamEvent::Muted => {
+                Some(changed(vec![PropertyChange::HasAudio { old_value: true, new_value: false }]))
+            }
+            StreamEvent::Changed(changes) => Some(changed(changes.clone())),
         };
+        // Who has switched its sound on since is not told that it is off.
+        let silent = |member: &&Member| member.streams.live.get(stream_id).is_some_and(|one| !one.has_audio);
+        let own = member.filter(silent).filter(|_| *event == StreamEvent::Muted).map(|member| {
+            let (stream_id, version) = (stream_id.clone(), member.streams.version);
+            Notice::MuteForced {
+                active: None,
+                mute_version: None,
+                streams: vec![MutedStream { stream_id, version }],
+            }
+        });
         let sfu = member.map(|member| Self::streams_of(peer_id, member));
         if members.is_none() && sfu.is_none() {
             return None;
@@ -128,11 +145,23 @@ impl Announcement {
             suppressed: None,
             sfu,
             about,
+            own,
             ended: None,
             presence: false,
             listed: true,
             change: Some(change),
         })
+    }
+
+    /// A session's mute was switched, and these streams have lost their sound by that.
+    pub(super) fn muted(mute: &Mute, streams: &[MutedStream]) -> Self {
+        let notice = Notice::MuteForced {
+            active: Some(mute.active),
+            mute_version: Some(mute.version),
+            streams: streams.to_vec(),
+        };
+        let change = Some(Change::Muted { mute: mute.clone() });
+        Self { change, listed: true, ..Self::to_members(notice) }
     }
 
     /// For a session's SFU: the streams of a member.
@@ -142,6 +171,7 @@ impl Announcement {
             suppressed: None,
             sfu: Some(Self::streams_of(peer, member)),
             about: None,
+            own: None,
             ended: None,
             presence: false,
             listed: false,
@@ -149,7 +179,8 @@ impl Announcement {
         }
     }
 
-    fn streams_of(peer: &PeerId, member: &Member) -> Notice {
+    /// What an SFU is told of a member.
+    pub(super) fn streams_of(peer: &PeerId, member: &Member) -> Notice {
         Notice::Streams {
             client_id: peer.clone(),
             stamp: member.stamp.clone(),
@@ -189,6 +220,7 @@ impl Announcement {
                     suppressed,
                     sfu: Some(to_sfu),
                     about: Some(peer_id.clone()),
+                    own: None,
                     ended: Some(stamp.clone()),
                     presence: session.is_some(),
                     listed: session.is_some(),
@@ -209,7 +241,7 @@ impl Announcement {
 
     /// The same, for nobody but the SFU.
     pub(crate) fn sfu_alone(self) -> Self {
-        Self { members: None, suppressed: None, ..self }
+        Self { members: None, suppressed: None, own: None, ..self }
     }
 
     /// The same, but the room is owed the change as before: somebody else tells of it again.
@@ -233,8 +265,8 @@ impl Announcement {
                 Identity::Client { peer_id, .. } => {
                     let notice =
                         if self.presence && recipient.suppressed { &self.suppressed } else { &self.members };
-                    let concerned = self.about.as_ref() != Some(peer_id) && (self.presence || !back);
-                    notice.as_ref().filter(|_| concerned)
+                    let notice = if self.about.as_ref() == Some(peer_id) { &self.own } else { notice };
+                    notice.as_ref().filter(|_| self.presence || !back)
                 }
             };
             notice.map(|notice| (recipient, notice))
@@ -242,20 +274,21 @@ impl Announcement {
     }
 }
 
-/// Who is told the same, in the same encoding: SFUs, members, or members who do not hear everything.
-fn audience(recipient: &Recipient) -> (bool, bool, &Encoding) {
-    let is_sfu = matches!(recipient.identity, Identity::Sfu { .. });
-    (is_sfu, recipient.suppressed, &recipient.socket.encoding)
+/// What is told, as itself, to those who speak an encoding. Who is told the same is told the very same notice.
+type Audience<'a> = (*const Notice, &'a Encoding);
+
+fn audience<'a>(recipient: &'a Recipient, notice: &Notice) -> Audience<'a> {
+    (std::ptr::from_ref(notice), &recipient.socket.encoding)
 }
 
 /// What each audience is told, written once.
 fn texts<'a>(
     codecs: Codecs,
     concerned: impl Iterator<Item = (&'a Recipient, &'a Notice)>,
-) -> HashMap<(bool, bool, &'a Encoding), String> {
+) -> HashMap<Audience<'a>, String> {
     let mut texts = HashMap::new();
     for (recipient, notice) in concerned {
-        let Entry::Vacant(text) = texts.entry(audience(recipient)) else { continue };
+        let Entry::Vacant(text) = texts.entry(audience(recipient, notice)) else { continue };
         match delivery::encode(codecs, &recipient.socket.encoding, notice) {
             Ok(encoded) => drop(text.insert(encoded)),
             Err(failure) => undelivered(recipient, &failure),
@@ -341,7 +374,7 @@ async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announ
     let concerned = announcement.notices(recipients);
     let texts = texts(app.codecs, concerned.clone());
     let posts = concerned.filter_map(|(recipient, notice)| {
-        let text = texts.get(&audience(recipient))?;
+        let text = texts.get(&audience(recipient, notice))?;
         Some(async move {
             match delivery::post(app, &recipient.socket.stamp, text).await {
                 Ok(Delivery::Delivered) => None,
@@ -434,7 +467,8 @@ mod tests {
         let notice = Notice::SfuConnect { room_id: room_id.clone() };
         let texts = texts(Codecs::new(&CODECS), all.iter().map(|recipient| (recipient, &notice)));
         assert_eq!([&JSON.1, &WORDS.1].map(|written| written.load(Ordering::Relaxed)), [1, 1]);
-        let read = all.each_ref().map(|recipient| texts.get(&audience(recipient)).map(String::as_str));
+        let read =
+            all.each_ref().map(|recipient| texts.get(&audience(recipient, &notice)).map(String::as_str));
         let (json, words) = (Some(r#"Encoding("json") 0"#), Some(r#"Encoding("words") 0"#));
         assert_eq!(read, [json, words, json, words, words, None]);
     }

@@ -5,6 +5,7 @@ pub mod broadcast;
 pub mod delivery;
 pub mod departure;
 mod loss;
+pub mod moderation;
 pub mod outbox;
 pub mod relayed;
 pub mod sender;

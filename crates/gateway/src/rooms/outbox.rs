@@ -6,7 +6,7 @@ use model::notice::GoAway;
 use model::outbox::Change;
 
 use super::broadcast::{Announcement, broadcast, recipients, settle};
-use super::{delivery, loss};
+use super::{delivery, loss, moderation, streams};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
@@ -41,7 +41,7 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
     }
     let mut announcements: Vec<_> =
         ended.iter().map(|ended| Announcement::ended(ended, app.sfu_grace)).collect();
-    let mut all_gone = true;
+    let mut all_told = true;
     for owed in &owed {
         match app.store.take_over(owed, app.clock.now()).await {
             Ok(true) => {}
@@ -52,17 +52,47 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
             }
         }
         tracing::warn!(room.id = %room, change = owed.change.name(), "Change told late");
+        if let Change::Muted { mute } = &owed.change {
+            all_told &= moderation::carry_out(app, room, &mut roster, mute).await;
+            continue;
+        }
+        let muted = match overtaken(app, room, &mut roster, &owed.change).await {
+            Ok(muted) => muted,
+            Err(failure) => {
+                tracing::error!(room.id = %room, %failure, "Stream not muted");
+                all_told = false;
+                continue;
+            }
+        };
         let gone = is_sent_away(app, &owed.change).await;
-        all_gone &= gone;
+        all_told &= gone;
         match announcement(app, room, &roster, &owed.change) {
             Some(announcement) if gone => announcements.push(announcement),
             Some(announcement) => announcements.push(announcement.told_again()),
             None => settle(app, room, &owed.change).await,
         }
+        announcements.extend(muted);
     }
     let told =
         announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await;
-    told && all_gone
+    told && all_told
+}
+
+/// Mutes the stream that a change is about, if it has overtaken a mute; what has become of its member is in the roster then.
+async fn overtaken(
+    app: &App,
+    room: &RoomId,
+    roster: &mut Roster,
+    change: &Change,
+) -> Result<Option<Announcement>, Failure> {
+    let Change::Streams { peer_id, joined_at, stream_id, .. } = change else { return Ok(None) };
+    let there = roster.members.iter_mut().find(|(peer, _)| peer == peer_id).map(|(_, member)| member);
+    let Some(member) = there.filter(|member| member.joined_at == *joined_at) else { return Ok(None) };
+    let muted = streams::overtaken(app, room, stream_id, member, &roster.mute).await?;
+    Ok(muted.map(|(muted, announcement)| {
+        *member = muted;
+        announcement
+    }))
 }
 
 /// Tells who was sent away, and may not have heard of it, to go; `true` if it is gone, or the change is about nobody of that
@@ -99,6 +129,8 @@ fn announcement(app: &App, room: &RoomId, roster: &Roster, change: &Change) -> O
             let same_stay = there.map(|(_, member)| member).filter(|member| member.joined_at == *joined_at);
             Announcement::streams(same_stay, change.clone())
         }
+        // That has to be carried out as well.
+        Change::Muted { .. } => None,
         Change::SfuConnected { sfu } => {
             let there = roster.sfu.as_ref().is_some_and(|there| there.stamp == *sfu);
             there.then(|| Announcement::sfu_connected(room, sfu))

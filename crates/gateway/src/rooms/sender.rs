@@ -252,6 +252,8 @@ fn forbidden(permission: Permission) -> Error {
         Permission::Publish => "The token's role does not allow to publish",
         Permission::Subscribe => "The token's role does not allow to subscribe",
         Permission::Signal => "The token's role does not allow to signal",
+        Permission::ForceUnpublish => "Only a moderator may end somebody's stream",
+        Permission::ForceMute => "Only a moderator may mute others",
         Permission::ForceDisconnect => "Only a moderator may end somebody's connection",
     })
 }

@@ -10,6 +10,7 @@ use model::outbox::Owed;
 use model::path::UrlPath;
 use model::room::{ClaimedPath, Room};
 use model::session::Session;
+use model::session::mute::Mute;
 use model::sfu::Sfu;
 use model::time::EpochMillis;
 use serde::de::DeserializeOwned;
@@ -60,6 +61,8 @@ pub struct Roster {
     pub session: Option<Session>,
     /// Its SFU, while it has a socket.
     pub sfu: Option<Sfu>,
+    /// Its mute, if it is a session.
+    pub mute: Mute,
     /// Its members.
     pub members: Vec<(PeerId, Member)>,
     /// Members of a session whose leases have ended, and whose places nobody has freed.
@@ -110,6 +113,20 @@ impl Store {
     ) -> Result<Option<Member>, Failure> {
         let member: Option<Member> = self.get(&self.rooms, room_key(Key::member(room, peer))).await?;
         Ok(member.filter(|member| !member.expires_at.expired(now)))
+    }
+
+    /// A member of a session, and the session's mute: one batched read of two items.
+    pub(super) async fn member_and_mute(
+        &self,
+        session: &RoomId,
+        peer: &PeerId,
+        now: EpochMillis,
+    ) -> Result<(Option<Member>, Mute), Failure> {
+        let member = Key::member(session, peer);
+        let mut found = self.batch(None, vec![Key::mute(session), member.clone()]).await?;
+        let mute: Option<Mute> = found.take_sk(&self.rooms, "MUTE").map(read_item).transpose()?;
+        let member: Option<Member> = found.take_sk(&self.rooms, &member.sk).map(read_item).transpose()?;
+        Ok((member.filter(|member| !member.expires_at.expired(now)), mute.unwrap_or_default()))
     }
 
     /// The SFU of a room, while it has a socket.
@@ -188,6 +205,8 @@ impl Store {
                 roster.sfu = Some(read_item(item)?);
             } else if sk == "SESSION" {
                 roster.session = Some(read_item(item)?);
+            } else if sk == "MUTE" {
+                roster.mute = read_item(item)?;
             } else if sk.starts_with("OWED#") {
                 let owed: Owed = read_item(item)?;
                 if owed.is_overdue(now) && !owed.expires_at.expired(now) {

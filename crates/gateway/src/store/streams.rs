@@ -6,6 +6,7 @@ use model::member::Member;
 use model::outbox::Change;
 use model::outcome::StreamsChanged;
 use model::session::event::StreamEvent;
+use model::session::mute::Mute;
 use model::session::stream::{StreamId, Unchanged};
 use model::stamp::Stamp;
 use model::time::EpochMillis;
@@ -13,19 +14,20 @@ use model::time::EpochMillis;
 use super::retry::Pauses;
 use super::tables::Store;
 use super::transaction::{Part, Transacted, Transaction};
-use super::write::{Write, room_key};
+use super::write::{Updated, Write, room_key};
 use crate::failure::Failure;
 
 const STREAMS: &str = "streams";
 
 impl Store {
-    /// Changes one of a member's streams, and writes down what its session is to be told; with `by`, only while the member is
-    /// on that socket.
+    /// Changes one of a member's streams, by what the session's mute was at first, and writes down what its session is to be
+    /// told; with `by`, only while the member is on that socket.
     ///
     /// Race: two changes of one member's streams, at its limit too, meet at their version: the one that comes second is
     /// refused, sees what the streams are by now, and `change` decides again. The stay may end, or go on on another socket, at
     /// the same moment: then the place is not what was read, and the answer is [`StreamsChanged::NotThere`]; or the end is
-    /// refused, and says that this stream has ended as well.
+    /// refused, and says that this stream has ended as well. The mute may be switched on after it was read here, and be carried
+    /// out before the change is there: whoever tells of the change finds that ([`Mute::concerns`]).
     ///
     /// # Errors
     /// When DynamoDB fails, or others change the streams for two seconds.
@@ -35,10 +37,26 @@ impl Store {
         id: &StreamId,
         by: Option<&Stamp>,
         now: EpochMillis,
+        change: impl Fn(&mut Member, &Mute) -> Result<StreamEvent, Unchanged>,
+    ) -> Result<StreamsChanged, Failure> {
+        let (found, mute) = self.member_and_mute(session, id.peer(), now).await?;
+        self.change_found_streams(session, id, by, found, now, |member| change(member, &mute)).await
+    }
+
+    /// As [`Store::change_streams`], of a member that was read already.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn change_found_streams(
+        &self,
+        session: &RoomId,
+        id: &StreamId,
+        by: Option<&Stamp>,
+        mut found: Option<Member>,
+        now: EpochMillis,
         change: impl Fn(&mut Member) -> Result<StreamEvent, Unchanged>,
     ) -> Result<StreamsChanged, Failure> {
         let peer = id.peer();
-        let mut found = self.member(session, peer, now).await?;
         let mut pauses = Pauses::new();
         loop {
             let there = |member: &Member| {
@@ -115,6 +133,75 @@ impl Store {
                 Transacted::Refused(_) => {
                     return Err(Failure::new(STREAMS, "others change them all the time"));
                 }
+            }
+        }
+    }
+
+    /// Takes the sound of those of a member's streams that a mute concerns; answers with the member as it is then, or `None` if
+    /// this stay of it is over.
+    ///
+    /// Race: whoever changes its streams at the same moment is refused, or this is, and sees what they are by now. It may go on
+    /// on another socket. Of several that carry out the same mute one takes the sound.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or others change the streams for two seconds.
+    pub async fn mute_member(
+        &self,
+        session: &RoomId,
+        peer: &PeerId,
+        member: Member,
+        mute: &Mute,
+    ) -> Result<Option<Member>, Failure> {
+        let joined_at = member.joined_at;
+        let mut member = member;
+        let mut pauses = Pauses::new();
+        loop {
+            let seen = member.streams.version;
+            if !member.streams.mute_all(mute) {
+                return Ok(Some(member));
+            }
+            member.streams.version += 1;
+            match self.update::<Member>(self.streams_write(session, peer, &member, seen)).await? {
+                Updated::Done(_) => return Ok(Some(member)),
+                Updated::Refused(Some(found)) if found.joined_at == joined_at => member = found,
+                Updated::Refused(_) => return Ok(None),
+            }
+            if !pauses.pause().await {
+                return Err(Failure::new(STREAMS, "others change them all the time"));
+            }
+        }
+    }
+
+    /// Switches the mute of a session, and writes down that it has to be carried out, and told; answers with the mute.
+    ///
+    /// Race: of two that switch it at the same moment the one that comes second is refused, and is the next version.
+    ///
+    /// # Errors
+    /// When DynamoDB fails, or others switch it for two seconds.
+    pub async fn switch_mute(
+        &self,
+        session: &RoomId,
+        active: bool,
+        excluded: &[StreamId],
+        now: EpochMillis,
+    ) -> Result<Mute, Failure> {
+        let mut found: Option<Mute> = self.get(&self.rooms, room_key(Key::mute(session))).await?;
+        let mut pauses = Pauses::new();
+        loop {
+            let before = found.unwrap_or_default();
+            let mute = before.next(active, excluded.to_vec());
+            let put = Write::put(&self.rooms, room_key(Key::mute(session)), &mute);
+            let put = match before.version {
+                0 => put.when("attribute_not_exists(#pk)"),
+                version => put.when("#version = :seen").bind(":seen", version),
+            };
+            let (part, owed) = self.owe(session, Change::Muted { mute: mute.clone() }, now);
+            match self.transact(Transaction::of([(Part::Mute, put), (part, owed)]), Pauses::new()).await? {
+                Transacted::Done => return Ok(mute),
+                Transacted::Refused(refusals) => found = refusals.held(Part::Mute)?,
+            }
+            if !pauses.pause().await {
+                return Err(Failure::new("mute", "others switch it all the time"));
             }
         }
     }

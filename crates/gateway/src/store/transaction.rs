@@ -30,6 +30,8 @@ pub(super) enum Part {
     PreviousRoom,
     /// The session that is entered, left or claims.
     Session,
+    /// The session's mute.
+    Mute,
     /// A place in a room: a member's or the SFU's.
     Place,
     /// A member's place that is held for it.

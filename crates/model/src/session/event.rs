@@ -13,6 +13,8 @@ pub enum StreamEvent {
     Created,
     /// It has ended.
     Destroyed(Destroyed),
+    /// Somebody else has switched its sound off.
+    Muted,
     /// It is not what it was.
     Changed(Vec<PropertyChange>),
 }

@@ -5,6 +5,7 @@ pub mod id;
 pub mod issue;
 pub mod member;
 pub mod moderation;
+pub mod mute;
 pub mod notice;
 pub mod otc;
 pub mod project;

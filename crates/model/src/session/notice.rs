@@ -23,6 +23,12 @@ pub struct IdentifiedInSession {
     pub connections: Vec<SessionConnection>,
     /// The streams that there are, those of the client itself too, or the last of them likewise.
     pub streams: Vec<ListedStream>,
+    /// What is published now begins without sound.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub muted: bool,
+    /// The version of the session's mute; absent if there was none yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mute_version: Option<u64>,
     /// How media travels.
     pub media_mode: MediaMode,
     /// Whether media is encrypted end to end.
@@ -39,6 +45,8 @@ pub enum Destroyed {
     ForceDisconnected,
     /// Its socket broke.
     NetworkDisconnected,
+    /// Of a stream: a moderator ended it.
+    ForceUnpublished,
     /// Of a stream: its media never came, or came no more.
     MediaStopped,
 }

@@ -37,6 +37,10 @@ pub enum Otc {
     UnableToSubscribe,
     /// The role does not allow to end somebody else's connection.
     UnableToForceDisconnect,
+    /// The role does not allow to end somebody else's stream.
+    UnableToForceUnpublish,
+    /// The role does not allow to mute somebody else's streams.
+    UnableToForceMute,
     /// There is no such stream.
     InvalidStream,
     /// As many streams as a connection may have.
@@ -70,6 +74,10 @@ impl Otc {
             Error::StreamLimitExceeded => Self::StreamLimitExceeded,
             Error::Forbidden(_) => match action? {
                 Action::ForceDisconnect => Self::UnableToForceDisconnect,
+                Action::ForceUnpublish => Self::UnableToForceUnpublish,
+                Action::ForceMuteStream | Action::ForceMuteAll | Action::DisableForceMute => {
+                    Self::UnableToForceMute
+                }
                 Action::Publish | Action::Unpublish | Action::UpdateStream => Self::UnableToPublish,
                 Action::Subscribe | Action::Unsubscribe => Self::UnableToSubscribe,
                 Action::Identify
@@ -113,7 +121,9 @@ impl Otc {
             Self::UnableToPublish => 1500,
             Self::UnableToSubscribe => 1501,
             Self::UnableToForceDisconnect => 1520,
+            Self::UnableToForceUnpublish => 1530,
             Self::InvalidStream => 1535,
+            Self::UnableToForceMute => 1540,
             Self::StreamLimitExceeded => 1605,
             Self::InternalError => 2000,
             Self::ReportIssue => 2011,
@@ -140,6 +150,8 @@ impl Otc {
             Self::InvalidStream => "OTC_SESSION_FORCE_UNPUBLISH_OR_INVALID_STREAM",
             Self::StreamLimitExceeded => "OT_STREAM_LIMIT_EXCEEDED",
             Self::UnableToForceDisconnect => "OTC_SESSION_UNABLE_TO_FORCE_DISCONNECT",
+            Self::UnableToForceUnpublish => "OTC_SESSION_UNABLE_TO_FORCE_UNPUBLISH",
+            Self::UnableToForceMute => "OT_UNABLE_TO_FORCE_MUTE",
             Self::InternalError => "OTC_SESSION_INTERNAL_ERROR",
             Self::ReportIssue => "OT_REPORT_ISSUE_ERROR",
             Self::EncryptionSecretMissing => "OTC_SESSION_ENCRYPTION_SECRET_MISSING",

@@ -48,6 +48,10 @@ pub enum Permission {
     Signal,
     /// To end a connection of somebody else.
     ForceDisconnect,
+    /// To end a stream of somebody else.
+    ForceUnpublish,
+    /// To mute streams of others.
+    ForceMute,
 }
 
 impl Permission {
@@ -69,6 +73,8 @@ impl Role {
             Permission::Subscribe => can.subscribe == 1,
             Permission::Signal => can.signal == 1,
             Permission::ForceDisconnect => can.force_disconnect == 1,
+            Permission::ForceUnpublish => can.force_unpublish == 1,
+            Permission::ForceMute => can.force_mute == 1,
         }
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::mute::{Mute, MutedStream};
 use crate::id::{InvalidId, PeerId};
 use crate::time::EpochMillis;
 
@@ -120,6 +121,9 @@ pub struct Stream {
     /// Its layout classes, which the project's server may change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layout_class_list: Vec<String>,
+    /// The version of its session's mute that it is up to: that of a [`Mute`] which does not concern it any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mute: u64,
 }
 
 /// `publish {streamId?, name?, hasAudio?, hasVideo?, videoType?, videoDimensions?}`
@@ -346,16 +350,20 @@ impl Streams {
         Ok(())
     }
 
-    /// Properties of a stream change; answers with those that are others now.
+    /// Properties of a stream change; answers with those that are others now. `mute` is its session's: who switches the sound on
+    /// again, knowing of that, is not muted by it any more.
     ///
     /// # Errors
     /// [`Unchanged`].
-    pub fn update(&mut self, update: &UpdateStream) -> Result<Vec<PropertyChange>, Unchanged> {
+    pub fn update(&mut self, update: &UpdateStream, mute: &Mute) -> Result<Vec<PropertyChange>, Unchanged> {
         let stream = self.live.get_mut(&update.id).ok_or(Unchanged::NotFound)?;
         let mut changes = Vec::new();
         if let Some(new_value) = update.has_audio.filter(|new| *new != stream.has_audio) {
             changes.push(PropertyChange::HasAudio { old_value: stream.has_audio, new_value });
             stream.has_audio = new_value;
+            if new_value {
+                stream.mute = stream.mute.max(mute.version);
+            }
         }
         if let Some(new_value) = update.has_video.filter(|new| *new != stream.has_video) {
             changes.push(PropertyChange::HasVideo { old_value: stream.has_video, new_value });
@@ -370,6 +378,47 @@ impl Streams {
             stream.dimensions = Some(new_value);
         }
         if changes.is_empty() { Err(Unchanged::Already) } else { Ok(changes) }
+    }
+
+    /// A stream loses its sound.
+    ///
+    /// # Errors
+    /// [`Unchanged`].
+    pub fn mute(&mut self, id: &StreamId) -> Result<(), Unchanged> {
+        let stream = self.live.get_mut(id).ok_or(Unchanged::NotFound)?;
+        if !std::mem::take(&mut stream.has_audio) {
+            return Err(Unchanged::Already);
+        }
+        Ok(())
+    }
+
+    /// A stream loses its sound by a mute of the session.
+    ///
+    /// # Errors
+    /// [`Unchanged`]: it does not concern the stream.
+    pub fn mute_by(&mut self, id: &StreamId, mute: &Mute) -> Result<(), Unchanged> {
+        let stream = self.live.get_mut(id).ok_or(Unchanged::NotFound)?;
+        if !mute.concerns(id, stream) {
+            return Err(Unchanged::Already);
+        }
+        (stream.has_audio, stream.mute) = (false, mute.version);
+        Ok(())
+    }
+
+    /// Those that a mute of the session concerns lose their sound; `false` if there are none.
+    pub fn mute_all(&mut self, mute: &Mute) -> bool {
+        let mut changed = false;
+        for (_, stream) in self.live.iter_mut().filter(|(id, stream)| mute.concerns(id, stream)) {
+            (stream.has_audio, stream.mute) = (false, mute.version);
+            changed = true;
+        }
+        changed
+    }
+
+    /// Those that are without sound by a mute of the session.
+    pub fn muted_by(&self, mute: &Mute) -> impl Iterator<Item = MutedStream> {
+        let held = self.live.iter().filter(|(_, stream)| mute.holds(stream));
+        held.map(|(id, _)| MutedStream { stream_id: id.clone(), version: self.version })
     }
 
     /// A stream gets other layout classes.
@@ -433,6 +482,7 @@ mod tests {
             video_type: VideoType::Camera,
             dimensions: None,
             layout_class_list: vec!["focus".into()],
+            mute: 0,
         }
     }
 
@@ -487,13 +537,52 @@ mod tests {
             video_type: None,
             dimensions: Some(Dimensions { width: 2, height: 1 }),
         };
-        let changes = serde_json::to_string(&streams.update(&update).unwrap()).unwrap();
+        let changes = serde_json::to_string(&streams.update(&update, &Mute::default()).unwrap()).unwrap();
         assert_eq!(
             changes,
             r#"[{"changedProperty":"hasVideo","oldValue":true,"newValue":false},{"changedProperty":"videoDimensions","oldValue":null,"newValue":{"width":2,"height":1}}]"#
         );
-        assert_eq!(streams.update(&update), Err(Unchanged::Already));
+        assert_eq!(streams.update(&update, &Mute::default()), Err(Unchanged::Already));
         update.id = id("zzzzzzzz~p");
-        assert_eq!(streams.update(&update), Err(Unchanged::NotFound));
+        assert_eq!(streams.update(&update, &Mute::default()), Err(Unchanged::NotFound));
+    }
+
+    #[test]
+    fn a_mute_concerns_each_stream_once_and_none_that_has_come_after_it() {
+        let mut streams = Streams::default();
+        let [first, left_out, silent] = ["abcdefg1~p", "abcdefg2~p", "abcdefg3~p"].map(id);
+        for one in [&first, &left_out, &silent] {
+            streams.publish(one, stream()).unwrap();
+        }
+        assert_eq!(streams.mute(&silent), Ok(()));
+        assert_eq!(streams.mute(&silent), Err(Unchanged::Already));
+        assert_eq!(streams.mute(&id("zzzzzzzz~p")), Err(Unchanged::NotFound));
+        let mute = Mute::default().next(true, vec![left_out.clone()]);
+        assert!(streams.mute_all(&mute));
+        let sound = |streams: &Streams| {
+            [&first, &left_out, &silent].map(|one| streams.live.get(one).unwrap().has_audio)
+        };
+        assert_eq!(sound(&streams), [false, true, false]);
+        let muted: Vec<_> = streams.muted_by(&mute).map(|muted| muted.stream_id).collect();
+        assert_eq!(muted, [first.clone()]);
+        // Both have switched their sound on again, knowing of the mute: carried out once more it does nothing.
+        for one in [&first, &silent] {
+            let on = UpdateStream {
+                id: one.clone(),
+                has_audio: Some(true),
+                has_video: None,
+                video_type: None,
+                dimensions: None,
+            };
+            streams.update(&on, &mute).unwrap();
+        }
+        assert!(!streams.mute_all(&mute));
+        assert_eq!(sound(&streams), [true; 3]);
+        assert!(
+            !streams.mute_all(&mute.next(false, vec![])),
+            "to switch it off gives nobody's sound back, or takes it"
+        );
+        assert!(streams.mute_all(&mute.next(true, vec![])));
+        assert_eq!(sound(&streams), [false; 3]);
     }
 }

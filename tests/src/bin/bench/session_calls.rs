@@ -60,7 +60,7 @@ async fn steps(stack: &Stack) -> Vec<Step> {
         ("Query", 1),
         ("TransactWriteItems", 1),
     ];
-    steps.took("forceDisconnect, of one of three", "force-disconnect", ends).await;
+    steps.took("forceDisconnect, of one of three", "moderate", ends).await;
     drop(cleo);
 
     rest(&mut steps, &project, &session, &said).await;
@@ -80,8 +80,8 @@ async fn streams(steps: &mut Steps<'_>, stack: &Stack, ada: &mut Socket, cleo: &
     let stream = json!({ "streamId": "cleocam1~cleo" });
     cleo.request("publish", stream.clone()).await;
     let told: Design = &[
+        ("BatchGetItem", 1),
         ("DeleteItem", 1),
-        ("GetItem", 1),
         ("PostToConnection", 3),
         ("Query", 1),
         ("TransactWriteItems", 1),
@@ -96,8 +96,45 @@ async fn streams(steps: &mut Steps<'_>, stack: &Stack, ada: &mut Socket, cleo: &
     steps.took("subscribe", "subscribe", asked).await;
     ada.request("unsubscribe", stream.clone()).await;
     steps.took("unsubscribe", "subscribe", asked).await;
+    cleo.request("updateStream", json!({ "streamId": "cleocam1~cleo", "hasAudio": true })).await;
+    record::forget(stack).await;
+    ada.request("forceMuteStream", stream.clone()).await;
+    let muted: Design = &[
+        ("BatchGetItem", 1),
+        ("DeleteItem", 1),
+        ("GetItem", 1),
+        ("PostToConnection", 4),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+    ];
+    steps.took("forceMuteStream, in a session of three", "moderate", muted).await;
+    cleo.request("updateStream", json!({ "streamId": "cleocam1~cleo", "hasAudio": true })).await;
+    record::forget(stack).await;
+    ada.request("forceMuteAll", json!({})).await;
+    let all: Design = &[
+        ("DeleteItem", 1),
+        ("GetItem", 2),
+        ("PostToConnection", 4),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+        ("UpdateItem", 1),
+    ];
+    steps.took("forceMuteAll, in a session of three with a stream", "moderate", all).await;
+    ada.request("disableForceMute", json!({})).await;
+    let over: Design = &[
+        ("DeleteItem", 1),
+        ("GetItem", 2),
+        ("PostToConnection", 4),
+        ("Query", 1),
+        ("TransactWriteItems", 1),
+    ];
+    steps.took("disableForceMute, in a session of three", "moderate", over).await;
     cleo.request("unpublish", stream).await;
     steps.took("unpublish, in a session of three", "publish", told).await;
+    cleo.request("publish", json!({ "streamId": "cleocam2~cleo" })).await;
+    record::forget(stack).await;
+    ada.request("forceUnpublish", json!({ "streamId": "cleocam2~cleo" })).await;
+    steps.took("forceUnpublish, in a session of three", "moderate", muted).await;
     record::forget(stack).await;
 }
 

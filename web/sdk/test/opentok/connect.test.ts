@@ -210,6 +210,24 @@ describe("a moderator", () => {
     await expect(session.forceDisconnect("")).rejects.toMatchObject({ otc: { number: 1011 } });
   });
 
+  test("mutes and ends streams, or is told why not", async () => {
+    const { session } = client();
+    await session.connect("token");
+    await session.forceMuteStream("abcdefgh~ann");
+    await session.forceMuteAll();
+    await session.forceMuteAll([{ streamId: "abcdefgh~bob" }, "abcdefgh~ann"]);
+    await session.disableForceMute();
+    await session.forceUnpublish({ streamId: "abcdefgh~ann" });
+    const asked = (action: string) => server.asked(action).map(({ data }) => data);
+    expect(asked("forceMuteStream")).toEqual([{ streamId: "abcdefgh~ann" }]);
+    const both = ["abcdefgh~bob", "abcdefgh~ann"];
+    expect(asked("forceMuteAll")).toEqual([{ excludedStreamIds: [] }, { excludedStreamIds: both }]);
+    expect(asked("disableForceMute")).toEqual([{}]);
+    expect(asked("forceUnpublish")).toEqual([{ streamId: "abcdefgh~ann" }]);
+    server.answers.forceMuteAll = () => refusal(403, "forbidden", 1540);
+    await expect(session.forceMuteAll()).rejects.toMatchObject({ status: 403, otc: { number: 1540 } });
+  });
+
   test("hears when the connection breaks before the answer", async () => {
     const { session } = client();
     await session.connect("token");

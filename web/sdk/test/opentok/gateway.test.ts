@@ -155,6 +155,23 @@ test("a moderator ends a connection; others may not", async () => {
   expect(ann.told).toEqual([`+${bob.id}`, `-${bob.id} forceDisconnected`]);
 });
 
+test("a moderator mutes all; others may not", async () => {
+  const sessionId = await newSession();
+  const ann = await member(sessionId, { role: "moderator" });
+  const bob = await member(sessionId);
+  await expect(bob.session.forceMuteAll()).rejects.toMatchObject({ status: 403, otc: { number: 1540 } });
+  const unpublish = bob.session.forceUnpublish("abcdefgh~ann");
+  await expect(unpublish).rejects.toMatchObject({ status: 403, otc: { number: 1530 } });
+  await ann.session.forceMuteAll(["abcdefgh~ann"]);
+  await ann.session.disableForceMute();
+  const unknown = { status: 404, otc: { number: 1535 } };
+  await expect(ann.session.forceMuteStream("abcdefgh~bob")).rejects.toMatchObject(unknown);
+  await expect(ann.session.forceUnpublish("abcdefgh~bob")).rejects.toMatchObject(unknown);
+  for (const wrong of ["abcdefgh", undefined as unknown as string]) {
+    await expect(ann.session.forceMuteStream(wrong)).rejects.toMatchObject({ otc: { number: 1011 } });
+  }
+});
+
 test("an issue gets an id", async () => {
   const { session } = await member(await newSession());
   expect(await session.reportIssue("no sound")).toMatch(/^[0-9a-f-]{36}$/);

@@ -183,6 +183,8 @@ describe("streams", () => {
     await expect(get).rejects.toThrow();
     const mute = called<void>((callback) => opentok.forceMuteStream(sessionId, "a-stream", callback));
     await expect(mute).rejects.toThrow("Not Found");
+    const nobody = called<void>((callback) => opentok.forceMuteStream(unknown(), "abcdefgh~p", callback));
+    await expect(nobody).rejects.toThrow("Not Found");
   });
 
   test("that are not there get no layout classes", async () => {
@@ -194,10 +196,43 @@ describe("streams", () => {
   });
 });
 
+describe("sound", () => {
+  const muteAll = (options: object, id = sessionId, by = opentok) =>
+    called<void>((callback) => by.forceMuteAll(id, options, callback));
+  const forced = ({ type }: Record<string, unknown>) => type === "muteForced";
+
+  test("of one stream, or of all but some, is switched off", async () => {
+    const { member } = await someone();
+    const [camera, screen] = [await member.publish({}), await member.publish({ videoType: "screen" })];
+    await called<void>((callback) => opentok.forceMuteStream(sessionId, camera, callback));
+    expect(await member.next(forced)).toEqual({
+      type: "muteForced",
+      streams: [{ streamId: camera, version: 3 }],
+    });
+    await muteAll({ excludedStreamIds: [camera] });
+    expect(await member.next(forced)).toMatchObject({ active: true, streams: [{ streamId: screen }] });
+    const late = await someone();
+    await late.member.publish({});
+    await called<void>((callback) => opentok.disableForceMute(sessionId, callback));
+    expect(await member.next(forced)).toMatchObject({ active: false });
+    for (const one of [member, late.member]) one.leave();
+  });
+
+  test("is not switched off by strangers, or where nobody is", async () => {
+    await expect(muteAll({}, unknown())).rejects.toThrow("Not Found");
+    await expect(muteAll({ excludedStreamIds: ["a-stream"] })).rejects.toThrow("Not Found");
+    await expect(muteAll({ excludedStreamIds: "a-stream" })).rejects.toThrow("Bad Request");
+    const over = called<void>((callback) => opentok.disableForceMute(unknown(), callback));
+    await expect(over).rejects.toThrow("Not Found");
+    const forger = new OpenTok(project.apiKey, "x".repeat(40), gateway.httpUrl);
+    await expect(muteAll({}, sessionId, forger)).rejects.toThrow("Forbidden");
+    const one = called<void>((callback) => forger.forceMuteStream(sessionId, "abcdefgh~p", callback));
+    await expect(one).rejects.toThrow("Forbidden");
+  });
+});
+
 test("what is out of scope says so", async () => {
   const missing: [string, (callback: (error: Error | null, value: unknown) => void) => void][] = [
-    ["Muting all streams", (callback) => opentok.forceMuteAll(sessionId, {}, callback)],
-    ["Muting all streams", (callback) => opentok.disableForceMute(sessionId, callback)],
     ["Archiving", (callback) => opentok.startArchive(sessionId, {}, callback)],
     ["Playing tones", (callback) => opentok.playDTMF(sessionId, null, "1", callback)],
   ];

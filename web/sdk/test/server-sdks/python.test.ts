@@ -47,6 +47,9 @@ test.skipIf(!existsSync(`${installed}/installed`))(
     const { jwt, t1, ...outcomes } = JSON.parse(stdout);
 
     const raised = (raised: string, text: RegExp) => ({ raised, text: expect.stringMatching(text) });
+    const fields = ["applicationId", "createdAt", "environment", "id", "name", "status"];
+    const muted = [200, fields];
+    const refused = raised("OpenTokException", /mute/);
     expect(outcomes).toEqual({
       created: expect.stringMatching(/^1_/),
       near: expect.stringMatching(/^1_/),
@@ -61,9 +64,13 @@ test.skipIf(!existsSync(`${installed}/installed`))(
       stream: [streamId, "Ann", "camera", []],
       "no stream": raised("RequestError", /404/),
       mute: raised("OpenTokException", /stream_id a-stream/),
-      // It takes any answer for a good one.
-      "mute all": null,
-      "disable mute": null,
+      "mute one": muted,
+      "mute all": muted,
+      "mute but one": muted,
+      "mute but none": refused,
+      "mute nowhere": refused,
+      "disable mute": muted,
+      "stranger mutes": refused,
       classes: null,
       "with classes": [1, [[streamId, "Ann", "camera", ["full"]]]],
       "no classes": raised("RequestError", /404/),

@@ -35,6 +35,10 @@ def described(stream):
     return [stream.id, stream.name, stream.videoType, stream.layoutClassList]
 
 
+def status(response):
+    return [response.status_code, sorted(response.json())]
+
+
 def set_classes(stream, classes):
     return client.set_stream_class_lists(session_id, [{"id": stream, "layoutClassList": classes}])
 
@@ -55,8 +59,13 @@ call("streams", streams)
 call("stream", lambda: described(client.get_stream(session_id, stream_id)))
 call("no stream", lambda: client.get_stream(session_id, "a-stream"))
 call("mute", lambda: client.mute_stream(session_id, "a-stream"))
-call("mute all", lambda: client.mute_all(session_id, []))
-call("disable mute", lambda: client.disable_force_mute(session_id))
+call("mute one", lambda: status(client.mute_stream(session_id, stream_id)))
+call("mute all", lambda: status(client.mute_all(session_id, [])))
+call("mute but one", lambda: status(client.mute_all(session_id, [stream_id])))
+call("mute but none", lambda: client.mute_all(session_id, ["a-stream"]))
+call("mute nowhere", lambda: client.mute_all(session_id[:-4], []))
+call("disable mute", lambda: status(client.disable_force_mute(session_id)))
+call("stranger mutes", lambda: stranger.mute_all(session_id, []))
 call("classes", lambda: set_classes(stream_id, ["full"]) and None)
 call("with classes", streams)
 call("no classes", lambda: set_classes("a-stream", ["full"]))

@@ -68,6 +68,13 @@ pub fn request<'a>(envelope: &Envelope<'a>, action: Action) -> Result<Request<'a
         Action::Leave => Request::Leave(leave::read(envelope)?),
         Action::Signal => Request::Signal(session::signal(&envelope.data()?)?),
         Action::ForceDisconnect => Request::ForceDisconnect(session::force_disconnect(&envelope.data()?)?),
+        Action::ForceMuteStream => Request::ForceMuteStream(streams::force_mute(&envelope.data()?)?),
+        Action::ForceMuteAll => Request::ForceMuteAll(streams::force_mute_all(envelope)?),
+        Action::DisableForceMute => {
+            streams::disable_force_mute(envelope)?;
+            Request::DisableForceMute
+        }
+        Action::ForceUnpublish => Request::ForceUnpublish(streams::force_unpublish(&envelope.data()?)?),
         Action::ReportIssue => Request::ReportIssue(session::report_issue(&envelope.data()?)?),
         Action::Publish => Request::Publish(streams::publish(&envelope.data()?)?),
         Action::Unpublish => Request::Unpublish(streams::unpublish(&envelope.data()?)?),

@@ -1,13 +1,16 @@
-//! The requests about streams: `publish`, `unpublish`, `updateStream`, `subscribe` and `unsubscribe`.
+//! The requests about streams: `publish`, `unpublish`, `updateStream`, `subscribe` and `unsubscribe`, and what moderators do to
+//! those of others.
 
 use serde::Deserialize as _;
 use serde::de::value::{Error as Unknown, StrDeserializer};
 use serde_json::value::RawValue;
 
-use super::envelope::Data;
+use super::envelope::{Data, Envelope};
 use super::fields;
 use crate::error::Error;
 use crate::json::{self, Object};
+use crate::session::moderation::{ForceMuteAll, ForceMuteStream, ForceUnpublish};
+use crate::session::mute::MAX_EXCLUDED;
 use crate::session::stream::{
     Dimensions, MAX_NAME_BYTES, MAX_PIXELS, Publish, StreamId, Subscribe, Unpublish, UpdateStream, VideoType,
 };
@@ -85,6 +88,45 @@ pub(super) fn unsubscribe(data: &Data<'_>) -> Result<Subscribe, Error> {
     Ok(Subscribe { id: required_id(&data.object)?, has_audio: false, has_video: false })
 }
 
+/// Reads `{streamId}`.
+///
+/// # Errors
+/// `bad_message` that names the field.
+pub(super) fn force_mute(data: &Data<'_>) -> Result<ForceMuteStream, Error> {
+    Ok(ForceMuteStream { id: required_id(&data.object)? })
+}
+
+/// Reads `{excludedStreamIds?}`, or nothing.
+///
+/// # Errors
+/// `bad_message` or `too_large`, which name the field.
+pub(super) fn force_mute_all(envelope: &Envelope<'_>) -> Result<ForceMuteAll, Error> {
+    const FIELD: &str = "excludedStreamIds";
+    let Some(data) = envelope.optional_data()? else { return Ok(ForceMuteAll { excluded: vec![] }) };
+    let Some(raw) = fields::get(&data.object, FIELD)? else { return Ok(ForceMuteAll { excluded: vec![] }) };
+    let ids = json::array(raw).filter(|ids| ids.len() <= MAX_EXCLUDED);
+    let id = |raw: &RawValue| StreamId::try_from(json::text(raw)?).ok();
+    let excluded = ids.and_then(|ids| ids.into_iter().map(id).collect());
+    let allowed = "must be a list of at most 100 ids of streams";
+    Ok(ForceMuteAll { excluded: excluded.ok_or(Error::BadMessage { field: FIELD, allowed })? })
+}
+
+/// Reads nothing.
+///
+/// # Errors
+/// `bad_message` for a `data` that is no object.
+pub(super) fn disable_force_mute(envelope: &Envelope<'_>) -> Result<(), Error> {
+    envelope.optional_data().map(drop)
+}
+
+/// Reads `{streamId}`.
+///
+/// # Errors
+/// `bad_message` that names the field.
+pub(super) fn force_unpublish(data: &Data<'_>) -> Result<ForceUnpublish, Error> {
+    Ok(ForceUnpublish { id: required_id(&data.object)? })
+}
+
 fn required_id(object: &Object<'_>) -> Result<StreamId, Error> {
     fields::required("streamId", stream_id(object)?)
 }
@@ -126,7 +168,6 @@ fn dimensions(object: &Object<'_>) -> Result<Option<Dimensions>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::json::envelope::Envelope;
 
     fn read<T>(how: impl Fn(&Data<'_>) -> Result<T, Error>, data: &str) -> Result<T, String> {
         let body = format!(r#"{{"action":"publish","data":{data}}}"#);
@@ -151,6 +192,27 @@ mod tests {
         assert_eq!((wanted.has_audio, wanted.has_video), (true, false));
         let wanted = read(unsubscribe, r#"{"streamId":"abcdefgh~p"}"#).unwrap();
         assert_eq!((wanted.has_audio, wanted.has_video), (false, false));
+    }
+
+    #[test]
+    fn a_mute_of_all_may_leave_some_out() {
+        let read = |data: &str| {
+            let envelope = Envelope::parse(data).unwrap();
+            force_mute_all(&envelope).map(|mute| mute.excluded.len()).map_err(|error| error.message())
+        };
+        assert_eq!(read(r#"{"action":"forceMuteAll"}"#), Ok(0));
+        assert_eq!(read(r#"{"data":{"excludedStreamIds":null}}"#), Ok(0));
+        let of = |ids: usize| {
+            let ids = vec![r#""abcdefgh~p""#; ids].join(",");
+            read(&format!(r#"{{"data":{{"excludedStreamIds":[{ids}]}}}}"#))
+        };
+        assert_eq!((of(1), of(100)), (Ok(1), Ok(100)));
+        let wrong = Err("excludedStreamIds: must be a list of at most 100 ids of streams".to_owned());
+        assert_eq!(of(101), wrong);
+        for ids in [r#""abcdefgh~p""#, "[7]", r#"["p"]"#] {
+            assert_eq!(read(&format!(r#"{{"data":{{"excludedStreamIds":{ids}}}}}"#)), wrong, "{ids}");
+        }
+        assert!(disable_force_mute(&Envelope::parse(r#"{"data":[]}"#).unwrap()).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::RestError;
 use crate::json::{self, GivenTwice, Malformed, Object};
+use crate::session::mute::MAX_EXCLUDED;
 use crate::session::signal::{InvalidSignal, Signal};
 use crate::session::stream::StreamId;
 use crate::session::token::claims::MAX_CLASSES_CHARS;
@@ -59,6 +60,34 @@ pub fn layout_classes(body: &str) -> Result<Vec<(StreamId, Vec<String>)>, RestEr
         streams.push((id, classes));
     }
     Ok(streams)
+}
+
+/// Reads the body that mutes all streams but some, `{active, excludedStreamIds?}`, or lets them begin with sound again: then
+/// `None`. One SDK says `excludedStreams`.
+///
+/// # Errors
+/// 400; 404 for an id that cannot be a stream's.
+pub fn mute(body: &str) -> Result<Option<Vec<StreamId>>, RestError> {
+    const FIELD: &str = "excludedStreamIds";
+    let object = object(body)?;
+    let active = match value(&object, "active")?.map(RawValue::get) {
+        Some("true") => true,
+        Some("false") => false,
+        Some(_) | None => return Err(invalid("active", "must be true or false")),
+    };
+    let mut excluded = Vec::new();
+    for field in [FIELD, "excludedStreams"] {
+        let Some(raw) = value(&object, field)? else { continue };
+        let ids =
+            json::array(raw).and_then(|ids| ids.into_iter().map(json::text).collect::<Option<Vec<_>>>());
+        excluded.extend(ids.ok_or(invalid(field, "must be a list of strings"))?);
+    }
+    if excluded.len() > MAX_EXCLUDED {
+        return Err(invalid(FIELD, "at most 100"));
+    }
+    let excluded = excluded.into_iter().map(StreamId::try_from).collect::<Result<_, _>>();
+    let excluded = excluded.map_err(|_| RestError::StreamNotFound)?;
+    Ok(active.then_some(excluded))
 }
 
 const fn invalid(field: &'static str, allowed: &'static str) -> RestError {
@@ -143,6 +172,24 @@ mod tests {
             r#"{"items":[{"id":"s","id":"t","layoutClassList":[]}]}"#,
         ] {
             assert_eq!(layout_classes(body).unwrap_err().status(), 400, "{body}");
+        }
+    }
+
+    #[test]
+    fn streams_are_left_out_of_a_mute_by_either_name() {
+        let ids =
+            |body: &str| mute(body).map(|mute| mute.map(|ids| ids.len())).map_err(|error| error.status());
+        assert_eq!(ids(r#"{"active":true}"#), Ok(Some(0)));
+        for field in ["excludedStreamIds", "excludedStreams"] {
+            assert_eq!(ids(&format!(r#"{{"active":true,"{field}":["abcdefgh~p"]}}"#)), Ok(Some(1)));
+            assert_eq!(ids(&format!(r#"{{"active":true,"{field}":["a-stream"]}}"#)), Err(404));
+            assert_eq!(ids(&format!(r#"{{"active":true,"{field}":"abcdefgh~p"}}"#)), Err(400));
+            let many = vec![r#""abcdefgh~p""#; 101].join(",");
+            assert_eq!(ids(&format!(r#"{{"active":true,"{field}":[{many}]}}"#)), Err(400));
+        }
+        assert_eq!(ids(r#"{"active":false,"excludedStreamIds":[]}"#), Ok(None));
+        for body in ["", "[]", "{}", r#"{"active":1}"#, r#"{"active":true,"active":false}"#] {
+            assert_eq!(ids(body), Err(400), "{body}");
         }
     }
 }

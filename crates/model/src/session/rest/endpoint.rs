@@ -48,8 +48,10 @@ pub enum Action {
     SetLayoutClasses,
     /// A stream is asked for; `None`: by an id that cannot be a stream's.
     OneStream(Option<StreamId>),
-    /// A stream, by any id, is to be muted.
-    MuteStream,
+    /// A stream is to be muted; `None`: by an id that cannot be a stream's.
+    MuteStream(Option<StreamId>),
+    /// All streams are to be muted, or to begin with sound again.
+    MuteAll,
 }
 
 /// The project in a path's segments, if it has one.
@@ -97,11 +99,8 @@ fn action(method: &str, rest: &[&str]) -> Result<Action, RestError> {
         }
         ["stream"] => one_of(&[("GET", Action::ListStreams), ("PUT", Action::SetLayoutClasses)], method),
         ["stream", id] => one_of(&[("GET", Action::OneStream(stream(id)))], method),
-        ["stream", _, "mute"] => one_of(&[("POST", Action::MuteStream)], method),
-        ["mute"] => {
-            one_of(&[("POST", ())], method)?;
-            Err(RestError::NotImplemented("Muting all streams"))
-        }
+        ["stream", id, "mute"] => one_of(&[("POST", Action::MuteStream(stream(id)))], method),
+        ["mute"] => one_of(&[("POST", Action::MuteAll)], method),
         ["play-dtmf"] | ["connection", _, "play-dtmf"] => {
             one_of(&[("POST", ())], method)?;
             Err(RestError::NotImplemented("Playing tones"))
@@ -178,7 +177,9 @@ mod tests {
             ("PUT", "stream", Action::SetLayoutClasses),
             ("GET", "stream/x", Action::OneStream(None)),
             ("GET", "stream/abcdefgh~p", Action::OneStream(stream("abcdefgh~p"))),
-            ("POST", "stream/x/mute", Action::MuteStream),
+            ("POST", "stream/x/mute", Action::MuteStream(None)),
+            ("POST", "stream/abcdefgh~p/mute", Action::MuteStream(stream("abcdefgh~p"))),
+            ("POST", "mute", Action::MuteAll),
         ];
         for (method, path, action) in cases {
             let request = format!("{method} /v2/project/47000001/session/1_s/{path}");
@@ -211,7 +212,6 @@ mod tests {
             "connect",
             "dial",
             "render",
-            "session/1_s/mute",
             "session/1_s/play-dtmf",
             "session/1_s/connection/a/play-dtmf",
         ] {

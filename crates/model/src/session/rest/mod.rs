@@ -14,7 +14,7 @@ mod endpoint;
 mod error;
 
 pub use answer::{Answer, Connected, Created, Format, Response};
-pub use body::{layout_classes, signal};
+pub use body::{layout_classes, mute, signal};
 pub use create::NewSession;
 pub use endpoint::{Action, Endpoint, project_of};
 pub use error::RestError;
