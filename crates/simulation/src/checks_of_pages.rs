@@ -195,7 +195,7 @@ impl Check<'_> {
                 Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
             })
         };
-        let visitors = &self.pages.visitors;
+        let (visitors, sfus) = (&self.pages.visitors, self.pages.sfus.all());
         let mut found = vec![];
         for (n, place) in self.places.iter().enumerate() {
             let heard = ended(n);
@@ -209,6 +209,10 @@ impl Check<'_> {
                 }
             }
             let Some(place) = place else { continue };
+            // Whose `$disconnect` was lost is found by a post, and nobody else posts in a room.
+            if !sfus.get(&place.room).is_some_and(|sfu| sfu.there) {
+                continue;
+            }
             // Who came after it into the same room, and is not there any more.
             for other in 0..visitors.len() {
                 let came = identified(other).filter(|(_, room)| *room == place.room).map(|(at, _)| at);
