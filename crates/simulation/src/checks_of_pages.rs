@@ -199,12 +199,8 @@ impl Check<'_> {
         let mut found = vec![];
         for (n, place) in self.places.iter().enumerate() {
             let heard = ended(n);
-            for (at, peer, connection) in &heard {
-                // It may have left, and have come again on the same socket.
-                let n = visitors.iter().position(|visitor| visitor.id == *peer).unwrap();
-                let since = identified(n).map(|(at, _)| at).max();
-                if on.contains(&(peer.clone(), connection.clone())) && since.is_some_and(|since| since < *at)
-                {
+            for (_, peer, connection) in &heard {
+                if on.contains(&(peer.clone(), connection.clone())) {
                     found.push(format!("{} has heard that {peer} is gone, who is there", visitors[n].id));
                 }
             }

@@ -308,8 +308,9 @@ impl Page {
                 self.lost();
                 self.wire.note(place.socket, Note::Goes);
                 let answer = self.wire.request(place.socket, "leave", &json!({})).await;
-                if !matches!(answer.as_ref().map(word_of), Some("ack" | "connection_not_found")) {
-                    self.wire.cut();
+                match answer.as_ref().map(word_of) {
+                    Some("ack" | "connection_not_found") => self.wire.close(),
+                    _ => self.wire.cut(),
                 }
             }
             (Act::Reconnect, Some(place)) if self.visitor().resume_token.is_some() => {
