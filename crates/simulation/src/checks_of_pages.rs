@@ -195,20 +195,20 @@ impl Check<'_> {
                 Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
             })
         };
-        let visitors = &self.pages.visitors;
+        let (visitors, sfus) = (&self.pages.visitors, self.pages.sfus.all());
         let mut found = vec![];
         for (n, place) in self.places.iter().enumerate() {
             let heard = ended(n);
-            for (at, peer, connection) in &heard {
-                // It may have left, and have come again on the same socket.
-                let n = visitors.iter().position(|visitor| visitor.id == *peer).unwrap();
-                let since = identified(n).map(|(at, _)| at).max();
-                if on.contains(&(peer.clone(), connection.clone())) && since.is_some_and(|since| since < *at)
-                {
+            for (_, peer, connection) in &heard {
+                if on.contains(&(peer.clone(), connection.clone())) {
                     found.push(format!("{} has heard that {peer} is gone, who is there", visitors[n].id));
                 }
             }
             let Some(place) = place else { continue };
+            // Whose `$disconnect` was lost is found by a post, and nobody else posts in a room.
+            if !sfus.get(&place.room).is_some_and(|sfu| sfu.there) {
+                continue;
+            }
             // Who came after it into the same room, and is not there any more.
             for other in 0..visitors.len() {
                 let came = identified(other).filter(|(_, room)| *room == place.room).map(|(at, _)| at);

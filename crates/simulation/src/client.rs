@@ -159,13 +159,15 @@ impl Client {
         }
     }
 
-    /// Leaves, and keeps the socket if that is known to be done.
+    /// Leaves, and closes the socket: what is said of that stay, or to it, may come later than the next identify.
     async fn leave(&mut self, socket: usize) -> bool {
         self.wire.note(socket, Note::Goes);
         self.left += 1;
         let answer = self.wire.request(socket, "leave", &json!({})).await;
         let done = matches!(answer.as_ref().map(word_of), Some("ack" | "connection_not_found"));
-        if !done {
+        if done {
+            self.wire.close();
+        } else {
             self.wire.cut();
         }
         done
@@ -228,9 +230,8 @@ impl Client {
                 self.leave(socket).await;
             }
             (Act::LeaveAndJoin, Some(socket)) => {
-                let left = self.leave(socket).await;
-                if left {
-                    self.identify(socket).await;
+                if self.leave(socket).await {
+                    self.join().await;
                 }
             }
             (Act::Signal(count), Some(socket)) => self.signals(socket, count, None).await,

@@ -236,16 +236,17 @@ impl Page {
         if let Some(resume_token) = &visitor.resume_token {
             identity["resumeToken"] = json!(resume_token);
         }
-        let asked = self.pages.moments.now();
         let answer = self.wire.request(socket, "identify", &identity).await;
         match answer.as_ref().map(|answer| (word_of(answer), answer)) {
             Some(("identified", answer)) => {
                 let before = self.place().filter(|place| place.room == room);
+                // Whoever has gone before it had its place was no news to it.
+                let from = before.map_or_else(|| self.pages.moments.now(), |place| place.from);
                 self.set(Some(Place {
                     room: room.to_owned(),
                     connection: answer["connectionId"].as_str().unwrap().to_owned(),
                     socket,
-                    from: before.map_or(asked, |place| place.from),
+                    from,
                     offered: false,
                 }));
                 self.offer().await;
@@ -308,8 +309,9 @@ impl Page {
                 self.lost();
                 self.wire.note(place.socket, Note::Goes);
                 let answer = self.wire.request(place.socket, "leave", &json!({})).await;
-                if !matches!(answer.as_ref().map(word_of), Some("ack" | "connection_not_found")) {
-                    self.wire.cut();
+                match answer.as_ref().map(word_of) {
+                    Some("ack" | "connection_not_found") => self.wire.close(),
+                    _ => self.wire.cut(),
                 }
             }
             (Act::Reconnect, Some(place)) if self.visitor().resume_token.is_some() => {

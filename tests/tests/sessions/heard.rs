@@ -41,6 +41,15 @@ pub(crate) struct Entry {
     pub(crate) note: Note,
 }
 
+impl Entry {
+    /// The request that the gateway answers with this, and its socket. What API Gateway says names no request of ours.
+    fn answers(&self) -> Option<(usize, &str)> {
+        let Note::Hears(message) = &self.note else { return None };
+        message["type"].as_str()?;
+        Some((self.socket, message["requestId"].as_str()?))
+    }
+}
+
 /// All notes of a client, over all its sockets.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
@@ -57,7 +66,13 @@ impl Heard {
     pub(crate) fn note(&self, socket: usize, note: Note) -> Moment {
         let mut entries = self.entries.lock().unwrap();
         let at = self.moments.now();
-        entries.push(Entry { at, socket, note });
+        let entry = Entry { at, socket, note };
+        // A client takes the first answer to a request: a post whose answer was lost is made again, and may say late what
+        // is out of date by then.
+        let answers = entry.answers();
+        if answers.is_none() || !entries.iter().any(|before| before.answers() == answers) {
+            entries.push(entry);
+        }
         drop(entries);
         self.news.send_replace(());
         at
