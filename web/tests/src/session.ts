@@ -154,7 +154,7 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }
     // Vitest would have its own way with a plain `import`.
     const load = new Function("return import('/encryption/encryption.js')");
     const { Encryption } = await load();
-    const made: Encryption = new Encryption({
+    const made: Encryption = await Encryption.start({
       sessionId: roomId,
       onTrouble: (streamId: string, trouble: string) => troubles.push(`${streamId} ${trouble}`),
     });
@@ -177,7 +177,13 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }
     else if (type === "consumer" && description.type === "offer") {
       consumers[remotePeerId] ??= new RTCPeerConnection();
       const consumer = consumers[remotePeerId];
-      consumer.ontrack = ({ receiver }) => encryption?.decrypt(receiver, streamOf(remotePeerId));
+      consumer.ontrack = ({ receiver, track }) => {
+        encryption?.decrypt(receiver, streamOf(remotePeerId));
+        // What nobody plays is not decoded.
+        const player = Object.assign(document.createElement(track.kind), { autoplay: true });
+        Object.assign(player, { srcObject: new MediaStream([track]) });
+        document.body.append(player);
+      };
       await consumer.setRemoteDescription(description);
       await consumer.setLocalDescription();
       handshake({ type: "consumer", remotePeerId, negotiation, description: consumer.localDescription });

@@ -32,13 +32,25 @@ export class Encryption {
   #failed: Error | undefined;
   #ids = 0;
 
-  /** Starts the worker. It must be {@link supported}. */
-  constructor(options: EncryptionOptions) {
+  private constructor(options: EncryptionOptions, worker: Worker) {
     this.#options = options;
-    // In this form bundlers find it.
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
-    this.#worker.onerror = () => this.#fail(new Error("The worker for end-to-end encryption cannot be loaded."));
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
+  }
+
+  /**
+   * Starts the worker, where it is {@link supported}. There is nothing to encrypt with before it has loaded: a transform that is made
+   * earlier is never heard of in the worker, as an event waits for no listener.
+   *
+   * @throws Error when the worker cannot be loaded.
+   */
+  static start(options: EncryptionOptions): Promise<Encryption> {
+    return new Promise((resolve, reject) => {
+      // In this form bundlers find it.
+      const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+      worker.onmessage = () => resolve(new Encryption(options, worker));
+      worker.onerror = () => reject(new Error("The worker for end-to-end encryption cannot be loaded."));
+    });
   }
 
   /** Whether this browser can encrypt from end to end: Chromium from 141 on, Firefox and Safari can, on pages that are secure contexts. */
@@ -50,7 +62,7 @@ export class Encryption {
    * Sets or changes the secret, for all that is sent and received; resolves when it is in use. Until there is one, nothing is sent and
    * nothing shown. What was sent under the one before cannot be read any more.
    *
-   * @throws Error when the worker cannot be loaded, or this was closed.
+   * @throws Error when this was closed.
    */
   setSecret(secret: string): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -101,6 +113,7 @@ export class Encryption {
   }
 
   #hear(said: FromWorker): void {
+    if (said.type === "loaded") return;
     const waiting = this.#waiting.get(said.id);
     this.#waiting.delete(said.id);
     switch (said.type) {

@@ -7,6 +7,8 @@ export type ToWorker =
 
 /** To the page. */
 export type FromWorker =
+  /** It hears of transforms from now on. */
+  | { type: "loaded" }
   /** The secret with this id is in use, or a later one is. */
   | { type: "ready"; id: number }
   | { type: "failed"; id: number }

@@ -170,7 +170,7 @@ interface Source extends Keys {
   seen: Set<bigint>;
 }
 
-/** Decrypts what comes of one track of a stream, each frame once. */
+/** Decrypts what comes of one track of a stream, each frame once. One frame is opened after the other. */
 export class Opener {
   /** The keys under which something authentic has come, the oldest first. */
   readonly #sources = new Map<bigint, Source>();
@@ -186,12 +186,10 @@ export class Opener {
     if (!header) return "unreadable";
     const { kid, counter, length } = header;
     const source = this.#sources.get(kid) ?? (await this.#derive(kid));
-    const isOld = () => source.seen.has(counter) || counter + WINDOW <= source.newest;
-    if (isOld()) return "repeated";
+    if (source.seen.has(counter) || counter + WINDOW <= source.newest) return "repeated";
     try {
       const aead = parameters(source, counter, sealed.slice(0, length), clear);
       const frame = await crypto.subtle.decrypt(aead, source.key, sealed.subarray(length));
-      if (isOld()) return "repeated";
       this.#count(kid, source, counter);
       return new Uint8Array(frame);
     } catch {

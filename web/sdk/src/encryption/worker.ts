@@ -82,3 +82,5 @@ function kindOf(frame: EncodedFrame): "audio" | "video" {
 function quietly(promise: Promise<unknown> | undefined): void {
   promise?.catch(() => undefined);
 }
+
+scope.postMessage({ type: "loaded" });
