@@ -4,22 +4,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Publisher, SessionOptions, Session as Shared, Subscriber } from "@arbiter/client";
-import type { Page } from "playwright-core";
+import type { Encryption } from "@arbiter/client/dist/encryption/encryption.js";
+import type { Tab } from "./person";
 import { BINARIES, type Stack } from "./stack";
 import { until } from "./until";
 
 const run = promisify(execFile);
 /** The client's one file. */
 const LIBRARY = join(import.meta.dirname, "../../sdk/dist/arbiter.js");
-
-/** What runs a page: Chromium, or Firefox. */
-interface Browsing {
-  goto(url: string): Promise<unknown>;
-  evaluate<Argument, Answer>(
-    run: (argument: Argument) => Answer,
-    argument: Argument,
-  ): Promise<Awaited<Answer>>;
-}
 
 /** A routed session with an SFU in the pool for it, and what its project signs tokens with. */
 export class Session {
@@ -45,7 +37,7 @@ export class Session {
 
   /** Connects with the library, from a page: `window.shared` is the session there. */
   async connect(
-    page: Browsing,
+    page: Tab & Goes,
     role: string,
     options: Partial<SessionOptions> & { data?: string } = {},
   ): Promise<string> {
@@ -62,13 +54,46 @@ export class Session {
   }
 
   /** Joins from a page, with camera and microphone. `claim` is the socket that it says it has, in place of its own. */
-  async join(page: Page, id: string, role: string, claim?: string): Promise<void> {
+  async join(page: Tab & Goes, id: string, role: string, claim?: string): Promise<void> {
+    await this.#join(page, id, role, { ...(claim !== undefined && { claim }) });
+  }
+
+  /** Joins from a page of a stack that serves the client's modules; what is sent and received is encrypted from end to end. */
+  async joinEncrypted(page: Tab & Goes, id: string, encrypted: Encrypted): Promise<void> {
+    await this.#join(page, id, "publisher", { encrypted });
+  }
+
+  async #join(page: Tab & Goes, id: string, role: string, more: Partial<Joining>): Promise<void> {
     const { roomId, project } = this;
     const token = sign(project, { session_id: roomId, role, scope: "session.connect" });
     const joining = { signalUrl: this.stack.urls.signalUrl, apiKey: project.apiKey, roomId, token, id };
     await page.goto(`${this.stack.urls.demoUrl}/config.json`);
-    await page.evaluate(inPage, { ...joining, ...(claim !== undefined && { claim }) });
+    await page.evaluate(inPage, { ...joining, ...more });
   }
+}
+
+interface Goes {
+  goto(url: string): Promise<unknown>;
+}
+
+/** How somebody encrypts. */
+export interface Encrypted {
+  /** None: it is set later. */
+  secret?: string;
+  /** The video codec to send, if not the browser's first one. */
+  codec?: string;
+  /** Video has two layers. */
+  simulcast?: boolean;
+}
+
+/** What has been sent, or received of somebody, by kind. */
+export interface Counts {
+  audioPackets: number;
+  videoPackets: number;
+  /** Pictures that were decoded. */
+  frames: number;
+  /** Seconds of sound, weighed by its loudness. */
+  energy: number;
 }
 
 /** A JWT of a project. */
@@ -88,6 +113,13 @@ export interface Member {
   sendAway(who: string): Promise<void>;
   /** The socket is open. */
   signals(): boolean;
+  /** Of whoever it is, or what this member sends itself. */
+  counts(of?: string): Promise<Counts>;
+  /** What this member sends in. */
+  codecs(): Promise<string[]>;
+  /** What was told of streams that cannot be read. */
+  troubles: string[];
+  encryption?: Encryption;
 }
 
 declare global {
@@ -150,10 +182,11 @@ interface Joining {
   token: string;
   id: string;
   claim?: string;
+  encrypted?: Encrypted;
 }
 
 /** Runs in the page: a client that may say anything, as the library's does not. */
-async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining): Promise<void> {
+async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }: Joining): Promise<void> {
   const socket = new WebSocket(signalUrl);
   const opened = new Promise((resolve) => {
     socket.onopen = resolve;
@@ -172,7 +205,33 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining):
     audio: true,
     video: { width: 320, height: 240 },
   });
-  for (const track of media.getTracks()) producer.addTrack(track, media);
+  for (const track of media.getTracks()) {
+    const layers = [{ rid: "l", scaleResolutionDownBy: 2 }, { rid: "h" }];
+    const several = encrypted?.simulcast && track.kind === "video";
+    const init = { streams: [media], ...(several && { sendEncodings: layers }) };
+    const transceiver = producer.addTransceiver(track, init);
+    const { codecs = [] } = RTCRtpSender.getCapabilities(track.kind) ?? {};
+    const wanted = codecs.filter(({ mimeType, sdpFmtpLine = "" }) => {
+      const mode = mimeType !== "video/H264" || /packetization-mode=1.*profile-level-id=42e0/.test(sdpFmtpLine);
+      return mimeType === encrypted?.codec && mode;
+    });
+    if (wanted.length > 0) transceiver.setCodecPreferences(wanted);
+  }
+  const troubles: string[] = [];
+  let encryption: Encryption | undefined;
+  const streamOf = (peer: string) => `camera00~${peer}`;
+  if (encrypted) {
+    // Vitest would have its own way with a plain `import`.
+    const load = new Function("return import('/encryption/encryption.js')");
+    const { Encryption } = await load();
+    const made: Encryption = await Encryption.start({
+      sessionId: roomId,
+      onTrouble: (streamId: string, trouble: string) => troubles.push(`${streamId} ${trouble}`),
+    });
+    encryption = made;
+    for (const sender of producer.getSenders()) made.encrypt(sender, streamOf(id));
+    if (encrypted.secret) await made.setSecret(encrypted.secret);
+  }
   await producer.setLocalDescription();
   const offer = () =>
     handshake({ type: "producer", negotiation: 1, description: producer.localDescription }, "offer");
@@ -188,6 +247,13 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining):
     else if (type === "consumer" && description.type === "offer") {
       consumers[remotePeerId] ??= new RTCPeerConnection();
       const consumer = consumers[remotePeerId];
+      consumer.ontrack = ({ receiver, track }) => {
+        encryption?.decrypt(receiver, streamOf(remotePeerId));
+        // What nobody plays is not decoded.
+        const player = Object.assign(document.createElement(track.kind), { autoplay: true });
+        Object.assign(player, { srcObject: new MediaStream([track]) });
+        document.body.append(player);
+      };
       await consumer.setRemoteDescription(description);
       await consumer.setLocalDescription();
       handshake({ type: "consumer", remotePeerId, negotiation, description: consumer.localDescription });
@@ -206,6 +272,24 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim }: Joining):
         send("forceDisconnect", { connectionId: who }, who);
       }),
     signals: () => socket.readyState === WebSocket.OPEN,
+    async counts(of) {
+      const counts = { audioPackets: 0, videoPackets: 0, frames: 0, energy: 0 };
+      const connection = of === undefined ? producer : consumers[of];
+      for (const report of (await connection?.getStats())?.values() ?? []) {
+        if (report.type !== "inbound-rtp" && report.type !== "outbound-rtp") continue;
+        const packets = report.packetsReceived ?? report.packetsSent ?? 0;
+        counts[report.kind === "audio" ? "audioPackets" : "videoPackets"] += packets;
+        counts.frames += report.framesDecoded ?? 0;
+        counts.energy += report.totalAudioEnergy ?? 0;
+      }
+      return counts;
+    },
+    async codecs() {
+      const reports: RTCStats[] = [...(await producer.getStats()).values()];
+      return reports.flatMap((report) => ("mimeType" in report ? [String(report.mimeType)] : []));
+    },
+    troubles,
+    ...(encryption && { encryption }),
   };
   await opened;
   send("identify", { type: "client", id, roomId, apiKey, token });

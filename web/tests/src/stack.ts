@@ -40,6 +40,8 @@ export interface StackOptions {
   persistent?: boolean;
   /** The folder of a gateway that ran before. */
   folder?: string;
+  /** The folder that the demo page is served from. */
+  demo?: string;
 }
 
 /** The whole system on this machine: the local gateway with every function, and an SFU for each room. */
@@ -65,7 +67,7 @@ export class Stack {
           "--parameters",
           parameters.join(" "),
           "--demo",
-          process.env.DEMO ?? join(ROOT, "web/react/dist/demo"),
+          options.demo ?? process.env.DEMO ?? join(ROOT, "web/react/dist/demo"),
         ],
         // The last one given for a container counts.
         ...["--container", `sfu=env ${assignments.join(" ")} ${join(BINARIES, "arbiter-sfu")}`],
