@@ -4,7 +4,7 @@ import { afterAll, afterEach, test } from "vitest";
 import { calls } from "../src/call";
 import { joinAsTheOriginalDid } from "../src/original";
 import { Person, PREPARATIONS } from "../src/person";
-import { Session } from "../src/session";
+import { LIBRARY, Session } from "../src/session";
 import { Stack } from "../src/stack";
 import { until } from "../src/until";
 import { delays, notePassages } from "./delay";
@@ -160,7 +160,8 @@ test("from joining to the first picture, and what a join sends", async () => {
 
 test("a stream of a session: from publishing it to its first picture, and a resume", async () => {
   const RUNS = 10;
-  const session = await Session.create(call.stack);
+  const stack = await Stack.start({ demo: LIBRARY, arguments: ["--no-throttle"] });
+  const session = await Session.create(stack);
   const context = await call.browser.newContext({ permissions: ["camera", "microphone"] });
   const [ann, bob] = [await context.newPage(), await context.newPage()];
   for (const prepare of PREPARATIONS) await ann.addInitScript(prepare);
@@ -217,6 +218,7 @@ test("a stream of a session: from publishing it to its first picture, and a resu
     await pause(500);
   }
   await context.close();
+  await stack.stop();
   const row = (what: string, values: number[]) => [
     what,
     ...[0.5, 0.95].map((share) => percentile(values, share).toFixed(0)),

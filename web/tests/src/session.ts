@@ -1,17 +1,16 @@
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Publisher, SessionOptions, Session as Shared, Subscriber } from "@arbiter/client";
-import type { Encryption } from "@arbiter/client/dist/encryption/encryption.js";
+import type { Encryption } from "../../sdk/dist/encryption/encryption.js";
 import type { Tab } from "./person";
 import { BINARIES, type Stack } from "./stack";
 import { until } from "./until";
 
 const run = promisify(execFile);
-/** The client's one file. */
-const LIBRARY = join(import.meta.dirname, "../../sdk/dist/arbiter.js");
+/** The client's files. A stack serves them that is started with this as its `demo`. */
+export const LIBRARY = join(import.meta.dirname, "../../sdk/dist");
 
 /** A routed session with an SFU in the pool for it, and what its project signs tokens with. */
 export class Session {
@@ -35,7 +34,7 @@ export class Session {
     return new Session(stack, project, (await made.json())[0].session_id);
   }
 
-  /** Connects with the library, from a page: `window.shared` is the session there. */
+  /** Connects with the library, from a page of a stack that serves {@link LIBRARY}: `window.shared` is the session there. */
   async connect(
     page: Tab & Goes,
     role: string,
@@ -44,10 +43,8 @@ export class Session {
     const { data, ...more } = options;
     const { roomId: sessionId, project } = this;
     const claims = { session_id: sessionId, role, scope: "session.connect", connection_data: data ?? "" };
-    const library = await readFile(LIBRARY, "utf8");
     await page.goto(`${this.stack.urls.demoUrl}/config.json`);
     return page.evaluate(connectInPage, {
-      library,
       token: sign(project, { ...claims, jti: crypto.randomUUID() }),
       options: { url: this.stack.urls.signalUrl, apiKey: project.apiKey, sessionId, ...more },
     });
@@ -138,20 +135,18 @@ declare global {
 
 /** Runs in the page. */
 async function connectInPage({
-  library,
   token,
   options,
 }: {
-  library: string;
   token: string;
   options: SessionOptions;
 }): Promise<string> {
-  const file = URL.createObjectURL(new Blob([library], { type: "text/javascript" }));
   // An `import()` here would be the test runner's.
   const loaded = new Promise((resolve) => window.addEventListener("arbiter", resolve, { once: true }));
   const script = document.createElement("script");
   script.type = "module";
-  script.text = `import * as arbiter from "${file}"; Object.assign(window, { library: arbiter }); dispatchEvent(new Event("arbiter"));`;
+  script.text =
+    'import * as arbiter from "/arbiter.js"; Object.assign(window, { library: arbiter }); dispatchEvent(new Event("arbiter"));';
   document.head.append(script);
   await loaded;
   const { Session } = window.library;
@@ -212,7 +207,8 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }
     const transceiver = producer.addTransceiver(track, init);
     const { codecs = [] } = RTCRtpSender.getCapabilities(track.kind) ?? {};
     const wanted = codecs.filter(({ mimeType, sdpFmtpLine = "" }) => {
-      const mode = mimeType !== "video/H264" || /packetization-mode=1.*profile-level-id=42e0/.test(sdpFmtpLine);
+      const mode =
+        mimeType !== "video/H264" || /packetization-mode=1.*profile-level-id=42e0/.test(sdpFmtpLine);
       return mimeType === encrypted?.codec && mode;
     });
     if (wanted.length > 0) transceiver.setCodecPreferences(wanted);

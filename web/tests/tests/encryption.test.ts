@@ -164,7 +164,10 @@ describe.skipIf(!withFirefox)("Firefox", () => {
     await seesAndHears(bob, "ann");
     await seesAndHears(ann, "bob");
     await setSecret(ann, "another secret");
-    await until("both hear of it", async () => (await troubles(ann)).length + (await troubles(bob)).length === 2);
+    await until(
+      "both hear of it",
+      async () => (await troubles(ann)).length + (await troubles(bob)).length === 2,
+    );
     await isShut(ann, "bob");
     await isShut(bob, "ann");
     await setSecret(ann, SECRET);

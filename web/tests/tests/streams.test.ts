@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from "playwright-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { calls } from "../src/call";
 import { PREPARATIONS } from "../src/person";
-import { Session } from "../src/session";
+import { LIBRARY, Session } from "../src/session";
 import { until } from "../src/until";
 
 /** A port that is free now, for the SFU's metrics. */
@@ -21,7 +21,7 @@ async function withheld(): Promise<number> {
 }
 
 describe("streams of a session", () => {
-  const call = calls({ sfu: { METRICS_PORT: String(metrics) } });
+  const call = calls({ demo: LIBRARY, sfu: { METRICS_PORT: String(metrics) } });
   let context: BrowserContext;
   beforeEach(async () => {
     context = await call.browser.newContext({ permissions: ["camera", "microphone"] });
@@ -34,11 +34,15 @@ describe("streams of a session", () => {
   });
 
   /** Somebody who is connected. */
-  async function someone(session: Session, role: string): Promise<Page> {
+  async function someone(
+    session: Session,
+    role: string,
+    options: Parameters<Session["connect"]>[2] = {},
+  ): Promise<Page> {
     const page = await context.newPage();
     for (const prepare of PREPARATIONS) await page.addInitScript(prepare);
     page.on("pageerror", (error) => console.error("page:", error));
-    await session.connect(page, role);
+    await session.connect(page, role, options);
     return page;
   }
 
@@ -255,6 +259,31 @@ describe("streams of a session", () => {
       /people\S* (\d+)/,
     )?.[1];
     expect(people, "in the SFU").toBe("0");
+  });
+
+  test("of an encrypted session are shown to whoever has the secret, and others hear why not", async () => {
+    const session = await Session.create(call.stack, { e2ee: "true" });
+    const encryptionSecret = "correct horse battery staple";
+    const ann = await someone(session, "publisher", { encryptionSecret });
+    const bob = await someone(session, "publisher", { encryptionSecret });
+    const eve = await someone(session, "publisher", { encryptionSecret: "something else" });
+    await publish(ann, "ann");
+    await told(bob, "stream ann");
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+    await subscribe(eve, "ann");
+    await eve.evaluate(() =>
+      window.subscribers.ann?.on("error", ({ otc }) => window.told.push(`error ${otc?.number}`)),
+    );
+    await told(eve, "error 6003");
+    expect(await frames(eve, "ann")).toBe(0);
+    expect(await packets(eve, "ann"), "packets that say nothing").toBeGreaterThan(0);
+    await eve.evaluate((secret) => window.shared.setEncryptionSecret(secret), encryptionSecret);
+    await isShown(eve, "ann");
+    const refused = await eve.evaluate(() =>
+      window.shared.setEncryptionSecret("short").catch(({ otc }) => otc.number),
+    );
+    expect(refused).toBe(6004);
   });
 
   test("go on with another SFU when theirs is gone", async () => {

@@ -95,7 +95,11 @@ export class Encryption {
     this.#fail(new Error("The end-to-end encryption is closed."));
   }
 
-  #transform(side: RTCRtpSender | RTCRtpReceiver, operation: TransformOptions["operation"], streamId: string) {
+  #transform(
+    side: RTCRtpSender | RTCRtpReceiver,
+    operation: TransformOptions["operation"],
+    streamId: string,
+  ) {
     const track = this.#tracks.get(side);
     if (track?.streamId === streamId) return;
     if (track) {
@@ -119,13 +123,18 @@ export class Encryption {
     switch (said.type) {
       case "ready":
         this.#told.clear();
-        return waiting?.resolve();
+        waiting?.resolve();
+        return;
       case "failed":
-        return waiting?.reject(new Error("The secret cannot be used."));
+        waiting?.reject(new Error("The secret cannot be used."));
+        return;
       case "trouble": {
         const track = this.#byId.get(said.id);
         if (!track) return;
-        if (said.trouble === "recovered") return this.#readable(track, true);
+        if (said.trouble === "recovered") {
+          this.#readable(track, true);
+          return;
+        }
         const { kind, streamId } = track;
         this.#unreadable.set(streamId, (this.#unreadable.get(streamId) ?? new Set()).add(kind));
         if (this.#told.has(streamId)) return;

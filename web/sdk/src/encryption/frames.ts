@@ -71,8 +71,7 @@ function outgoingH264(frame: Bytes): Outgoing | undefined {
   const before = concat(...parameters.flatMap((unit) => [START, unit]), START, clear.subarray(0, 1));
   return {
     clear,
-    with: (sealed) =>
-      concat(before, escaped(concat(clear.subarray(1), sealed, new Uint8Array([STOP])))),
+    with: (sealed) => concat(before, escaped(concat(clear.subarray(1), sealed, new Uint8Array([STOP])))),
   };
 }
 

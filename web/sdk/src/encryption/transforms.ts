@@ -64,7 +64,7 @@ export class Encrypting extends Transform {
   protected override async pass(kind: "audio" | "video", frame: Bytes): Promise<Bytes | undefined> {
     const sealer = this.#sealer;
     const way = outgoing(kind, frame);
-    return sealer && way && way.with(await (await sealer).seal(frame, way.clear));
+    return sealer && way?.with(await (await sealer).seal(frame, way.clear));
   }
 
   protected override async use(base: CryptoKey | undefined): Promise<void> {

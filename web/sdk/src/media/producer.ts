@@ -40,6 +40,8 @@ export interface ProducerOptions {
   style: () => CandidateStyle;
   /** Whether the SFU hears what is sent. */
   reachable: () => boolean;
+  /** A sender is about to send this track. Called before its connection is negotiated for it. */
+  sends?: ((sender: RTCRtpSender, local: LocalTrack) => void) | undefined;
   /** Sends a handshake to the SFU. */
   send: (content: HandshakeContent) => void;
   log: Log;
@@ -135,6 +137,7 @@ export class Producer {
       return this.#offer(`${local.source} is added`);
     }
     const { source, transceiver } = section;
+    if (local) this.#options.sends?.(transceiver.sender, local);
     await transceiver.sender.replaceTrack(local?.track ?? null);
     if (source === "camera" && local) await this.#fit(transceiver.sender, local.track);
     if (this.#closed) return;
@@ -215,6 +218,7 @@ export class Producer {
     const kind = track.kind as "audio" | "video";
     const codecs = preferredCodecs(kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
     if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs);
+    this.#options.sends?.(transceiver.sender, local);
     this.#sections.set(slot, { source, transceiver, streamId });
   }
 

@@ -37,8 +37,8 @@ export interface SessionConnectionOptions {
   sessionId: string;
   token: () => string | Promise<string>;
   connectionEventsSuppressed: boolean;
-  /** Whether there is an encryption secret. */
-  e2eeReady: () => boolean;
+  /** The encryption secret, if there is one. */
+  secret: () => string | undefined;
   rtcConfiguration: (iceServers: readonly RTCIceServer[]) => RTCConfiguration;
   log: Log;
 }
@@ -134,6 +134,7 @@ export class SessionConnection {
       signaling: this.#signaling,
       request: (action, data) => this.request(action, data),
       stream: (streamId) => this.#known?.streams.present.get(streamId),
+      secret: options.secret,
       before: () => {
         const { connection, roster } = this.#known ?? {};
         const others = [...(roster?.present.values() ?? [])];
@@ -190,7 +191,7 @@ export class SessionConnection {
   }
 
   async #identity(): Promise<Record<string, unknown>> {
-    const { sessionId, apiKey, token, connectionEventsSuppressed, e2eeReady } = this.#options;
+    const { sessionId, apiKey, token, connectionEventsSuppressed, secret } = this.#options;
     return {
       type: "client",
       roomId: sessionId,
@@ -199,7 +200,7 @@ export class SessionConnection {
       resumeToken: this.#resumeToken,
       ...(this.#known && { id: this.#known.connection.connectionId }),
       ...(connectionEventsSuppressed && { connectionEventsSuppressed }),
-      ...(e2eeReady() && { e2eeReady: true }),
+      ...(secret() !== undefined && { e2eeReady: true }),
     };
   }
 

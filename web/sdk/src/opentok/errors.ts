@@ -26,6 +26,8 @@ const OWN = {
   subscriberUnknown: [404, "subscriber_not_found", 1112, "SUBSCRIBER_NOT_FOUND"],
   streamUnknown: [404, "stream_not_found", 1535, "FORCE_UNPUBLISH_OR_INVALID_STREAM"],
   notPublished: [503, "media_failed", 1500, "OT_UNABLE_TO_PUBLISH"],
+  encryptionUnsupported: [400, "encryption_unsupported", 6001, "OTC_SESSION_ENCRYPTION_INTERNAL_ERROR"],
+  encryptionMismatch: [400, "encryption_mismatch", 6003, "OTC_SUBSCRIBER_ENCRYPTION_SECRET_MISMATCH"],
   encryptionSecret: [400, "bad_message", 6004, "INVALID_ENCRYPTION_SECRET"],
 } as const;
 

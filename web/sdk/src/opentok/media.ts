@@ -1,3 +1,4 @@
+import { Encryption } from "../encryption/encryption.js";
 import { RoomError } from "../errors.js";
 import type { Log } from "../logger.js";
 import type { PeerMediaEvent } from "../media/consumers.js";
@@ -31,6 +32,8 @@ export interface MediaHooks {
   request(action: string, data: Record<string, unknown>): Promise<Message>;
   /** A stream of somebody else's, as it is now. */
   stream(streamId: string): Stream | undefined;
+  /** The encryption secret, if there is one. */
+  secret(): string | undefined;
   /** How many of the others have been there for longer. */
   before(): number;
   log: Log;
@@ -52,6 +55,9 @@ export class Media {
   /** What is received of each peer, by stream. */
   readonly #received = new Map<string, ReadonlyMap<string, readonly RTCRtpReceiver[]>>();
   #identified: SessionIdentified | undefined;
+  /** In a session that is encrypted end to end, as soon as there is media. */
+  #encryption: Encryption | undefined;
+  #starting: Promise<Encryption> | undefined;
   #call: Call | undefined;
   /** In a relayed session, in place of calls. */
   #direct: Direct | undefined;
@@ -155,6 +161,7 @@ export class Media {
       throw sessionError("mayNotPublish", "Your role does not allow to publish.");
     if (this.#identified?.mediaMode === "relayed" && this.#hooks.before() >= MOST_RELAYED)
       throw sessionError("relayedFull", "The media of a relayed session goes between two others.");
+    await this.#encrypts();
     const sent = await open(options);
     const publication = new Publication(this.#newStreamId(), sent, options, {
       request: this.#hooks.request,
@@ -198,6 +205,7 @@ export class Media {
       throw sessionError("mayNotSubscribe", "Your role does not allow to subscribe.");
     const stream = this.#hooks.stream(streamId);
     if (!stream) throw sessionError("streamUnknown", "There is no such stream.");
+    await this.#encrypts();
     const subscription = new Subscription(stream, options, {
       request: this.#hooks.request,
       up: () => this.#hooks.signaling.socket !== undefined,
@@ -225,6 +233,12 @@ export class Media {
     await subscription.end();
   }
 
+  /** The encryption secret is another one. */
+  async secretChanged(): Promise<void> {
+    const secret = this.#hooks.secret();
+    if (secret !== undefined) await this.#encryption?.setSecret(secret).catch(unencrypted);
+  }
+
   /** The session is over. */
   end(reason: StreamDestroyReason): void {
     this.#handshakes.end();
@@ -235,6 +249,37 @@ export class Media {
     this.#subscriptions.clear();
     this.#direct?.close();
     this.#hangUp();
+    void this.#starting?.then((encryption) => encryption.close()).catch(() => undefined);
+  }
+
+  /** Sees that media is encrypted, where it has to be. */
+  async #encrypts(): Promise<void> {
+    const secret = this.#hooks.secret();
+    if (!this.#identified?.e2ee || this.#encryption || secret === undefined) return;
+    if (!Encryption.supported)
+      throw sessionError("encryptionUnsupported", "This browser cannot encrypt media from end to end.");
+    this.#starting ??= Encryption.start({
+      sessionId: this.#hooks.sessionId,
+      onTrouble: (streamId, trouble) => {
+        for (const subscription of this.#subscriptions.values())
+          if (subscription.streamId === streamId) subscription.readable(trouble === "recovered");
+      },
+    });
+    try {
+      const encryption = await this.#starting;
+      await encryption.setSecret(secret);
+      this.#encryption = encryption;
+    } catch (error) {
+      this.#starting = undefined;
+      unencrypted(error);
+    }
+  }
+
+  /** What a sender sends is encrypted, if it has to be: nothing goes out otherwise. */
+  #sends(sender: RTCRtpSender, { streamId = "" }: LocalTrack): void {
+    if (!this.#identified?.e2ee) return;
+    if (!this.#encryption) throw new Error("Nothing can be encrypted.");
+    this.#encryption.encrypt(sender, streamId);
   }
 
   /** An id that a stream of this client's has not had. */
@@ -278,6 +323,7 @@ export class Media {
         // Only Arbiter's own serves sessions.
         iceLite: true,
         tracks: () => this.#tracks,
+        sends: (sender, local) => this.#sends(sender, local),
         signaling: (emit, busy) => {
           this.#emit = emit;
           this.#busy = busy;
@@ -374,6 +420,8 @@ export class Media {
   /** What comes of what others send. */
   #hear(event: PeerMediaEvent): void {
     if (event.type !== "received") return;
+    for (const [streamId, receivers] of event.streams)
+      for (const receiver of receivers) this.#encryption?.decrypt(receiver, streamId);
     this.#received.set(event.peerId, event.streams);
     for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
   }
@@ -501,6 +549,14 @@ function asked({ resolution, frameRate = 30 }: PublisherOptions): MediaTrackCons
 
 function gone(): SessionError {
   return sessionError("notConnected", "The session, or the stream, is over.");
+}
+
+/** What encrypting fails with, as an error of a session. */
+function unencrypted(error: unknown): never {
+  throw sessionError(
+    "encryptionUnsupported",
+    error instanceof Error ? error.message : "Nothing can be encrypted.",
+  );
 }
 
 function notPublished(message: string): SessionError {

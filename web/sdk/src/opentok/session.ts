@@ -97,7 +97,7 @@ export class Session extends Emitter<SessionEvents> {
         sessionId,
         token: typeof token === "string" ? () => token : token,
         connectionEventsSuppressed,
-        e2eeReady: () => this.#secret !== undefined,
+        secret: () => this.#secret,
         rtcConfiguration: (servers) => rtcConfiguration(servers, this.#options.iceConfig),
         log: logTo(this.#options.logger),
       },
@@ -235,13 +235,15 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /**
-   * Sets or changes the secret of an end-to-end encrypted session: 8 to 256 characters. It stays in this client.
+   * Sets or changes the secret of an end-to-end encrypted session: 8 to 256 characters. It stays in this client. Resolves when what is
+   * published and received goes by it: what others encrypt with another one cannot be read any more.
    *
-   * @throws SessionError for another length (`otc` 6004).
+   * @throws SessionError for another length (`otc` 6004), or when nothing can be encrypted (6001).
    */
   async setEncryptionSecret(secret: string): Promise<void> {
     check(secret);
     this.#secret = secret;
+    await this.#connection?.media.secretChanged();
   }
 
   get #known() {

@@ -1,5 +1,5 @@
 import type { Message, Stream, StreamDestroyReason } from "../signaling/wire.js";
-import type { SessionError } from "./errors.js";
+import { type SessionError, sessionError } from "./errors.js";
 import type { Half, PublicationHooks } from "./publication.js";
 import type { SubscriberEvents, SubscriberOptions } from "./types.js";
 import { Wanted } from "./wanted.js";
@@ -78,6 +78,13 @@ export class Subscription {
     if (alive && this.mediaStream.getTracks().length === 0) return;
     this.#connected = alive;
     this.tell(alive ? "connected" : "disconnected", undefined);
+  }
+
+  /** What comes of it can be decrypted, or not. */
+  readable(readable: boolean): void {
+    if (this.#ended) return;
+    if (readable) this.tell("connected", undefined);
+    else this.failed(sessionError("encryptionMismatch", "The encryption secret is not the publisher's."));
   }
 
   /** No media of it comes any more. */

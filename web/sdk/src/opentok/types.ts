@@ -127,7 +127,7 @@ export type SubscriberEvents = {
   disconnected: undefined;
   /** The stream has ended. */
   destroyed: { reason: StreamDestroyReason };
-  /** No media of it comes any more. */
+  /** Nothing of it can be shown: no media comes any more, or the encryption secret is not the publisher's (`otc` 6003). */
   error: SessionError;
 };
 

@@ -52,6 +52,8 @@ export interface CallOptions {
   iceLite?: boolean;
   /** What this person sends now. */
   tracks: () => ReadonlyMap<Slot, LocalTrack>;
+  /** A sender is about to send a track. Called before its connection is negotiated for it. */
+  sends?: ((sender: RTCRtpSender, local: LocalTrack) => void) | undefined;
   log: Log;
 }
 
@@ -213,6 +215,7 @@ export class Call {
         simulcast: this.#options.simulcast,
         explicitSubscriptions: this.#options.explicitSubscriptions ?? false,
         tracks: this.#options.tracks(),
+        sends: this.#options.sends,
         numbers: this.#numbers,
         log: this.#log,
         style: this.#style,

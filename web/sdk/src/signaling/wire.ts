@@ -107,6 +107,8 @@ export interface SessionIdentified extends Identified {
   streams: VersionedStream[];
   /** `relayed`: from client to client, without an SFU. */
   mediaMode: "routed" | "relayed";
+  /** Media is encrypted end to end. */
+  e2ee: boolean;
   /** What is published now begins without sound; and the version of that. */
   muted?: boolean;
   muteVersion?: number;

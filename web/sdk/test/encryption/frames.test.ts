@@ -40,9 +40,7 @@ describe("H264", () => {
     const way = outgoing("video", frame);
     expect(way?.clear).toEqual(IDR.slice(0, 3));
     const sent = way?.with(SEALED) ?? bytes();
-    expect(sent).toEqual(
-      concat(START, SPS, START, PPS, START, IDR.slice(0, 3), SEALED, bytes(0x80)),
-    );
+    expect(sent).toEqual(concat(START, SPS, START, PPS, START, IDR.slice(0, 3), SEALED, bytes(0x80)));
     expect(incoming("video", sent)).toEqual({ clear: IDR.slice(0, 3), sealed: SEALED });
   });
 

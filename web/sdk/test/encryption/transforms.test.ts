@@ -3,7 +3,10 @@ import { stretch } from "../../src/encryption/sframe.js";
 import { Decrypting, type EncodedFrame, Encrypting } from "../../src/encryption/transforms.js";
 
 const OPUS = new Uint8Array([0x78, 1, 2, 3]);
-const [OURS, THEIRS] = [await stretch("a secret of ours", "session"), await stretch("another one", "session")];
+const [OURS, THEIRS] = [
+  await stretch("a secret of ours", "session"),
+  await stretch("another one", "session"),
+];
 
 function frame(data: Uint8Array<ArrayBuffer>, mimeType?: string): EncodedFrame {
   return { data: data.slice().buffer, getMetadata: () => ({ ...(mimeType && { mimeType }) }) };
