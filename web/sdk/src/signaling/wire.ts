@@ -154,7 +154,11 @@ const MESSAGES = {
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
   streamCreated: {} as { stream: Stream; version: number },
-  streamDestroyed: {} as { streamIds: string[]; reason: DestroyReason | "forceUnpublished" | "mediaStopped"; version?: number },
+  streamDestroyed: {} as {
+    streamIds: string[];
+    reason: DestroyReason | "forceUnpublished" | "mediaStopped";
+    version?: number;
+  },
   streamPropertyChanged: {} as {
     stream: Pick<Stream, "streamId">;
     changes: { changedProperty: string; oldValue: unknown; newValue: unknown }[];
