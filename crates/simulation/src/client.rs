@@ -208,6 +208,10 @@ impl Client {
                 }
             }
             (Act::Cut, _) => self.wire.cut(),
+            (Act::CutForAWhile, Some(_)) => {
+                self.wire.cut();
+                shared.world.wait(300, 4_500).await;
+            }
             (Act::CutAndStay, _) => {
                 self.wanted = false;
                 self.wire.cut();

@@ -34,6 +34,8 @@ pub(crate) enum Act {
     Cut,
     /// The same, and it does not come back.
     CutAndStay,
+    /// The same, for as long as others may say something.
+    CutForAWhile,
     /// API Gateway ends the socket, which has been open for two hours.
     Expire,
     /// The socket is closed with 1000.
@@ -117,7 +119,7 @@ pub(crate) fn moment(rng: &mut SmallRng, at: &mut u64) -> u64 {
 }
 
 fn act(rng: &mut SmallRng, whom: usize) -> Act {
-    match rng.random_range(0..47) {
+    match rng.random_range(0..51) {
         0..=3 => Act::Cut,
         4 => Act::CutAndStay,
         5..=6 => Act::Close,
@@ -137,6 +139,7 @@ fn act(rng: &mut SmallRng, whom: usize) -> Act {
         31..=35 => Act::Publish,
         36..=37 => Act::Unpublish,
         38..=40 => Act::UpdateStream,
+        41..=44 => Act::CutForAWhile,
         _ => Act::Join,
     }
 }

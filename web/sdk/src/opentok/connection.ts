@@ -3,7 +3,7 @@ import type { Log } from "../logger.js";
 import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, noTraffic, OLD_MS, SignalingConnection } from "../signaling/connection.js";
 import type { Message, SessionIdentified, WireSignal } from "../signaling/wire.js";
-import { SessionError } from "./errors.js";
+import { SessionError, sessionError } from "./errors.js";
 import { Inbox } from "./inbox.js";
 import { dropped, failure, notConnected, Outgoing } from "./outgoing.js";
 import { type Change, Roster } from "./roster.js";
@@ -74,7 +74,7 @@ type State =
  *
  * - `connecting`: what comes before the first `identified` waits for that.
  * - `entering`: lasts while the application is told who is there. Before it is over an end is told by `connect`, and by no event.
- * - `reconnecting`: signals wait, requests fail. A planned change of sockets is not told: that stays `connected`.
+ * - `reconnecting`: signals wait, requests fail; what comes on a new socket waits until that is identified, behind what was kept. A planned change of sockets is not told: that stays `connected`.
  * - `over`: from any state, on purpose or not. No event follows the one that tells it.
  */
 export class SessionConnection {
@@ -91,6 +91,10 @@ export class SessionConnection {
   #state: State = { name: "new" };
   /** The beginning of a list that does not fit into one message. */
   #listed: Connection[] = [];
+  /** What was kept while this client was away, and came before `identified`. */
+  #kept: Message<"kept">[] = [];
+  /** Signals that came on the new socket before that. */
+  #early: WireSignal[] = [];
   /** Whose last signals are being delivered. */
   #leaving: Connection | undefined;
   #asking: ReturnType<typeof setTimeout> | undefined;
@@ -190,6 +194,7 @@ export class SessionConnection {
     this.#asked += 1;
     clearTimeout(this.#asking);
     this.#listed = [];
+    this.#kept = [];
     this.#known?.roster.expectList();
     if (this.#state.name === "connecting") this.#state.early.length = 0;
   }
@@ -200,14 +205,25 @@ export class SessionConnection {
     const roster = this.#known?.roster ?? new Roster(connection.connectionId);
     const known = { connection, capabilities, iceServers, roster };
     const first = before.name === "connecting";
+    if ("known" in before && before.known.connection.creationTime !== connection.creationTime) {
+      // The others have been told that the client was gone.
+      this.#end("networkDisconnected", sessionError("over", "The connection was gone for too long."));
+      return;
+    }
     this.#state = first
       ? { name: "entering", connecting: before.connecting, known }
       : { name: "connected", known };
     // A new socket counts its signals from 1.
     this.#inbox.gone(connection.connectionId);
     if (first) this.#tell("sessionConnected", { connection });
-    if (before.name === "reconnecting") this.#tell("sessionReconnected", undefined);
-    this.#list(identified);
+    if (before.name === "reconnecting") {
+      const missed = this.#kept.reduce((sum, kept) => sum + (kept.missed ?? 0), 0);
+      this.#tell("sessionReconnected", { missed });
+    }
+    // Whoever has come meanwhile may have sent some of them.
+    this.#listed.push(...identified.connections);
+    this.#catchUp();
+    this.#list();
     if (renewed) this.#askLater();
     if (first) for (const event of before.early) this.#hear(event, roster);
     this.#outgoing.up();
@@ -217,8 +233,14 @@ export class SessionConnection {
     this.#state = { name: "connected", known };
   }
 
-  #list({ connections }: SessionIdentified): void {
-    this.#apply(this.#known?.roster.list([...this.#listed.splice(0), ...connections]) ?? []);
+  #list(): void {
+    this.#apply(this.#known?.roster.list(this.#listed.splice(0)) ?? []);
+  }
+
+  /** Gives on the signals that were kept, and then those that came since. */
+  #catchUp(): void {
+    for (const { signals } of this.#kept.splice(0)) for (const signal of signals) this.#inbox.take(signal);
+    for (const signal of this.#early.splice(0)) this.#inbox.take(signal);
   }
 
   #askLater(): void {
@@ -236,7 +258,9 @@ export class SessionConnection {
       this.#expectList();
       asked = this.#asked;
       const identified = await socket.identify(identity);
-      if (asked === this.#asked) this.#list(identified as SessionIdentified);
+      if (asked !== this.#asked) return;
+      this.#listed.push(...(identified as SessionIdentified).connections);
+      this.#list();
     } catch {
       if (asked === this.#asked) this.#askLater();
     }
@@ -268,8 +292,14 @@ export class SessionConnection {
       case "connections":
         this.#listed.push(...event.connections);
         return;
+      case "kept":
+        this.#kept.push(event);
+        if (this.#state.name === "connected") this.#catchUp();
+        return;
       default:
         if (this.#state.name === "connecting") this.#state.early.push(event);
+        else if (this.#state.name === "reconnecting" && event.type === "signal")
+          this.#early.push(event.signal);
         else if (this.#known) this.#hear(event, this.#known.roster);
     }
   }
@@ -318,7 +348,10 @@ export class SessionConnection {
     const { connection, roster } = this.#known ?? {};
     if (connection?.connectionId === connectionId) return connection;
     if (this.#leaving?.connectionId === connectionId) return this.#leaving;
-    return roster?.present.get(connectionId) ?? { connectionId };
+    return (
+      roster?.present.get(connectionId) ??
+      this.#listed.find((listed) => listed.connectionId === connectionId) ?? { connectionId }
+    );
   }
 
   #tell<Name extends keyof SessionEvents>(name: Name, payload: SessionEvents[Name]): void {
@@ -327,6 +360,7 @@ export class SessionConnection {
 
   #end(reason: DisconnectReason, error?: SessionError): void {
     // What had come is told before the end is.
+    this.#catchUp();
     this.#inbox.close();
     const state = this.#state;
     if (state.name === "over") return;

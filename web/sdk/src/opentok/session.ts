@@ -39,7 +39,7 @@ export class Session extends Emitter<SessionEvents> {
     return this.#options.sessionId;
   }
 
-  /** This client's own connection; `undefined` until it is connected. Its `creationTime` is another one after each reconnect. */
+  /** This client's own connection; `undefined` until it is connected. */
   get connection(): Connection | undefined {
     return this.#known?.connection;
   }

@@ -44,7 +44,7 @@ export interface Identified {
 export interface Connection {
   /** Stays through reconnects. */
   readonly connectionId: string;
-  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. A lost socket ends a stay. */
+  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. */
   readonly creationTime: number;
   /** What the maker of the token wrote into it; `""` when that was nothing. */
   readonly data: string;
@@ -93,6 +93,8 @@ export interface SessionIdentified extends Identified {
 
 /** A signal as it is delivered. */
 export interface WireSignal {
+  /** That of no other signal: one that comes again has the same. Older gateways give none. */
+  id?: string;
   type: string;
   data: string;
   /** The sender's `connectionId`; `null`: it came by REST. */
@@ -142,6 +144,7 @@ const MESSAGES = {
     reason: DestroyReason;
   },
   connections: {} as { connections: Connection[]; streams?: (Stream & { version: number })[] },
+  kept: {} as { signals: WireSignal[]; missed?: number },
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
   streamCreated: {} as { stream: Stream; version: number },
