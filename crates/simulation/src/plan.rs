@@ -34,7 +34,7 @@ pub(crate) enum Act {
     Cut,
     /// The same, and it does not come back.
     CutAndStay,
-    /// The same, for as long as others may say something.
+    /// The same, for a while in which the project's server says something.
     CutForAWhile,
     /// API Gateway ends the socket, which has been open for two hours.
     Expire,

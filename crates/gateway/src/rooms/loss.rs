@@ -72,7 +72,7 @@ fn lost(departed: Departed) -> Lost {
 /// only from whoever reads the member next. A timer whose place is not kept does nothing; a place without a timer is not kept.
 async fn keep(app: &App, stamp: &Stamp, identity: &Identity) -> Result<Option<Lost>, Failure> {
     let grace = app.timers.grace(identity);
-    let Identity::Client { peer_id, room_id, .. } = identity else { return Ok(None) };
+    let Identity::Client { peer_id, room_id, resumption: Some(_), .. } = identity else { return Ok(None) };
     if grace.is_zero() {
         return Ok(None);
     }

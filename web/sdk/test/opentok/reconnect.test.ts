@@ -229,7 +229,7 @@ describe("a planned reconnect", () => {
 
   test("asks for the list once more, when the old socket is gone for sure", async () => {
     soon();
-    const { session, told } = await connected();
+    const { told } = await connected();
     later();
     server.answers.identify = (_, peer) => {
       server.peers[0]?.say({ type: "connectionCreated", connection: eve });

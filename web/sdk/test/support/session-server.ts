@@ -131,7 +131,9 @@ export function sessionWith(server: { url: string }, options: Partial<SessionOpt
   const told: string[] = [];
   session.on("sessionConnected", () => told.push("connected"));
   session.on("sessionReconnecting", () => told.push("reconnecting"));
-  session.on("sessionReconnected", ({ missed }) => told.push(missed > 0 ? `reconnected, ${missed} missed` : "reconnected"));
+  session.on("sessionReconnected", ({ missed }) =>
+    told.push(missed > 0 ? `reconnected, ${missed} missed` : "reconnected"),
+  );
   session.on("sessionDisconnected", ({ reason, error }) =>
     told.push(`over ${reason} ${error?.code ?? ""}`.trim()),
   );
