@@ -161,12 +161,12 @@ describe("a socket", () => {
 test("a session is over for who comes back when the grace is over", async () => {
   const brief = await Gateway.start("ReconnectGraceSeconds=1");
   try {
-    const { apiKey, secret, openTok: server } = await projectOf(brief);
+    const { apiKey, openTok: server } = await projectOf(brief);
     const sessionId = await called<{ sessionId: string }>((done) => server.createSession({}, done));
     const join = async () => {
       const made = sessionWith({ url: brief.signalUrl }, { apiKey, sessionId: sessionId.sessionId });
       open.push(made.session);
-      await made.session.connect(new OpenTok(apiKey, secret).generateToken(sessionId.sessionId));
+      await made.session.connect(server.generateToken(sessionId.sessionId));
       return { ...made, id: made.session.connection?.connectionId ?? "" };
     };
     const ann = await join();
