@@ -24,7 +24,7 @@ pub struct App {
     pub codecs: Codecs,
     /// `SfuGraceSeconds`, which clients are told.
     pub sfu_grace: Duration,
-    /// `ReconnectGraceSeconds`, and what is due later.
+    /// How long a lost place is kept, and what is due later.
     pub timers: Timers,
     /// The time.
     pub clock: Clock,

@@ -7,7 +7,7 @@ use model::session::rest::RestError;
 
 /// A call of ours, or our configuration, failed. Its text is for the log: it names the operation and AWS's error
 /// code, never an item, a payload or a header.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation}: {reason}")]
 pub struct Failure {
     operation: &'static str,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use model::connection::Identity;
 use model::time::EpochMillis;
 use model::timer::Timer;
 
@@ -13,21 +14,40 @@ use crate::queue::Queue;
 /// How long a lost place is kept, and where timers are set.
 #[derive(Clone, Debug)]
 pub struct Timers {
-    /// `ReconnectGraceSeconds`: how long the place of a member whose socket is lost is kept for it.
-    pub reconnect_grace: Duration,
+    /// `ReconnectGraceSeconds`: how long the place of a session's member whose socket is lost is kept for it.
+    session_grace: Duration,
+    /// `RoomReconnectGraceSeconds`: the same in other rooms.
+    room_grace: Duration,
     queue: Option<Queue>,
 }
 
 impl Timers {
-    /// Reads `RECONNECT_GRACE_SECONDS` and, unless that is 0, `TIMER_QUEUE_URL`.
+    /// Reads `RECONNECT_GRACE_SECONDS`, `ROOM_RECONNECT_GRACE_SECONDS` and, unless both are 0, `TIMER_QUEUE_URL`.
     ///
     /// # Errors
     /// Names the variable that is wrong.
     pub fn from_env(config: &SdkConfig) -> Result<Self, Failure> {
-        let reconnect_grace = Duration::from_secs(config::number("RECONNECT_GRACE_SECONDS")?);
-        let queue = !reconnect_grace.is_zero();
+        let session_grace = Duration::from_secs(config::number("RECONNECT_GRACE_SECONDS")?);
+        let room_grace = Duration::from_secs(config::number("ROOM_RECONNECT_GRACE_SECONDS")?);
+        let queue = !(session_grace.is_zero() && room_grace.is_zero());
         let queue = queue.then(|| Queue::from_env(config, "TIMER_QUEUE_URL")).transpose()?;
-        Ok(Self { reconnect_grace, queue })
+        Ok(Self { session_grace, room_grace, queue })
+    }
+
+    /// Whether any places are kept.
+    #[must_use]
+    pub fn keep_places(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// How long the place of somebody who is lost is kept.
+    #[must_use]
+    pub fn grace(&self, of: &Identity) -> Duration {
+        match of {
+            Identity::Client { session: Some(_), .. } => self.session_grace,
+            Identity::Client { session: None, .. } => self.room_grace,
+            Identity::Sfu { .. } => Duration::ZERO,
+        }
     }
 
     /// Opens the connection to the queue, in Init.

@@ -1,6 +1,6 @@
 //! Under which keys the rooms table holds what it holds (ARCHITECTURE, "Data").
 
-use crate::id::{PeerId, RoomId};
+use crate::id::{ConnectionId, PeerId, RoomId};
 use crate::path::UrlPath;
 use crate::person::PersonId;
 use crate::room::Slot;
@@ -61,6 +61,12 @@ impl Key {
     #[must_use]
     pub fn held(room: &RoomId, peer: &PeerId) -> Self {
         Self { pk: format!("HELD#{room}"), sk: format!("PEER#{peer}") }
+    }
+
+    /// What is kept for the member that was lost with this socket, in a partition of its own: each signal is written into it.
+    #[must_use]
+    pub fn mailbox(lost: &ConnectionId) -> Self {
+        Self { pk: format!("MAIL#{lost}"), sk: format!("SOCKET#{lost}") }
     }
 
     /// A change that the room has yet to be told of, by its name.

@@ -7,6 +7,7 @@ use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
 use crate::resumption::Resumption;
 use crate::secret::SecretHash;
+use crate::session::mailbox::ClosedMailbox;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
 use crate::session::stream::Streams;
 use crate::stamp::Stamp;
@@ -33,6 +34,9 @@ pub struct Member {
     /// In a session: its streams.
     #[serde(flatten)]
     pub streams: Streams,
+    /// In a session: what was kept for it while it was away, and it may not have heard yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mailboxes: Vec<ClosedMailbox>,
     /// Its socket is gone, and until then the place is kept for it and nobody is told (`ReconnectGraceSeconds`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away_until: Option<EpochMillis>,
@@ -163,6 +167,7 @@ mod tests {
             joined_at: EpochMillis(11),
             session: None,
             streams: Streams::default(),
+            mailboxes: vec![],
             away_until: None,
             expires_at: EpochSeconds(100),
         }

@@ -178,6 +178,14 @@ pub enum Notice {
         /// What.
         signal: ReceivedSignal,
     },
+    /// To a member of a session that was away, before `identified`: the signals that came meanwhile.
+    Kept {
+        /// In the order in which they came.
+        signals: Vec<ReceivedSignal>,
+        /// How many more there were that could not be kept.
+        #[serde(skip_serializing_if = "is_zero")]
+        missed: u64,
+    },
     /// A `reportIssue` is stored.
     IssueReported {
         /// Under this name, a UUID.
@@ -199,6 +207,11 @@ pub enum Notice {
         /// Why.
         reason: GoAway,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The answer to an identify.
@@ -266,6 +279,7 @@ impl Notice {
             | Self::SfuDisconnect { .. }
             | Self::SfuConnect { .. }
             | Self::Connections { .. }
+            | Self::Kept { .. }
             | Self::ConnectionCreated { .. }
             | Self::ConnectionDestroyed { .. }
             | Self::StreamCreated { .. }

@@ -206,6 +206,18 @@ pub enum Delivery {
     TooLarge,
 }
 
+/// A signal that is to be kept for a member that is away.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is in the mailbox.
+    Kept,
+    /// The mailbox is full: the member will be told that something is missing.
+    Full,
+    /// The member is back on another socket.
+    Closed,
+}
+
 /// A stay, or an SFU's signaling, that has ended.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

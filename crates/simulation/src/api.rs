@@ -135,6 +135,7 @@ fn gone(world: &Arc<World>, id: &str, code: Option<u16>) {
         }
     }
     world.note(|| format!("socket {id} is gone"));
+    world.noticed.lock().unwrap().insert(id.to_owned(), world.moments.now());
     if world.strikes(world.faults.drop_disconnect) {
         return;
     }

@@ -176,11 +176,12 @@ impl Check<'_> {
             for n in 0..self.logs.len() {
                 let heard = heard(&self.logs[n], &signal.text);
                 let owed = self.hears_of(n, signal)
-                    && self.views[n].presences.iter().any(|one| owed(one, signal, &forced));
+                    && (self.views[n].presences.iter().any(|one| owed(one, signal, &forced))
+                        || self.away(n).iter().any(|one| owed(one, signal, &forced)));
                 if owed && signal.acknowledged && heard.is_empty() && !misses {
                     self.found.push(format!("client {n} has not heard {signal:?}"));
                 }
-                if heard.len() > 1 && !repeats {
+                if heard.len() > 1 {
                     self.found.push(format!("client {n} has heard {} times: {signal:?}", heard.len()));
                 }
                 if !heard.is_empty() {
@@ -198,6 +199,21 @@ impl Check<'_> {
                 }
             }
         }
+    }
+
+    /// The times for which a client was away, from when that was noticed, and then back in the same stay: what was said then
+    /// is kept for it. What is posted before goes to a socket that nobody reads.
+    fn away(&self, n: usize) -> Vec<Presence> {
+        let (ids, noticed) =
+            (&self.shared.world.ids.lock().unwrap(), &self.shared.world.noticed.lock().unwrap());
+        let noticed = |socket| ids.get(&(format!("client {n}"), socket)).and_then(|id| noticed.get(id));
+        let pairs = self.views[n].presences.windows(2).filter(|pair| pair[0].own == pair[1].own);
+        pairs
+            .filter_map(|pair| {
+                let from = (0..pair[1].socket).map(noticed).try_fold(0, |last, at| Some(last.max(*at?)))?;
+                (from < pair[1].from).then(|| Presence { from, ..pair[1].clone() })
+            })
+            .collect()
     }
 
     /// Whether somebody is in the session that a signal is for.
@@ -230,13 +246,15 @@ impl Check<'_> {
     }
 }
 
-/// The numbers and the senders with which a signal was heard.
+/// The numbers and the senders with which a signal was heard: one that comes again, under the same id, is dropped.
 fn heard(log: &[Entry], text: &str) -> Vec<(Option<u64>, Option<String>)> {
-    let signals = log.iter().filter_map(|entry| match &entry.note {
-        Note::Hears(message) if message["type"] == "signal" => Some(&message["signal"]),
-        Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
+    let signals = log.iter().flat_map(|entry| match &entry.note {
+        Note::Hears(message) if message["type"] == "signal" => std::slice::from_ref(&message["signal"]),
+        Note::Hears(message) if message["type"] == "kept" => message["signals"].as_array().unwrap(),
+        Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => &[],
     });
-    let said = signals.filter(|signal| signal["data"] == text);
+    let mut ids = BTreeSet::new();
+    let said = signals.filter(|signal| signal["data"] == text && ids.insert(signal["id"].to_string()));
     said.map(|signal| (signal["seq"].as_u64(), signal["from"].as_str().map(str::to_owned))).collect()
 }
 

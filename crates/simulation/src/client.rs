@@ -212,6 +212,12 @@ impl Client {
                 }
             }
             (Act::Cut, _) => self.wire.cut(),
+            (Act::CutForAWhile, Some(_)) => {
+                self.wire.cut();
+                shared.world.wait(100, 2_500).await;
+                self.rest_signal(None).await;
+                shared.world.wait(0, 2_000).await;
+            }
             (Act::CutAndStay, _) => {
                 self.wanted = false;
                 self.wire.cut();

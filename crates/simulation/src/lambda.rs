@@ -45,7 +45,9 @@ impl Machine for Instance {
             "CONNECTIONS_TABLE" => tables::CONNECTIONS,
             "ROOMS_TABLE" => tables::ROOMS,
             "SFU_GRACE_SECONDS" => "5",
-            "RECONNECT_GRACE_SECONDS" => return Some(self.world.reconnect_grace().to_string()),
+            "RECONNECT_GRACE_SECONDS" | "ROOM_RECONNECT_GRACE_SECONDS" => {
+                return Some(self.world.reconnect_grace().to_string());
+            }
             "TIMER_QUEUE_URL" => names::TIMERS,
             "REFILL_QUEUE_URL" => names::REFILLS,
             "ALLOWED_ORIGINS" => "*",

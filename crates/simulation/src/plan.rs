@@ -34,6 +34,8 @@ pub(crate) enum Act {
     Cut,
     /// The same, and it does not come back.
     CutAndStay,
+    /// The same, for a while in which the project's server says something.
+    CutForAWhile,
     /// API Gateway ends the socket, which has been open for two hours.
     Expire,
     /// The socket is closed with 1000.
@@ -126,7 +128,7 @@ pub(crate) fn moment(rng: &mut SmallRng, at: &mut u64) -> u64 {
 }
 
 fn act(rng: &mut SmallRng, whom: usize) -> Act {
-    match rng.random_range(0..56) {
+    match rng.random_range(0..60) {
         0..=3 => Act::Cut,
         4 => Act::CutAndStay,
         5..=6 => Act::Close,
@@ -151,6 +153,7 @@ fn act(rng: &mut SmallRng, whom: usize) -> Act {
         46 => Act::RestMuteAll,
         47..=48 => Act::DisableMute,
         49 => Act::ForceUnpublish(whom),
+        50..=53 => Act::CutForAWhile,
         _ => Act::Join,
     }
 }

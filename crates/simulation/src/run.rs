@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::checks::{self, Server};
 use crate::client::{Client, Shared};
-use crate::heard::{Heard, Moments};
+use crate::heard::Heard;
 use crate::history::History;
 use crate::mutes::Mutes;
 use crate::page::{self, Page};
@@ -57,7 +57,7 @@ async fn run(seed: u64, recorded: bool) -> Outcome {
     for _ in 0..plan.sessions {
         sessions.push(project::session(&world).await);
     }
-    let moments = Moments::default();
+    let moments = world.moments.clone();
     let shared = Arc::new(Shared {
         world: Arc::clone(&world),
         history: History::default(),

@@ -43,6 +43,7 @@ impl Wire {
         let socket = self.ids.len();
         self.world.note(|| format!("{} socket {socket} is {id}", self.name));
         self.world.owners.lock().unwrap().insert(id.clone(), self.name.clone());
+        self.world.ids.lock().unwrap().insert((self.name.clone(), socket), id.clone());
         self.ids.push(Some(id));
         let (heard, news) = (self.heard.clone(), Arc::clone(&self.news));
         let (world, name) = (Arc::clone(&self.world), self.name.clone());

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::call::{Answer, Call};
 use crate::faults::{Faults, Service};
+use crate::heard::{Moment, Moments};
 use crate::invocation::Functions;
 use crate::sockets::Api;
 use crate::tables::Tables;
@@ -39,6 +40,11 @@ pub(crate) struct World {
     pub(crate) services: Services,
     /// Whose socket each connection is: `client 0`, `visitor-0`.
     pub(crate) owners: Mutex<BTreeMap<String, String>>,
+    /// The ids of sockets by their owner and number.
+    pub(crate) ids: Mutex<BTreeMap<(String, usize), String>>,
+    /// When API Gateway has noticed that a socket is gone, by its id. Until then what is posted there is lost.
+    pub(crate) noticed: Mutex<BTreeMap<String, Moment>>,
+    pub(crate) moments: Moments,
     /// What decides who is struck, and when.
     fate: Mutex<SmallRng>,
     /// What the functions draw.
@@ -75,6 +81,9 @@ impl World {
             stream: Stream::default(),
             services,
             owners: Mutex::default(),
+            ids: Mutex::default(),
+            noticed: Mutex::default(),
+            moments: Moments::default(),
             fate: Mutex::new(fate),
             chance: Mutex::new(SmallRng::seed_from_u64(!seed)),
             started: Instant::now(),

@@ -11,7 +11,8 @@ const RESUME: &str = "0123456789abcdef";
 const GRACE: Duration = Duration::from_secs(2);
 
 async fn stack() -> Stack {
-    Stack::with().parameter("ReconnectGraceSeconds", "2").start().await
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "2");
+    stack.parameter("RoomReconnectGraceSeconds", "2").start().await
 }
 
 async fn join(stack: &Stack, room: &str, peer: &str, token: &str) -> (Socket, Value) {

@@ -127,7 +127,7 @@ async fn who_finds_a_holder_gone_does_not_get_its_place() {
 
 #[tokio::test]
 async fn in_a_session_others_hear_who_has_come_back_and_nobody_else_can() {
-    let stack = Stack::start().await;
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "0").start().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;
     let (mut witness, _) = project.join(&session, "moderator", &json!({ "id": "witness" })).await;
@@ -175,7 +175,7 @@ async fn in_a_session_others_hear_who_has_come_back_and_nobody_else_can() {
 
 #[tokio::test]
 async fn who_is_sent_away_has_no_place_to_come_back_to() {
-    let stack = Stack::start().await;
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "0").start().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;
     let (mut moderator, _) = project.join(&session, "moderator", &json!({ "id": "moderator" })).await;
@@ -212,7 +212,7 @@ async fn who_is_sent_away_has_no_place_to_come_back_to() {
 
 #[tokio::test]
 async fn a_token_of_a_session_may_say_who_its_bearer_is() {
-    let stack = Stack::start().await;
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "0").start().await;
     let project = Project::create(&stack).await;
     let session = project.routed().await;
     let bound = project.token(&session, &json!({ "peerId": "alice" }));

@@ -10,6 +10,7 @@ mod grace;
 mod held;
 mod ice;
 mod identify;
+mod mailbox;
 mod messages;
 mod moderation;
 mod outbox;

@@ -150,7 +150,7 @@ async fn an_sfu_hears_over_which_socket_a_handshake_came_and_no_client_can_say_s
 
 #[tokio::test]
 async fn an_sfu_asks_which_of_its_people_are_members() {
-    let stack = Stack::with().parameter("ReconnectGraceSeconds", "60").start().await;
+    let stack = Stack::with().parameter("RoomReconnectGraceSeconds", "60").start().await;
     let (room, mut sfu) = Room::claimed(&stack, "page").await;
     let (other, mut other_sfu) = Room::claimed(&stack, "other").await;
     let mut there = stack.join(&room.id, "there").await;

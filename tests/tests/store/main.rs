@@ -12,6 +12,7 @@ mod claims;
 mod grace;
 mod held;
 mod leases;
+mod mailbox;
 mod races;
 mod sessions;
 mod streams;

@@ -15,6 +15,7 @@ use model::notice::{GoAway, Identified, Notice};
 use model::outcome::{Delivery, Ended, Joined, PreviousHolder};
 use model::room::RECONNECT_AFTER;
 use model::session::MediaMode;
+use model::session::mailbox::Mailbox;
 use model::session::member::SessionConnection;
 use model::session::notice::IdentifiedInSession;
 use model::session::stream::ListedStream;
@@ -34,14 +35,14 @@ const TOO_MANY_SOCKETS: &str = "The token is in use by as many connections as it
 pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Result<Reply, Error> {
     let app = &deps.app;
     let mut ended = Vec::new();
-    let (member, previous, mut snapshot) = match take_place(deps, sender, &join, &mut ended).await {
+    let (member, previous, mut snapshot, kept) = match take_place(deps, sender, &join, &mut ended).await {
         Ok(taken) => taken,
         Err(error) => {
             departure::announce_all_ended(app, &join.room, &ended).await;
             return Err(error);
         }
     };
-    let notices = answers(deps, sender, &join, &member, &mut snapshot);
+    let notices = answers(deps, sender, &join, &member, &mut snapshot, kept);
     // Concurrently: the newcomer need not wait until a thousand others have been told of it.
     let (answered, (), ()) = futures::join!(
         answer(app, sender, notices, &previous),
@@ -56,24 +57,28 @@ pub(crate) async fn identify(deps: &Deps, sender: &Sender<'_>, join: Join) -> Re
     Ok(Reply::AlreadySent)
 }
 
-/// Puts the client into its place; answers with that, who had it before, and what the client finds.
+/// Puts the client into its place; answers with that, who had it before, what the client finds, and what was kept for it.
 async fn take_place(
     deps: &Deps,
     sender: &Sender<'_>,
     join: &Join,
     ended: &mut Vec<Ended>,
-) -> Result<(Member, PreviousHolder, Snapshot), Error> {
+) -> Result<(Member, PreviousHolder, Snapshot, Vec<Mailbox>), Error> {
     let app = &deps.app;
     match &join.policy {
         Policy::Page { .. } => {
             // Both requests run concurrently: where the SFU is depends on nobody's place.
             let (joined, sfu) = futures::join!(joined(deps, sender, join, ended), app.store.sfu(&join.room));
             let (member, previous) = joined?;
-            Ok((member, previous, Snapshot::of_page(sfu?)))
+            Ok((member, previous, Snapshot::of_page(sfu?), vec![]))
         }
         Policy::Session { .. } => {
             let (member, previous) = joined(deps, sender, join, ended).await?;
-            Ok((member, previous, arrival::snapshot(app, &join.room, &join.peer).await?))
+            let (snapshot, kept) = futures::join!(
+                arrival::snapshot(app, &join.room, &join.peer),
+                app.store.mailboxes(&member.mailboxes),
+            );
+            Ok((member, previous, snapshot?, kept?))
         }
     }
 }
@@ -153,13 +158,15 @@ async fn gone(deps: &Deps, join: &Join, holders: &[Holder]) -> Result<Vec<Ended>
     Ok(here)
 }
 
-/// What the client is told: `identified`, and before it the part of a session's list that does not fit.
+/// What the client is told: `identified`, and before it the part of a session's list that does not fit, and the signals that it
+/// has missed.
 fn answers(
     deps: &Deps,
     sender: &Sender<'_>,
     join: &Join,
     member: &Member,
     snapshot: &mut Snapshot,
+    kept: Vec<Mailbox>,
 ) -> Vec<Notice> {
     let suppressed = member.session.as_ref().is_some_and(|session| session.suppressed);
     let others = if suppressed { Vec::new() } else { std::mem::take(&mut snapshot.connections) };
@@ -179,7 +186,9 @@ fn answers(
     };
     let lists = lists.into_iter();
     let lists = lists.map(|Part { connections, streams, .. }| Notice::Connections { connections, streams });
-    lists.chain([Notice::Identified(Box::new(identified))]).collect()
+    let kept = kept.into_iter().filter(|kept| !kept.signals.is_empty() || kept.missed > 0);
+    let kept = kept.map(|Mailbox { signals, missed, .. }| Notice::Kept { signals, missed });
+    lists.chain(kept).chain([Notice::Identified(Box::new(identified))]).collect()
 }
 
 /// What only a session's member is told.

@@ -111,8 +111,9 @@ async fn known(deps: &Deps, project: &ApiKey, session: &RoomId) -> Result<(), Re
 }
 
 /// A signal of the project's server: it has no place in the order of anybody's signals.
-fn received(signal: Signal, to: Option<PeerId>) -> ReceivedSignal {
-    ReceivedSignal { kind: signal.kind, data: signal.data, from: None, seq: None, to }
+fn received(text: Signal, to: Option<PeerId>) -> ReceivedSignal {
+    let id = signal::new_id();
+    ReceivedSignal { id, kind: text.kind, data: text.data, from: None, seq: None, to }
 }
 
 /// A session with nobody in it takes signals too.
@@ -125,7 +126,7 @@ async fn signal_all(
     let App { store, clock, .. } = &deps.app;
     let mut found = store.roster(session, clock.now()).await?;
     owned(found.session.take(), project)?;
-    signal::to_all(&deps.app, session, found, received(signal, None)).await;
+    signal::to_all(&deps.app, session, found, received(signal, None)).await?;
     Ok(Answer::Done)
 }
 

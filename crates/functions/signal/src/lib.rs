@@ -39,17 +39,18 @@ impl Deps {
 ///
 /// # Errors
 /// `connection_not_found` before an identify, `forbidden` for a role that may not, `too_many_requests` above the rate,
-/// `peer_not_found` when `to` is not there.
+/// `peer_not_found` when `to` is not there, `internal_error` when it could not be kept for somebody who is away.
 pub async fn signal(deps: &Deps, sender: &Sender<'_>, request: SendSignal) -> Result<Reply, Error> {
     let Deps { app, allowance } = deps;
     let SendSignal { signal: Signal { kind, data }, to } = request;
     let sequence = if to.is_some() { Sequence::Unnumbered } else { Sequence::Next };
     let allowed = sender.allowed(app, allowance, sequence, "Signals are for sessions").await?;
     let Allowed { session, peer: from, seq } = allowed;
-    let received = ReceivedSignal { kind, data, from: Some(from), seq: Some(seq), to: to.clone() };
+    let id = signal::new_id();
+    let received = ReceivedSignal { id, kind, data, from: Some(from), seq: Some(seq), to: to.clone() };
     let now = app.clock.now();
     let Some(to) = to else {
-        signal::to_all(app, &session, app.store.roster(&session, now).await?, received).await;
+        signal::to_all(app, &session, app.store.roster(&session, now).await?, received).await?;
         return Ok(Reply::Ack);
     };
     let Some(member) = app.store.member(&session, &to, now).await? else {

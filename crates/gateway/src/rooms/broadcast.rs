@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -23,14 +24,14 @@ use model::session::notice::Destroyed;
 use model::session::stream::{NamedStream, PropertyChange};
 use model::stamp::Stamp;
 
-use super::delivery::{self, Recipient};
+use super::delivery::{self, Met, Recipient};
 use super::loss::CONCURRENT_RELEASES;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
 
 /// How many posts are under way at once.
-const CONCURRENT_POSTS: usize = 64;
+pub(super) const CONCURRENT_POSTS: usize = 64;
 
 /// What a room is told.
 #[derive(Debug)]
@@ -311,29 +312,29 @@ pub(crate) fn recipients(room: &RoomId, roster: &Roster) -> Vec<Recipient> {
 /// that was lost. Else it is removed, and announced in turn. Who has come since the recipients were looked up may have found it in its list:
 /// they are looked up again, so that whoever could have seen it hears that it is gone.
 ///
-/// Answers whether everybody has been told of everything who could be.
 pub(crate) async fn broadcast(
     app: &App,
     room: &RoomId,
     mut recipients: Vec<Recipient>,
     mut announcements: Vec<Announcement>,
-) -> bool {
-    let mut all_told = true;
+) -> Told {
+    let mut told = Told { all: true, missed: None };
     loop {
         let mut ended = Vec::new();
         for announcement in &announcements {
-            let Posted { gone, all } = post_to_each(app, &recipients, announcement).await;
+            let Posted { gone, all, missed } = post_to_each(app, &recipients, announcement).await;
             for (found_gone, end) in gone {
                 recipients.retain(|recipient| recipient.socket.stamp != found_gone);
                 ended.push(Announcement::ended(&end, app.sfu_grace));
             }
-            all_told &= all;
+            told.all &= all;
+            told.missed = told.missed.or(missed);
             if let Some(change) = announcement.change.as_ref().filter(|_| all) {
                 settle(app, room, change).await;
             }
         }
         if ended.is_empty() {
-            return all_told;
+            return told;
         }
         announcements = ended;
         match app.store.roster(room, app.clock.now()).await {
@@ -341,7 +342,7 @@ pub(crate) async fn broadcast(
             // They are owed it: others will look again.
             Err(failure) => {
                 tracing::error!(room.id = %room, %failure, "Room not told");
-                return false;
+                return Told { all: false, ..told };
             }
         }
     }
@@ -354,18 +355,29 @@ pub(super) async fn settle(app: &App, room: &RoomId, change: &Change) {
     }
 }
 
+/// What telling a room came to.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Everybody has been told of everything who could be.
+    pub(crate) all: bool,
+    /// Why somebody missed it whose socket was found closed: where it is could not be found out, or a signal not be kept.
+    pub(crate) missed: Option<Failure>,
+}
+
 /// What posting one announcement came to.
 struct Posted {
     /// The recipients that are gone and whose places this has freed, by the stamps that they were looked up with.
     gone: Vec<(Stamp, Ended)>,
-    /// Everybody has it: no post has failed, and no socket was busy.
+    /// As [`Told::all`]: no post has failed, and no socket was busy.
     all: bool,
+    /// As [`Told::missed`].
+    missed: Option<Failure>,
 }
 
 /// Posts one announcement. First everybody is posted to, and only then is seen to those who are gone: their places take
 /// transactions, for which nobody who is there should have to wait.
 async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announcement) -> Posted {
-    let all = AtomicBool::new(true);
+    let (all, missed) = (AtomicBool::new(true), &OnceLock::new());
     let not_all = || all.store(false, Ordering::Relaxed);
     let (not_all, failed) = (&not_all, &|recipient: &Recipient, failure: &Failure| {
         not_all();
@@ -398,7 +410,8 @@ async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announ
     let gone: Vec<_> =
         stream::iter(posts).buffer_unordered(CONCURRENT_POSTS).filter_map(async |gone| gone).collect().await;
     let ended = gone.into_iter().map(|(recipient, notice)| async move {
-        match delivery::follow(app, recipient, (!announcement.listed).then_some(notice)).await {
+        let (stamp, notice) = (recipient.socket.stamp.clone(), (!announcement.listed).then_some(notice));
+        match delivery::follow(app, Met::Gone(stamp), recipient.identity.clone(), notice).await {
             Ok(Delivery::Gone(Some(ended))) => Some((recipient.socket.stamp.clone(), ended)),
             Ok(Delivery::Busy) => {
                 not_all();
@@ -407,12 +420,14 @@ async fn post_to_each(app: &App, recipients: &[Recipient], announcement: &Announ
             Ok(Delivery::Delivered | Delivery::Gone(None) | Delivery::TooLarge) => None,
             Err(failure) => {
                 failed(recipient, &failure);
+                missed.get_or_init(|| failure);
                 None
             }
         }
     });
     let gone = stream::iter(ended).buffer_unordered(CONCURRENT_RELEASES).filter_map(async |ended| ended);
-    Posted { gone: gone.collect().await, all: all.load(Ordering::Relaxed) }
+    let gone = gone.collect().await;
+    Posted { gone, all: all.load(Ordering::Relaxed), missed: missed.get().cloned() }
 }
 
 fn undelivered(recipient: &Recipient, failure: &Failure) {

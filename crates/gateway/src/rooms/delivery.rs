@@ -6,7 +6,7 @@ use model::encoding::Encoding;
 use model::id::{PeerId, RoomId};
 use model::member::{Member, Reach};
 use model::notice::{GoAway, Notice};
-use model::outcome::Delivery;
+use model::outcome::{Delivery, Kept};
 use model::sfu::Sfu;
 use model::stamp::Stamp;
 
@@ -48,7 +48,9 @@ impl Recipient {
 pub async fn deliver(app: &App, to: &Recipient, notice: &Notice) -> Result<Delivery, Failure> {
     let text = encode(app.codecs, &to.socket.encoding, notice)?;
     match post(app, &to.socket.stamp, &text).await? {
-        Delivery::Gone(_) => follow(app, to, Some(notice)).await,
+        Delivery::Gone(_) => {
+            follow(app, Met::Gone(to.socket.stamp.clone()), to.identity.clone(), Some(notice)).await
+        }
         delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => Ok(delivery),
     }
 }
@@ -115,34 +117,73 @@ pub async fn send_away(app: &App, socket: &Socket, reason: GoAway) -> bool {
     closed.is_ok()
 }
 
-/// A recipient was found gone: its place is freed, or it is posted to on the socket that it has come back on, if there is
-/// anything to tell it there.
+/// Where a member of a room was met last.
+#[derive(Debug)]
+pub(crate) enum Met {
+    /// On this socket, which was found closed.
+    Gone(Stamp),
+    /// Nowhere: it was lost with this socket, and its place is kept.
+    Away(Stamp),
+}
+
+/// A recipient was found gone, or is away: its place is freed, or what it is to be told is posted to the socket that it has come
+/// back on, if there is anything to tell it there. A signal is kept for it while it is away; one that does not fit is
+/// [`Delivery::Busy`].
 ///
 /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place announces it,
 /// nobody else does.
 ///
+/// Race: who is away may come back at the same moment. Its mailbox is closed then, and it is looked up again.
+///
 /// Race: a member of a session may have gone and come again. That is another stay, whose list is newer than what is said here,
 /// and which might never hear the end of it.
-pub(crate) async fn follow(app: &App, to: &Recipient, notice: Option<&Notice>) -> Result<Delivery, Failure> {
-    let (mut stamp, mut identity) = (to.socket.stamp.clone(), to.identity.clone());
+///
+/// # Errors
+/// When it cannot be said where the recipient is, or a signal could not be kept.
+pub(crate) async fn follow(
+    app: &App,
+    mut met: Met,
+    mut identity: Identity,
+    notice: Option<&Notice>,
+) -> Result<Delivery, Failure> {
     loop {
-        match loss::found_gone(app, &stamp, identity.clone()).await? {
-            Lost::Ended(ended) => return Ok(Delivery::Gone(Some(ended))),
-            Lost::Away => return Ok(Delivery::Gone(None)),
-            Lost::Nothing => {}
-        }
+        let last = match met {
+            Met::Gone(stamp) => match loss::found_gone(app, &stamp, identity.clone()).await? {
+                Lost::Ended(ended) => return Ok(Delivery::Gone(Some(ended))),
+                Lost::Away => {
+                    met = Met::Away(stamp);
+                    continue;
+                }
+                Lost::Nothing => stamp,
+            },
+            Met::Away(stamp) => {
+                let Some(Notice::Signal { signal }) = notice else { return Ok(Delivery::Gone(None)) };
+                match app.store.keep_signal(&stamp.connection_id, signal, app.clock.now()).await? {
+                    Kept::Kept => return Ok(Delivery::Delivered),
+                    Kept::Full => return Ok(Delivery::Busy),
+                    Kept::Closed => stamp,
+                }
+            }
+        };
         let Some(notice) = notice else { return Ok(Delivery::Gone(None)) };
         let Identity::Client { peer_id, room_id, .. } = &identity else { return Ok(Delivery::Gone(None)) };
         let member = app.store.member(room_id, peer_id, app.clock.now()).await?;
-        let member = member.filter(|member| member.stamp != stamp && same_stay(&identity, member));
-        let Some(member) = member else { return Ok(Delivery::Gone(None)) };
-        let Reach::Socket(socket) = member.reach() else { return Ok(Delivery::Gone(None)) };
+        let Some(member) = member.filter(|member| same_stay(&identity, member)) else {
+            return Ok(Delivery::Gone(None));
+        };
         identity = member.identity(peer_id, room_id);
-        stamp = socket.stamp;
-        match post(app, &stamp, &encode(app.codecs, &socket.encoding, notice)?).await? {
-            Delivery::Gone(_) => {}
-            delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => return Ok(delivery),
-        }
+        met = match member.reach() {
+            Reach::None => Met::Away(member.stamp),
+            Reach::Socket(socket) if socket.stamp == last => return Ok(Delivery::Gone(None)),
+            Reach::Socket(socket) => {
+                match post(app, &socket.stamp, &encode(app.codecs, &socket.encoding, notice)?).await? {
+                    Delivery::Gone(_) => Met::Gone(socket.stamp),
+                    delivery @ (Delivery::Delivered | Delivery::Busy | Delivery::TooLarge) => {
+                        return Ok(delivery);
+                    }
+                }
+            }
+        };
     }
 }
 

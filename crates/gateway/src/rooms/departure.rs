@@ -157,21 +157,30 @@ pub async fn probe(app: &App, holder: &Holder) -> Result<Probe, Failure> {
 /// place is that of the same connection.
 pub async fn grace_over(app: &App, room: &RoomId, peer: &PeerId, fence: &Stamp) -> Result<(), Failure> {
     match app.store.member(room, peer, app.clock.now()).await? {
-        Some(member) if member.stamp == *fence => end_if_overdue(app, room, peer, &member).await,
+        Some(member) if member.stamp == *fence => {
+            end_if_overdue(app, room, peer, &member).await?;
+            Ok(())
+        }
         Some(_) | None => Ok(()),
     }
 }
 
 /// Ends the stay of a member that has been away for longer than its grace, and tells the room: the timer that should have done
-/// so is late, or never came.
-pub async fn end_if_overdue(app: &App, room: &RoomId, peer: &PeerId, member: &Member) -> Result<(), Failure> {
+/// so is late, or never came. Answers whether this has ended it.
+pub async fn end_if_overdue(
+    app: &App,
+    room: &RoomId,
+    peer: &PeerId,
+    member: &Member,
+) -> Result<bool, Failure> {
     if !member.is_overdue(app.clock.now()) {
-        return Ok(());
+        return Ok(false);
     }
-    match loss::end(app, &member.stamp, member.identity(peer, room)).await? {
-        Some(ended) => announce_ended(app, &ended).await,
-        None => Ok(()),
-    }
+    let Some(ended) = loss::end(app, &member.stamp, member.identity(peer, room)).await? else {
+        return Ok(false);
+    };
+    announce_ended(app, &ended).await?;
+    Ok(true)
 }
 
 /// Looks up who is in a room, and tells them. What others have left undone there is done on the way.

@@ -42,13 +42,14 @@ pub(crate) async fn found_gone(app: &App, stamp: &Stamp, identity: Identity) -> 
 ///
 /// Race: a client may identify at the same moment. Its stay ends as soon as it has begun, and its place is not kept.
 pub(crate) async fn closed(app: &App, stamp: &Stamp, reason: Departure) -> Result<Lost, Failure> {
-    if reason == Departure::Lost && !app.timers.reconnect_grace.is_zero() {
+    if reason == Departure::Lost && app.timers.keep_places() {
         let row = app.store.connection(&stamp.connection_id).await?;
-        if let Some(identity) = row.and_then(|row| row.identity)
-            && let Some(lost) = keep(app, stamp, &identity).await?
+        if let Some(identity) = row.as_ref().and_then(|row| row.identity.as_ref())
+            && let Some(lost) = keep(app, stamp, identity).await?
         {
             return Ok(lost);
         }
+        return Ok(lost(app.store.disconnect_known(stamp, row, reason, app.clock.now()).await?));
     }
     ended(app, stamp, reason).await
 }
@@ -65,13 +66,13 @@ fn lost(departed: Departed) -> Lost {
     }
 }
 
-/// Keeps the place of a client that has given a resume token, for `ReconnectGraceSeconds`; `None` if it is not to be kept.
+/// Keeps the place of a client that has given a resume token, for as long as the grace is; `None` if it is not to be kept.
 ///
 /// The timer comes before the place: were it set after, and the function died in between, the others would hear of the end
 /// only from whoever reads the member next. A timer whose place is not kept does nothing; a place without a timer is not kept.
 async fn keep(app: &App, stamp: &Stamp, identity: &Identity) -> Result<Option<Lost>, Failure> {
-    let grace = app.timers.reconnect_grace;
-    let Identity::Client { peer_id, room_id, .. } = identity else { return Ok(None) };
+    let grace = app.timers.grace(identity);
+    let Identity::Client { peer_id, room_id, resumption: Some(_), .. } = identity else { return Ok(None) };
     if grace.is_zero() {
         return Ok(None);
     }

@@ -92,10 +92,10 @@ pub(super) async fn carry_out(app: &App, session: &RoomId, roster: &mut Roster, 
     let mut parts = muted.chunks(NAMED);
     let last = parts.next_back().unwrap_or_default();
     let earlier: Vec<_> = parts.map(|part| Announcement::muted(mute, part).told_again()).collect();
-    done &= broadcast(app, session, recipients(session, roster), earlier).await;
+    done &= broadcast(app, session, recipients(session, roster), earlier).await.all;
     let last = Announcement::muted(mute, last);
     let last = if done { last } else { last.told_again() };
-    broadcast(app, session, recipients(session, roster), vec![last]).await && done
+    broadcast(app, session, recipients(session, roster), vec![last]).await.all && done
 }
 
 /// Takes the sound of what is concerned; what has become of the members is in the roster then.

@@ -74,7 +74,7 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
         announcements.extend(muted);
     }
     let told =
-        announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await;
+        announcements.is_empty() || broadcast(app, room, recipients(room, &roster), announcements).await.all;
     told && all_told
 }
 

@@ -13,6 +13,7 @@ use model::person::{Account, Person};
 use model::resumption::Claimant;
 use model::room::{CONNECTION_LEASE, Room, Status};
 use model::secret::SecretHash;
+use model::session::mailbox;
 use model::session::stream::Streams;
 use model::session::{ApiKey, InSession, Session, SessionMember};
 use model::time::EpochMillis;
@@ -101,7 +102,8 @@ impl Store {
     /// neither relay nor be announced as gone. A holder may be lost at the same moment: its end, and for whom its place is held,
     /// is one transaction, and this one, which names both, comes before or after. The joins of one person meet at its account,
     /// of which each knows the version that it has seen: the one that comes second is refused, and looks again how many there
-    /// are. The room may close at the same moment: then the check fails, or the close sees
+    /// are. The holder may be lost, and kept, while its place is taken over: the place is taken as it was seen, there or away,
+    /// so that what is kept for it is delivered. The room may close at the same moment: then the check fails, or the close sees
     /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
     /// transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
@@ -187,6 +189,10 @@ impl Store {
         if let Some(older) = holder {
             let row = connection_key(&older.stamp.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
+        }
+        // What comes from here on is for the new socket.
+        if let Some(away) = holder.filter(|holder| holder.session.is_some() && holder.away_until.is_some()) {
+            writes.add(Part::Mailbox, self.close_mailbox(&away.stamp.connection_id, now));
         }
         // While somebody has a place it is held for nobody.
         if seen.is_none_or(|seen| seen.expired) {
@@ -306,6 +312,11 @@ impl Store {
         if member.session.is_some() {
             set.push_str(", #session = :session");
         }
+        if member.mailboxes.is_empty() {
+            remove.push_str(", #mailboxes");
+        } else {
+            set.push_str(", #mailboxes = :mailboxes");
+        }
         match &member.resume_hash {
             Some(_) => set.push_str(", #resumeHash = :resume"),
             None => remove.push_str(", #resumeHash"),
@@ -324,6 +335,9 @@ impl Store {
         if let Some(session) = &member.session {
             write = write.bind(":session", session);
         }
+        if !member.mailboxes.is_empty() {
+            write = write.bind(":mailboxes", &member.mailboxes);
+        }
         if let Some(resume) = &member.resume_hash {
             write = write.bind(":resume", resume);
         }
@@ -336,7 +350,11 @@ impl Store {
                 let write = write
                     .when("#connectionId = :seenId AND #connectedAt = :seenAt")
                     .bind(":seenId", &seen.stamp.connection_id)
-                    .bind(":seenAt", seen.stamp.connected_at);
+                    .bind(":seenAt", seen.stamp.connected_at)
+                    .and(match seen.away_until {
+                        Some(_) => "attribute_exists(#awayUntil)",
+                        None => "attribute_not_exists(#awayUntil)",
+                    });
                 // Its end says which streams have ended.
                 if ends { at_version(write, seen.streams.version) } else { write }
             }
@@ -384,6 +402,7 @@ impl Join {
             joined_at: now,
             session,
             streams: Streams::default(),
+            mailboxes: vec![],
             away_until: None,
             expires_at: self.socket.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         };
@@ -392,6 +411,8 @@ impl Join {
             member.streams.clone_from(&holder.streams);
             if let (Some(session), Some(before)) = (&mut member.session, &holder.session) {
                 session.data.clone_from(&before.data);
+                let lost = holder.away_until.is_some().then_some(&holder.stamp.connection_id);
+                member.mailboxes = mailbox::closed(&holder.mailboxes, lost, now);
             }
         }
         member

@@ -1,6 +1,6 @@
 //! A connection's place in its room ends.
 
-use model::connection::Identity;
+use model::connection::{Connection, Identity};
 use model::departure::Departure;
 use model::encoding::Encoding;
 use model::held::Held;
@@ -53,14 +53,27 @@ impl Store {
         reason: Departure,
         now: EpochMillis,
     ) -> Result<Departed, Failure> {
+        let row = self.connection(&stamp.connection_id).await?;
+        self.disconnect_known(stamp, row, reason, now).await
+    }
+
+    /// As [`Store::disconnect`], of a connection whose row has been read.
+    pub async fn disconnect_known(
+        &self,
+        stamp: &Stamp,
+        mut row: Option<Connection>,
+        reason: Departure,
+        now: EpochMillis,
+    ) -> Result<Departed, Failure> {
         for _ in 0..ROUNDS {
-            let Some(row) = self.connection(&stamp.connection_id).await? else {
-                return Ok(Departed::Nothing);
-            };
-            let Some(identity) = row.identity else {
+            let Some(known) = row else { return Ok(Departed::Nothing) };
+            let Some(identity) = known.identity else {
                 match self.delete_unidentified(stamp).await? {
                     Written::Done => return Ok(Departed::Nothing),
-                    Written::Refused => continue,
+                    Written::Refused => {
+                        row = self.connection(&stamp.connection_id).await?;
+                        continue;
+                    }
                 }
             };
             let mut ended = Ended { stamp: stamp.clone(), identity, reason, at: now, streams: vec![] };
@@ -70,7 +83,7 @@ impl Store {
                     self.delete_connection(stamp).await?;
                     return Ok(Departed::Nothing);
                 }
-                Release::Changed => {}
+                Release::Changed => row = self.connection(&stamp.connection_id).await?,
             }
         }
         Err(Self::lost_every_round("$disconnect"))

@@ -7,6 +7,7 @@ mod admission;
 mod claims;
 mod connections;
 mod departures;
+mod mailbox;
 mod outbox;
 mod persons;
 mod pool;

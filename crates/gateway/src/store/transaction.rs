@@ -36,6 +36,8 @@ pub(super) enum Part {
     Place,
     /// A member's place that is held for it.
     Held,
+    /// What was kept for a member while it was away.
+    Mailbox,
     /// The place that an SFU moves to when a session claims it.
     NewPlace,
     /// The path that claims a room, or has one.

@@ -3,6 +3,7 @@
 pub mod event;
 pub mod id;
 pub mod issue;
+pub mod mailbox;
 pub mod member;
 pub mod moderation;
 pub mod mute;

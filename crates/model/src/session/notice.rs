@@ -61,9 +61,11 @@ impl From<Departure> for Destroyed {
     }
 }
 
-/// A signal as its receivers get it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A signal as its receivers get it, and as it is kept for those who are away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceivedSignal {
+    /// That of no other signal: one that comes again has the same.
+    pub id: String,
     /// What receivers filter by.
     #[serde(rename = "type")]
     pub kind: String,
@@ -75,6 +77,6 @@ pub struct ReceivedSignal {
     /// none.
     pub seq: Option<u64>,
     /// The only one whom it is for, unless it is for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<PeerId>,
 }

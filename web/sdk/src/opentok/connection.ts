@@ -3,7 +3,7 @@ import type { Log } from "../logger.js";
 import type { UrlSource } from "../room/types.js";
 import { type ConnectionEvent, noTraffic, OLD_MS, SignalingConnection } from "../signaling/connection.js";
 import type { Message, SessionIdentified, VersionedStream, WireSignal } from "../signaling/wire.js";
-import { SessionError } from "./errors.js";
+import { SessionError, sessionError } from "./errors.js";
 import { Inbox } from "./inbox.js";
 import { Media } from "./media.js";
 import { dropped, failure, notConnected, Outgoing } from "./outgoing.js";
@@ -81,7 +81,7 @@ type State =
  *
  * - `connecting`: what comes before the first `identified` waits for that.
  * - `entering`: lasts while the application is told who is there. Before it is over an end is told by `connect`, and by no event.
- * - `reconnecting`: signals wait, requests fail. A planned change of sockets is not told: that stays `connected`.
+ * - `reconnecting`: signals wait, requests fail; what comes on a new socket waits until that is identified, behind what was kept. A planned change of sockets is not told: that stays `connected`.
  * - `over`: from any state, on purpose or not. No event follows the one that tells it.
  */
 export class SessionConnection {
@@ -102,6 +102,10 @@ export class SessionConnection {
   #listed: Connection[] = [];
   /** Likewise of streams. */
   #listedStreams: VersionedStream[] = [];
+  /** What was kept while this client was away, and came before `identified`. */
+  #kept: Message<"kept">[] = [];
+  /** Signals that came on the new socket before that. */
+  #early: WireSignal[] = [];
   /** Whose last signals are being delivered. */
   #leaving: Connection | undefined;
   #asking: ReturnType<typeof setTimeout> | undefined;
@@ -216,6 +220,7 @@ export class SessionConnection {
     clearTimeout(this.#asking);
     this.#listed = [];
     this.#listedStreams = [];
+    this.#kept = [];
     this.#known?.roster.expectList();
     this.#known?.streams.expectList();
     if (this.#state.name === "connecting") this.#state.early.length = 0;
@@ -229,30 +234,51 @@ export class SessionConnection {
     const { muted = false, muteVersion = 0 } = identified;
     const known = { connection, capabilities, iceServers, roster, streams, muted, muteVersion };
     const first = before.name === "connecting";
+    if ("known" in before && before.known.connection.creationTime !== connection.creationTime) {
+      // The others have been told that the client was gone.
+      this.#end("networkDisconnected", sessionError("over", "The connection was gone for too long."));
+      return;
+    }
     this.#state = first
       ? { name: "entering", connecting: before.connecting, known }
       : { name: "connected", known };
     // A new socket counts its signals from 1.
     this.#inbox.gone(connection.connectionId);
     if (first) this.#tell("sessionConnected", { connection });
-    if (before.name === "reconnecting") this.#tell("sessionReconnected", undefined);
-    this.#list(identified);
+    if (before.name === "reconnecting") {
+      const missed = this.#kept.reduce((sum, kept) => sum + (kept.missed ?? 0), 0);
+      this.#tell("sessionReconnected", { missed });
+    }
+    // Whoever has come meanwhile may have sent some of them.
+    this.#listedAll(identified);
+    const listed = [...this.#listedStreams];
+    this.#catchUp();
+    this.#list();
     if (renewed) this.#askLater();
     if (first) for (const event of before.early) this.#hear(event, known);
     this.#outgoing.up();
-    this.media.up(identified, renewed);
+    this.media.up(identified, listed, renewed);
     // Whoever was told may have left.
     if (this.#state.name !== "entering") return;
     this.#state.connecting.resolve();
     this.#state = { name: "connected", known };
   }
 
-  #list(identified: SessionIdentified): void {
-    identified.connections.unshift(...this.#listed.splice(0));
-    // A gateway that knows no streams says none.
-    identified.streams = [...this.#listedStreams.splice(0), ...(identified.streams ?? [])];
-    this.#apply(this.#known?.roster.list(identified.connections) ?? []);
-    this.#applyToStreams(this.#known?.streams.list(identified.streams) ?? []);
+  /** The last part of a list. */
+  #listedAll({ connections, streams = [] }: SessionIdentified): void {
+    this.#listed.push(...connections);
+    this.#listedStreams.push(...streams);
+  }
+
+  #list(): void {
+    this.#apply(this.#known?.roster.list(this.#listed.splice(0)) ?? []);
+    this.#applyToStreams(this.#known?.streams.list(this.#listedStreams.splice(0)) ?? []);
+  }
+
+  /** Gives on the signals that were kept, and then those that came since. */
+  #catchUp(): void {
+    for (const { signals } of this.#kept.splice(0)) for (const signal of signals) this.#inbox.take(signal);
+    for (const signal of this.#early.splice(0)) this.#inbox.take(signal);
   }
 
   #askLater(): void {
@@ -270,7 +296,9 @@ export class SessionConnection {
       this.#expectList();
       asked = this.#asked;
       const identified = await socket.identify(identity);
-      if (asked === this.#asked) this.#list(identified as SessionIdentified);
+      if (asked !== this.#asked) return;
+      this.#listedAll(identified as SessionIdentified);
+      this.#list();
     } catch {
       if (asked === this.#asked) this.#askLater();
     }
@@ -304,8 +332,14 @@ export class SessionConnection {
         this.#listed.push(...event.connections);
         this.#listedStreams.push(...(event.streams ?? []));
         return;
+      case "kept":
+        this.#kept.push(event);
+        if (this.#state.name === "connected") this.#catchUp();
+        return;
       default:
         if (this.#state.name === "connecting") this.#state.early.push(event);
+        else if (this.#state.name === "reconnecting" && event.type === "signal")
+          this.#early.push(event.signal);
         else if (this.#known) this.#hear(event, this.#known);
     }
   }
@@ -390,7 +424,10 @@ export class SessionConnection {
     const { connection, roster } = this.#known ?? {};
     if (connection?.connectionId === connectionId) return connection;
     if (this.#leaving?.connectionId === connectionId) return this.#leaving;
-    return roster?.present.get(connectionId) ?? { connectionId };
+    return (
+      roster?.present.get(connectionId) ??
+      this.#listed.find((listed) => listed.connectionId === connectionId) ?? { connectionId }
+    );
   }
 
   #tell<Name extends keyof SessionEvents>(name: Name, payload: SessionEvents[Name]): void {
@@ -399,6 +436,7 @@ export class SessionConnection {
 
   #end(reason: DisconnectReason, error?: SessionError): void {
     // What had come is told before the end is.
+    this.#catchUp();
     this.#inbox.close();
     const state = this.#state;
     if (state.name === "over") return;

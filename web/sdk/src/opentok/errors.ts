@@ -17,6 +17,7 @@ const OWN = {
   badParameter: [400, "bad_message", 1011, "NULL_OR_INVALID_PARAMETER"],
   dropped: [503, "dropped", 1022, "CONNECTION_DROPPED"],
   relayedFull: [409, "relayed_session_full", 1403, "OT_P2P_SESSION_MAX_PARTICIPANTS"],
+  over: [410, "connection_over", 1022, "CONNECTION_DROPPED"],
   signalData: [413, "too_large", 1413, "SIGNAL_DATA_TOO_LONG"],
   signalTypeLength: [413, "too_large", 1414, "SIGNAL_TYPE_TOO_LONG"],
   signalType: [400, "bad_message", 1461, "INVALID_SIGNAL_TYPE"],

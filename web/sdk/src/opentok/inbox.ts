@@ -1,11 +1,18 @@
 import { clock } from "../backoff.js";
+import { remember } from "../recent.js";
 import type { WireSignal } from "../signaling/wire.js";
 import { type Counted, Order } from "./order.js";
 
 /** Senders whose count is kept. Where connection events are suppressed nothing says who has gone. */
 const MOST_SENDERS = 15_000;
 
-/** Signals as they come, given on in each sender's order. A server's have none, and are given on at once. */
+/** Signals whose ids are kept: more than a mailbox has, and what comes while that is on its way. */
+const MOST_HEARD = 1_000;
+
+/**
+ * Signals as they come, given on once and in each sender's order. A server's have none, and are given on at once. One comes again when
+ * what was kept is delivered again, or a post is repeated.
+ */
 export class Inbox {
   readonly #deliver: (signal: WireSignal) => void;
   readonly #wasThere: (sender: string) => boolean;
@@ -13,6 +20,7 @@ export class Inbox {
   readonly #senders = new Map<string, Order>();
   /** Those of whom something is held. */
   readonly #waiting = new Set<string>();
+  readonly #heard = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** `wasThere` says whether a sender was in the session before us. */
@@ -23,6 +31,10 @@ export class Inbox {
 
   /** A signal has come. */
   take(signal: WireSignal): void {
+    if (signal.id !== undefined) {
+      if (this.#heard.has(signal.id)) return;
+      remember(this.#heard, signal.id, MOST_HEARD);
+    }
     if (signal.from === null || !isCounted(signal)) {
       this.#deliver(signal);
       return;

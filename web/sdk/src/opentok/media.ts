@@ -9,7 +9,13 @@ import { Call, type CallEvent, type CallSignaling } from "../room/call.js";
 import type { ConnectionEvent, SignalingConnection } from "../signaling/connection.js";
 import { Handshakes } from "../signaling/handshakes.js";
 import type { SignalingEvent } from "../signaling/signaling.js";
-import type { Message, SessionIdentified, Stream, StreamDestroyReason } from "../signaling/wire.js";
+import type {
+  Message,
+  SessionIdentified,
+  Stream,
+  StreamDestroyReason,
+  VersionedStream,
+} from "../signaling/wire.js";
 import { Direct } from "./direct.js";
 import { fromRoomError, SessionError, sessionError } from "./errors.js";
 import { type Half, Publication } from "./publication.js";
@@ -77,9 +83,8 @@ export class Media {
     });
   }
 
-  /** A socket is identified. `renewed`: it takes the place of one that still works. */
-  up(identified: SessionIdentified, renewed: boolean): void {
-    const before = this.#identified;
+  /** A socket is identified. `streams`: those that there are; `renewed`: it takes the place of one that still works. */
+  up(identified: SessionIdentified, streams: readonly VersionedStream[], renewed: boolean): void {
     this.#identified = identified;
     this.#served = identified.features.length > 0;
     if (!renewed) this.#handshakes.broken();
@@ -87,12 +92,10 @@ export class Media {
     this.#handshakes.flush();
     this.#connect();
     this.#direct?.reachabilityChanged();
-    const listed = new Map(identified.streams?.map((stream) => [stream.streamId, stream]));
-    const stays = before?.connection.creationTime === identified.connection.creationTime;
+    const listed = new Map(streams.map((stream) => [stream.streamId, stream]));
     for (const publication of this.#publications.values()) {
       const stream = listed.get(publication.streamId);
-      if (!stays && before) void publication.beginAgain(this.#newStreamId()).catch(() => undefined);
-      else if (publication.stream && !stream) this.#end([publication.streamId], "mediaStopped");
+      if (publication.stream && !stream) this.#end([publication.streamId], "mediaStopped");
       else publication.up(stream);
     }
     if (!renewed) for (const subscription of this.#subscriptions.values()) subscription.again();

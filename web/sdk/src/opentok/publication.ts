@@ -37,7 +37,7 @@ export class Publication {
   readonly #wanted: Wanted;
   /** What is on, as the person wants it. */
   readonly #on: Record<Half, boolean>;
-  #streamId: string;
+  readonly #streamId: string;
   /** As the gateway knows it. */
   #stream: Stream | undefined;
   /** The gateway may know it. */
@@ -120,14 +120,6 @@ export class Publication {
     this.#wanted.resume();
   }
 
-  /** Whose stay has ended publishes it anew in the next one, as another stream. */
-  async beginAgain(streamId: string): Promise<void> {
-    this.#lose("networkDisconnected");
-    this.#streamId = streamId;
-    await this.#sendAll();
-    await this.#wanted.changed();
-  }
-
   /** A moderator has switched its sound off, at this version of the connection's streams. It may be told again, and late. */
   muted(version: number): void {
     if (version <= this.#mutedBy) return;
@@ -161,10 +153,6 @@ export class Publication {
     const stream = this.#stream;
     this.#stream = undefined;
     if (stream) this.tell("streamDestroyed", { stream, reason });
-  }
-
-  async #sendAll(): Promise<void> {
-    await Promise.all([...this.tracks].map(([slot, local]) => this.#hooks.sends(slot, local)));
   }
 
   /** Asks for what the gateway does not know yet. */
@@ -208,7 +196,7 @@ export class Publication {
   }
 
   #published({ stream, version }: Message<"published">, askedForAudio: boolean): void {
-    if (this.#ended || stream.streamId !== this.#streamId) return;
+    if (this.#ended) return;
     this.#stream = stream;
     this.tell("streamCreated", { stream });
     // The session is muted, or a moderator was quicker than the answer.
@@ -230,8 +218,7 @@ export class Publication {
   }
 
   #slot(half: Half): Slot {
-    // Of the tracks, as these stay when the stream becomes another one.
-    return `${this.mediaStream.id} ${half}`;
+    return `${this.#streamId} ${half}`;
   }
 
   #source(half: Half): TrackSource {

@@ -13,7 +13,7 @@ export class Publisher extends Emitter<PublisherEvents> {
     publication.tell = (name, payload) => this.emit(name, payload);
   }
 
-  /** The stream as the others see it; `undefined` when it has ended, and while this client comes back from a lost place. */
+  /** The stream as the others see it; `undefined` when it has ended. */
   get stream(): Stream | undefined {
     return this.#publication.stream;
   }

@@ -54,7 +54,7 @@ export class Session extends Emitter<SessionEvents> {
     return this.#known?.muted ?? false;
   }
 
-  /** This client's own connection; `undefined` until it is connected. Its `creationTime` is another one after each reconnect. */
+  /** This client's own connection; `undefined` until it is connected. */
   get connection(): Connection | undefined {
     return this.#known?.connection;
   }

@@ -112,7 +112,7 @@ export interface SubscriberOptions {
 
 /** The events of a publisher. */
 export type PublisherEvents = {
-  /** The stream is there; another one after this client has lost its place in the session and come back. */
+  /** The stream is there. */
   streamCreated: { stream: Stream };
   streamDestroyed: { stream: Stream; reason: StreamDestroyReason };
   /** A moderator has switched the sound off; `publishAudio(true)` switches it on again. */
@@ -135,11 +135,15 @@ export type SubscriberEvents = {
 export type SessionEvents = {
   /** It is connected: before the `connectionCreated` of those who are there. */
   sessionConnected: { connection: Connection };
-  /** It is over. `error` says why, unless somebody wanted it so. `connections` is empty from here on. */
+  /** It is over; after `sessionReconnecting` because the others have been told so (`networkDisconnected`). `error` says why, unless somebody wanted it so. `connections` is empty from here on. */
   sessionDisconnected: { reason: DisconnectReason; error?: SessionError };
-  /** The network is gone, and another connection is being tried. */
+  /** The network is gone, and another connection is being tried. The others hear nothing of it. */
   sessionReconnecting: undefined;
-  sessionReconnected: undefined;
+  /**
+   * The connection is there again, as if it had never been gone. The signals that came meanwhile follow, before any newer one. `missed`: how
+   * many more there were, for which there was no room (0 most often).
+   */
+  sessionReconnected: { missed: number };
   /**
    * Somebody else is there, or came. `resumed`: as who was there before and lost its network, which it has proved; `false` also of those
    * who were there first.

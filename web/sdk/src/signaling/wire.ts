@@ -54,7 +54,7 @@ export interface Identified {
 export interface Connection {
   /** Stays through reconnects. */
   readonly connectionId: string;
-  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. A lost socket ends a stay. */
+  /** When this stay in the session began, in epoch milliseconds by the gateway's clock. */
   readonly creationTime: number;
   /** What the maker of the token wrote into it; `""` when that was nothing. */
   readonly data: string;
@@ -116,6 +116,8 @@ export interface SessionIdentified extends Identified {
 
 /** A signal as it is delivered. */
 export interface WireSignal {
+  /** That of no other signal: one that comes again has the same. Older gateways give none. */
+  id?: string;
   type: string;
   data: string;
   /** The sender's `connectionId`; `null`: it came by REST. */
@@ -171,6 +173,8 @@ const MESSAGES = {
     muteVersion?: number;
     streams?: { streamId: string; version: number }[];
   },
+  /** In a session, before `identified`: what was kept while this client was away, and how much more there was. */
+  kept: {} as { signals: WireSignal[]; missed?: number },
   published: {} as Answer & { stream: Stream; version: number },
   signal: {} as { signal: WireSignal },
   /** To the publisher of a relayed session: what somebody wants of a stream. */

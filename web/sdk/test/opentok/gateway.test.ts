@@ -23,6 +23,11 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((session) => session.disconnect()));
 });
 
+async function projectOf(of: Gateway) {
+  const made = await makeProject(of.folder);
+  return { ...made, openTok: new OpenTok(made.apiKey, made.secret, of.httpUrl) };
+}
+
 async function newSession(options: Record<string, unknown> = {}): Promise<string> {
   const made = await called<{ sessionId: string }>((done) => openTok.createSession(options, done));
   return made.sessionId;
@@ -91,27 +96,40 @@ describe("two clients of a session", () => {
 });
 
 describe("a socket", () => {
-  test("that breaks is another stay to the others, and a reconnect of the same client", async () => {
+  test("that breaks is noticed by nobody else, and what was said meanwhile is heard", async () => {
     const sessionId = await newSession();
     const ann = await member(sessionId);
     const bob = await member(sessionId);
     await until("Bob", () => ann.told.splice(0).length === 1);
-    // The gateway hears of the break before Bob is back: else nobody would notice.
+    const before = bob.session.connection;
+    // The gateway hears of the break before Bob is back: else it would only change his socket.
     const letGo = await gateway.fault({ fault: "dynamodb", function: "identify", delayMs: 60_000, times: 1 });
     await gateway.cut(bob.id);
     await until("the break", () => bob.told.includes("reconnecting"));
-    await until("Bob's end", () => ann.told.some((word) => word.startsWith(`-${bob.id}`)));
+    const sent = [bob.session.signal({ data: "waited" })];
+    await expect(
+      bob.session.signal({ data: "does not wait", retryAfterReconnect: false }),
+    ).rejects.toMatchObject({ code: "connection_not_found" });
+    await gateway.away(bob.id);
+    await ann.session.signal({ data: "1" });
+    await ann.session.signal({ data: "2", to: bob.id });
+    await called((done) => openTok.signal(sessionId, null, { data: "3" }, done));
     await letGo();
-    await bob.session.signal({ data: "waited" });
-    await until("Bob's signal", () => ann.told.includes(`${bob.id}:  waited`));
-    await until("Bob again", () => ann.told.includes(`+${bob.id} is back`));
-    expect(ann.told.filter((word) => !word.includes("waited"))).toEqual([
-      `-${bob.id} networkDisconnected`,
-      `+${bob.id} is back`,
+    await Promise.all(sent);
+    await ann.session.signal({ data: "4" });
+    const own = `${bob.id}:  waited`;
+    await until("the signals", () => bob.told.length === 7 && ann.told.length === 4);
+    expect(bob.told.filter((word) => word !== own)).toEqual([
+      "reconnecting",
+      "reconnected",
+      `${ann.id}:  1`,
+      `${ann.id}:  2`,
+      "server:  3",
+      `${ann.id}:  4`,
     ]);
-    expect(bob.told.filter((word) => !word.includes("waited"))).toEqual(["reconnecting", "reconnected"]);
-    expect(ann.session.connections.get(bob.id)).toEqual(bob.session.connection);
-    expect([...bob.session.connections.keys()]).toEqual([ann.id]);
+    expect(ann.told).toEqual([`${ann.id}:  1`, "server:  3", own, `${ann.id}:  4`]);
+    expect(bob.session.connection).toEqual(before);
+    expect(ann.session.connections.get(bob.id)).toEqual(before);
   });
 
   test("that is replaced in time is noticed by nobody", async () => {
@@ -138,6 +156,30 @@ describe("a socket", () => {
     expect(ann.told[0]).toBe(`+${before?.connectionId}`);
     expect(bob.session.connection).toEqual(before);
   });
+});
+
+test("a session is over for who comes back when the grace is over", async () => {
+  const brief = await Gateway.start("ReconnectGraceSeconds=1");
+  try {
+    const { apiKey, openTok: server } = await projectOf(brief);
+    const sessionId = await called<{ sessionId: string }>((done) => server.createSession({}, done));
+    const join = async () => {
+      const made = sessionWith({ url: brief.signalUrl }, { apiKey, sessionId: sessionId.sessionId });
+      open.push(made.session);
+      await made.session.connect(server.generateToken(sessionId.sessionId));
+      return { ...made, id: made.session.connection?.connectionId ?? "" };
+    };
+    const ann = await join();
+    const bob = await join();
+    const letGo = await brief.fault({ fault: "dynamodb", function: "identify", delayMs: 60_000, times: 1 });
+    await brief.cut(bob.id);
+    await until("Bob's end", () => ann.told.includes(`-${bob.id} networkDisconnected`));
+    await letGo();
+    await until("the end", () => bob.told.at(-1)?.startsWith("over"));
+    expect(bob.told.slice(2)).toEqual(["reconnecting", "over networkDisconnected connection_over"]);
+  } finally {
+    await brief.stop();
+  }
 });
 
 test("a moderator ends a connection; others may not", async () => {

@@ -85,6 +85,15 @@ export class Gateway {
     await fetch(`${this.#adminUrl}/cut`, { method: "POST", body: JSON.stringify({ connectionId }) });
   }
 
+  /** Waits until the gateway keeps the place of somebody who is lost. */
+  async away(peer: string): Promise<void> {
+    await until(`${peer} is away`, async () => {
+      const answer = await fetch(`${this.#adminUrl}/tables/RoomsTable`);
+      const { items } = (await answer.json()) as { items: Record<string, unknown>[] };
+      return items.some(({ sk, awayUntil }) => sk === `PEER#${peer}` && awayUntil !== undefined);
+    });
+  }
+
   /** Stops it, and every task. */
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once("exit", resolve));

@@ -30,6 +30,8 @@ export class SessionServer {
   readonly frames: string[] = [];
   /** Who the next list says is there. */
   connections: Connection[] = [];
+  /** When the client's stay began. */
+  since = 100;
   /** More of the next `identified`. */
   identified: Record<string, unknown> = {};
   /** Answers in place of the usual ones; `undefined`: none. */
@@ -76,7 +78,7 @@ export class SessionServer {
       reconnectBefore: Date.now() + 110 * 60_000,
       iceServers: [{ urls: "stun:gateway" }],
       features: [],
-      connection: { connectionId: peerId, creationTime: 100 + this.peers.indexOf(peer), data: "mine" },
+      connection: { connectionId: peerId, creationTime: this.since, data: "mine" },
       capabilities: {
         publish: 1,
         subscribe: 1,
@@ -129,7 +131,9 @@ export function sessionWith(server: { url: string }, options: Partial<SessionOpt
   const told: string[] = [];
   session.on("sessionConnected", () => told.push("connected"));
   session.on("sessionReconnecting", () => told.push("reconnecting"));
-  session.on("sessionReconnected", () => told.push("reconnected"));
+  session.on("sessionReconnected", ({ missed }) =>
+    told.push(missed > 0 ? `reconnected, ${missed} missed` : "reconnected"),
+  );
   session.on("sessionDisconnected", ({ reason, error }) =>
     told.push(`over ${reason} ${error?.code ?? ""}`.trim()),
   );

@@ -1,0 +1,41 @@
+//! A mailbox at its bound.
+
+use futures::future::join_all;
+use model::outcome::Kept;
+use model::session::mailbox::{ClosedMailbox, MAX_SIGNALS, Mailbox};
+use model::session::notice::ReceivedSignal;
+
+use super::*;
+
+fn lost() -> ConnectionId {
+    ConnectionId::new("lost".into())
+}
+
+impl Tables {
+    async fn say(&self, id: &str) -> Kept {
+        let (kind, data) = (String::new(), "x".repeat(8));
+        let signal = ReceivedSignal { id: id.into(), kind, data, from: None, seq: None, to: None };
+        self.store.keep_signal(&lost(), &signal, START).await.unwrap()
+    }
+
+    async fn kept(&self) -> Mailbox {
+        let closed = [ClosedMailbox { lost: lost(), closed_at: START }];
+        self.store.mailboxes(&closed).await.unwrap().remove(0)
+    }
+}
+
+#[tokio::test]
+async fn of_signals_that_come_at_once_those_that_have_room_are_kept_and_the_others_counted() {
+    let tables = Tables::new().await;
+    for n in 0..MAX_SIGNALS - 2 {
+        assert_eq!(tables.say(&n.to_string()).await, Kept::Kept);
+    }
+    let names = ["a", "b", "c", "d", "e"];
+    let all = join_all(names.map(|name| tables.say(name))).await;
+    assert_eq!(all.iter().filter(|kept| **kept == Kept::Kept).count(), 2, "{all:?}");
+    let mailbox = tables.kept().await;
+    assert_eq!((mailbox.signals.len(), mailbox.missed, mailbox.closed), (MAX_SIGNALS, 3, false));
+    // The answer to its write was lost, and it is written again.
+    assert_eq!(tables.say("0").await, Kept::Kept);
+    assert_eq!(tables.kept().await.missed, 3);
+}
