@@ -200,19 +200,6 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }
     audio: true,
     video: { width: 320, height: 240 },
   });
-  for (const track of media.getTracks()) {
-    const layers = [{ rid: "l", scaleResolutionDownBy: 2 }, { rid: "h" }];
-    const several = encrypted?.simulcast && track.kind === "video";
-    const init = { streams: [media], ...(several && { sendEncodings: layers }) };
-    const transceiver = producer.addTransceiver(track, init);
-    const { codecs = [] } = RTCRtpSender.getCapabilities(track.kind) ?? {};
-    const wanted = codecs.filter(({ mimeType, sdpFmtpLine = "" }) => {
-      const mode =
-        mimeType !== "video/H264" || /packetization-mode=1.*profile-level-id=42e0/.test(sdpFmtpLine);
-      return mimeType === encrypted?.codec && mode;
-    });
-    if (wanted.length > 0) transceiver.setCodecPreferences(wanted);
-  }
   const troubles: string[] = [];
   let encryption: Encryption | undefined;
   const streamOf = (peer: string) => `camera00~${peer}`;
@@ -225,8 +212,21 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }
       onTrouble: (streamId: string, trouble: string) => troubles.push(`${streamId} ${trouble}`),
     });
     encryption = made;
-    for (const sender of producer.getSenders()) made.encrypt(sender, streamOf(id));
     if (encrypted.secret) await made.setSecret(encrypted.secret);
+  }
+  for (const track of media.getTracks()) {
+    const layers = [{ rid: "l", scaleResolutionDownBy: 2 }, { rid: "h" }];
+    const several = encrypted?.simulcast && track.kind === "video";
+    const init = { streams: [media], ...(several && { sendEncodings: layers }) };
+    const transceiver = producer.addTransceiver(track, init);
+    encryption?.encrypt(transceiver.sender, streamOf(id));
+    const { codecs = [] } = RTCRtpSender.getCapabilities(track.kind) ?? {};
+    const wanted = codecs.filter(({ mimeType, sdpFmtpLine = "" }) => {
+      const mode =
+        mimeType !== "video/H264" || /packetization-mode=1.*profile-level-id=42e0/.test(sdpFmtpLine);
+      return mimeType === encrypted?.codec && mode;
+    });
+    if (wanted.length > 0) transceiver.setCodecPreferences(wanted);
   }
   await producer.setLocalDescription();
   const offer = () =>

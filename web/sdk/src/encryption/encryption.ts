@@ -74,16 +74,16 @@ export class Encryption {
   }
 
   /**
-   * Encrypts what a sender sends, as part of this stream. MUST be called before the sender's connection has a description: what went out
-   * before would have gone in the clear. Called again it says another stream.
+   * Encrypts what a sender sends, as part of this stream. MUST be called in the task that has made the sender: Chromium (156) never
+   * heeds a transform that comes later, and sends in the clear. Called again it says another stream.
    */
   encrypt(sender: RTCRtpSender, streamId: string): void {
     this.#transform(sender, "encrypt", streamId);
   }
 
   /**
-   * Decrypts what a receiver receives, as part of this stream, and shows nothing else. MUST be called in the event `track`, before the
-   * answer: what came before would have been shown as it is. Called again it says another stream.
+   * Decrypts what a receiver receives, as part of this stream, and shows nothing else. MUST be called in the event `track`: what comes
+   * later is not heeded either. Called again it says another stream.
    */
   decrypt(receiver: RTCRtpReceiver, streamId: string): void {
     this.#transform(receiver, "decrypt", streamId);

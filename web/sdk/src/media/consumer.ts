@@ -42,6 +42,8 @@ export class Consumer {
   readonly #emit: (event: ConsumerEvent) => void;
   readonly #offers = new IncomingOffers();
   readonly #streams = new Map<string, MediaStream>();
+  /** The published stream that each section's track is part of, by `mid`. */
+  #sections: Record<string, string> = {};
   /** What came in no stream: one person's picture and sound all the same. It is made anew when it changes. */
   #loose: MediaStream | undefined;
   #box = new CandidateBox();
@@ -149,10 +151,11 @@ export class Consumer {
     if (verdict === "new" || !this.#connection) this.#connect();
     const connection = this.#connection;
     if (!connection) return;
+    this.#sections = streams ?? {};
     try {
       await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
-      // Before the answer lets any media come.
-      if (connection === this.#connection) this.#sort(connection, streams ?? {});
+      // Sections that were there before bring no event.
+      if (connection === this.#connection) this.#sort(connection);
       await connection.setLocalDescription();
     } catch {
       if (connection === this.#connection) this.#giveBack();
@@ -178,6 +181,8 @@ export class Consumer {
       this.#check();
     };
     connection.ontrack = ({ track, streams }) => {
+      // Now: Chromium heeds no transform of a receiver that is set in a later task.
+      this.#sort(connection);
       this.#received(track, streams[0] ?? this.#loosen([...(this.#loose?.getTracks() ?? []), track]));
     };
     this.#emit({ type: "offered" });
@@ -226,10 +231,10 @@ export class Consumer {
   }
 
   /** Which receivers are part of which published streams. */
-  #sort(connection: RTCPeerConnection, streams: Record<string, string>): void {
+  #sort(connection: RTCPeerConnection): void {
     const received = new Map<string, RTCRtpReceiver[]>();
     for (const { mid, receiver } of connection.getTransceivers()) {
-      const streamId = mid === null ? undefined : streams[mid];
+      const streamId = mid === null ? undefined : this.#sections[mid];
       if (streamId !== undefined) received.set(streamId, [...(received.get(streamId) ?? []), receiver]);
     }
     this.#emit({ type: "received", streams: received });
