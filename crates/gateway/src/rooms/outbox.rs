@@ -20,6 +20,25 @@ pub async fn tell(app: &App, room: &RoomId) -> Result<(), Failure> {
     if catch_up(app, room, roster).await { Ok(()) } else { Err(Failure::new("outbox", "not everybody told")) }
 }
 
+/// Tells a room of a change that has just been made, if it still stands once it is known whom to tell. What others have left
+/// undone there is done on the way.
+///
+/// Race: what it is about may have ended since. Who has come after that was not told of the end, and would never let go of it.
+///
+/// # Errors
+/// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
+pub(super) async fn announce(app: &App, room: &RoomId, change: &Change) -> Result<(), Failure> {
+    let roster = app.store.roster(room, app.clock.now()).await?;
+    match announcement(app, room, &roster, change) {
+        Some(announcement) => {
+            broadcast(app, room, recipients(room, &roster), vec![announcement]).await;
+        }
+        None => settle(app, room, change).await,
+    }
+    catch_up(app, room, roster).await;
+    Ok(())
+}
+
 /// Ends stays that are overdue in a room, at most 20, and tells it of them and of the changes that it was not told of in time.
 ///
 /// Race: who made a change may tell of it all the same, later than it should. Clients know a stay by its beginning, and SFUs a

@@ -9,8 +9,7 @@ use model::session::event::StreamEvent;
 use model::session::stream::{StreamId, Unchanged};
 use model::stamp::Stamp;
 
-use super::broadcast::Announcement;
-use super::departure::announce;
+use super::outbox;
 use crate::app::App;
 
 /// Changes one of a member's streams and tells its session; with `by`, only while the member is on that socket. Answers with the
@@ -27,7 +26,7 @@ pub async fn change(
 ) -> Result<Member, Error> {
     match app.store.change_streams(session, id, by, app.clock.now(), change).await? {
         StreamsChanged::Changed(member, event) => {
-            tell(app, session, id.peer(), &member, Change::streams(&member, id, event)).await;
+            tell(app, session, id.peer(), &Change::streams(&member, id, event)).await;
             Ok(*member)
         }
         StreamsChanged::Unchanged(member, Unchanged::Already) => Ok(*member),
@@ -38,9 +37,8 @@ pub async fn change(
 }
 
 /// Tells a session of a change. It stands, whether or not the session could be told: that is owed to it.
-async fn tell(app: &App, session: &RoomId, peer: &PeerId, member: &Member, change: Change) {
-    let announcement = Announcement::streams(Some(member), change);
-    if let Err(failure) = announce(app, session, announcement.into_iter().collect()).await {
+async fn tell(app: &App, session: &RoomId, peer: &PeerId, change: &Change) {
+    if let Err(failure) = outbox::announce(app, session, change).await {
         tracing::error!(room.id = %session, peer.id = %peer, %failure, "Room not told");
     }
 }
