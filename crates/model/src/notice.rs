@@ -9,9 +9,9 @@ use crate::error::Error;
 use crate::id::{ConnectionId, PeerId, RequestId, RoomId};
 use crate::roster::Listed;
 use crate::session::member::{SessionConnection, Stay};
-use crate::session::mute::MutedStream;
 use crate::session::notice::{Destroyed, IdentifiedInSession, ReceivedSignal};
 use crate::session::otc::Otc;
+use crate::session::stream::MutedStream;
 use crate::session::stream::{
     ForwardedStream, ListedStream, NamedStream, PropertyChange, StreamId, StreamInfo,
 };

@@ -10,7 +10,7 @@ use crate::id::{PeerId, RoomId};
 use crate::member::Member;
 use crate::outcome::Ended;
 use crate::session::event::StreamEvent;
-use crate::session::mute::Mute;
+use crate::session::stream::Mute;
 use crate::session::stream::StreamId;
 use crate::stamp::Stamp;
 use crate::time::{EpochMillis, EpochSeconds};

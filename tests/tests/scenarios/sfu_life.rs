@@ -52,6 +52,26 @@ async fn clients_are_told_when_their_sfu_is_lost_and_when_it_is_back() {
     assert_eq!(unstamped(sfu.next().await), room.candidate("p", "again"));
 }
 
+/// An SFU is lost again while its own identify has not yet read whom to tell.
+#[tokio::test]
+async fn nobody_is_told_that_an_sfu_is_back_that_is_lost_again() {
+    let stack = Stack::with().parameter("SfuGraceSeconds", "30").start().await;
+    let (room, sfu) = Room::claimed(&stack, "page").await;
+    let mut client = stack.join(&room.id, "p").await;
+    sfu.cut();
+    assert_eq!(client.next().await["type"], "sfuDisconnect");
+    let hold = stack.hold("identify", "Query").await;
+    let mut back = Socket::open(&room.signal_server_url).await.unwrap();
+    let identity = json!({ "type": "sfu", "id": room.id, "features": [] });
+    back.send(&json!({ "action": "identify", "data": identity }).to_string()).await;
+    stack.held(&hold).await;
+    back.cut();
+    assert_eq!(client.next().await["type"], "sfuDisconnect");
+    stack.no_fault(&hold).await;
+    stack.invoked("identify", 3).await;
+    assert_eq!(client.heard().await, Vec::<Value>::new());
+}
+
 #[tokio::test]
 async fn a_lost_rooms_path_is_claimed_over_after_the_grace_and_the_old_room_is_closed() {
     let stack = Stack::with().parameter("SfuGraceSeconds", "1").start().await;

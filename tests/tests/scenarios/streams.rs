@@ -285,6 +285,24 @@ async fn a_publish_against_the_end_of_its_stay_leaves_nothing_behind() {
     assert_eq!(listed, json!({ "count": 0, "items": [] }));
 }
 
+/// A stay ends while a publish of it has not yet read whom to tell.
+#[tokio::test]
+async fn nobody_is_told_of_a_stream_whose_stay_is_over() {
+    let stack = Stack::start().await;
+    let (project, session, mut watcher, mut ann) = two(&stack).await;
+    let hold = stack.hold("publish", "Query").await;
+    ann.send(r#"{"action":"publish","requestId":"p","data":{}}"#).await;
+    stack.held(&hold).await;
+    assert_eq!(watcher.request("forceDisconnect", json!({ "connectionId": "ann" })).await["type"], "ack");
+    let ended = watcher.next_of("connectionDestroyed").await;
+    assert_eq!(ended["streams"].as_array().unwrap().len(), 1, "{ended}");
+    let (mut zoe, said) = project.join(&session, "publisher", &json!({ "id": "zoe" })).await;
+    assert_eq!(said["streams"], json!([]));
+    stack.no_fault(&hold).await;
+    stack.invoked("publish", 1).await;
+    assert_eq!(zoe.heard().await, Vec::<Value>::new());
+}
+
 #[tokio::test]
 async fn an_sfu_hears_of_streams_and_of_what_is_wanted_of_them() {
     let stack = Stack::start().await;

@@ -2,7 +2,7 @@
 
 use model::outcome::StreamsChanged;
 use model::session::event::StreamEvent;
-use model::session::mute::Mute;
+use model::session::stream::Mute;
 use model::session::stream::{Stream, StreamId, Unchanged, VideoType};
 
 use super::races::TRANSACT;

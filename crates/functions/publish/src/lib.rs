@@ -15,8 +15,8 @@ use model::notice::Notice;
 use model::request::Request;
 use model::session::Permission;
 use model::session::event::StreamEvent;
-use model::session::mute::Mute;
 use model::session::notice::Destroyed;
+use model::session::stream::Mute;
 use model::session::stream::{Publish, Stream, StreamId, Unpublish, UpdateStream};
 use rand::RngExt as _;
 

@@ -2,17 +2,18 @@
 
 use model::id::{PeerId, RoomId};
 use model::member::Member;
+use model::outbox::Change;
 use model::outcome::{Ended, PreviousHolder};
 use model::session::Session;
 use model::session::member::SessionConnection;
-use model::session::mute::Mute;
 use model::session::stream::ListedStream;
+use model::session::stream::Mute;
 use model::sfu::Sfu;
 use model::stamp::Stamp;
 use model::time::EpochMillis;
 
 use super::broadcast::{Announcement, broadcast, recipients};
-use super::{departure, outbox};
+use super::outbox;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
@@ -107,8 +108,7 @@ pub async fn joined(
 /// Tells the members of a room that it has its SFU, again or for the first time. That it is there stands, whether or not they
 /// could be told.
 pub async fn sfu_connected(app: &App, room: &RoomId, sfu: &Stamp) {
-    let announcement = Announcement::sfu_connected(room, sfu);
-    if let Err(failure) = departure::announce(app, room, vec![announcement]).await {
+    if let Err(failure) = outbox::announce(app, room, &Change::SfuConnected { sfu: sfu.clone() }).await {
         tracing::error!(room.id = %room, %failure, "Room not told");
     }
 }

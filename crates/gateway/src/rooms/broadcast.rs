@@ -19,8 +19,8 @@ use model::outbox::Change;
 use model::outcome::{Delivery, Ended};
 use model::session::event::StreamEvent;
 use model::session::member::{SessionConnection, Stay};
-use model::session::mute::{Mute, MutedStream};
 use model::session::notice::Destroyed;
+use model::session::stream::{Mute, MutedStream};
 use model::session::stream::{NamedStream, PropertyChange};
 use model::stamp::Stamp;
 

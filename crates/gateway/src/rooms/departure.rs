@@ -187,11 +187,7 @@ pub async fn end_if_overdue(
 ///
 /// # Errors
 /// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
-pub(super) async fn announce(
-    app: &App,
-    room: &RoomId,
-    announcements: Vec<Announcement>,
-) -> Result<(), Failure> {
+async fn announce(app: &App, room: &RoomId, announcements: Vec<Announcement>) -> Result<(), Failure> {
     let roster = app.store.roster(room, app.clock.now()).await?;
     broadcast(app, room, recipients(room, &roster), announcements).await;
     outbox::catch_up(app, room, roster).await;

@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod departure;
 mod loss;
 pub mod moderation;
+mod mutes;
 pub mod outbox;
 pub mod relayed;
 pub mod sender;

@@ -2,11 +2,12 @@
 
 use model::connection::{Identity, Socket};
 use model::id::RoomId;
+use model::member::Member;
 use model::notice::GoAway;
 use model::outbox::Change;
 
 use super::broadcast::{Announcement, broadcast, recipients, settle};
-use super::{delivery, loss, moderation, streams};
+use super::{delivery, loss, mutes};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::store::Roster;
@@ -18,6 +19,31 @@ use crate::store::Roster;
 pub async fn tell(app: &App, room: &RoomId) -> Result<(), Failure> {
     let roster = app.store.roster(room, app.clock.now()).await?;
     if catch_up(app, room, roster).await { Ok(()) } else { Err(Failure::new("outbox", "not everybody told")) }
+}
+
+/// Tells a room of a change that has just been made, if it still stands once it is known whom to tell. What others have left
+/// undone there is done on the way.
+///
+/// Race: what it is about may have ended since. Who has come after that was not told of the end, and would never let go of it.
+///
+/// Answers with the member whose stream it is about, if that turned out to be muted.
+///
+/// # Errors
+/// When DynamoDB cannot say who is there. A notice that cannot be delivered is logged and is no error.
+pub(super) async fn announce(app: &App, room: &RoomId, change: &Change) -> Result<Option<Member>, Failure> {
+    let mut roster = app.store.roster(room, app.clock.now()).await?;
+    let overtaken = overtaken(app, room, &mut roster, change).await?;
+    let (member, muted) = overtaken.unzip();
+    let announcement = announcement(app, room, &roster, change);
+    if announcement.is_none() {
+        settle(app, room, change).await;
+    }
+    let announcements: Vec<_> = announcement.into_iter().chain(muted).collect();
+    if !announcements.is_empty() {
+        broadcast(app, room, recipients(room, &roster), announcements).await;
+    }
+    catch_up(app, room, roster).await;
+    Ok(member)
 }
 
 /// Ends stays that are overdue in a room, at most 20, and tells it of them and of the changes that it was not told of in time.
@@ -53,11 +79,11 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
         }
         tracing::warn!(room.id = %room, change = owed.change.name(), "Change told late");
         if let Change::Muted { mute } = &owed.change {
-            all_told &= moderation::carry_out(app, room, &mut roster, mute).await;
+            all_told &= mutes::carry_out(app, room, &mut roster, mute).await;
             continue;
         }
         let muted = match overtaken(app, room, &mut roster, &owed.change).await {
-            Ok(muted) => muted,
+            Ok(overtaken) => overtaken.map(|(_, announcement)| announcement),
             Err(failure) => {
                 tracing::error!(room.id = %room, %failure, "Stream not muted");
                 all_told = false;
@@ -84,15 +110,15 @@ async fn overtaken(
     room: &RoomId,
     roster: &mut Roster,
     change: &Change,
-) -> Result<Option<Announcement>, Failure> {
+) -> Result<Option<(Member, Announcement)>, Failure> {
     let Change::Streams { peer_id, joined_at, stream_id, .. } = change else { return Ok(None) };
     let there = roster.members.iter_mut().find(|(peer, _)| peer == peer_id).map(|(_, member)| member);
     let Some(member) = there.filter(|member| member.joined_at == *joined_at) else { return Ok(None) };
-    let muted = streams::overtaken(app, room, stream_id, member, &roster.mute).await?;
-    Ok(muted.map(|(muted, announcement)| {
-        *member = muted;
-        announcement
-    }))
+    let muted = mutes::overtaken(app, room, stream_id, member, &roster.mute).await?;
+    if let Some((muted, _)) = &muted {
+        *member = muted.clone();
+    }
+    Ok(muted)
 }
 
 /// Tells who was sent away, and may not have heard of it, to go; `true` if it is gone, or the change is about nobody of that

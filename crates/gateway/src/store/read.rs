@@ -10,7 +10,7 @@ use model::outbox::Owed;
 use model::path::UrlPath;
 use model::room::{ClaimedPath, Room};
 use model::session::Session;
-use model::session::mute::Mute;
+use model::session::stream::Mute;
 use model::sfu::Sfu;
 use model::time::EpochMillis;
 use serde::de::DeserializeOwned;

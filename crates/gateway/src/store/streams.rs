@@ -6,7 +6,7 @@ use model::member::Member;
 use model::outbox::Change;
 use model::outcome::StreamsChanged;
 use model::session::event::StreamEvent;
-use model::session::mute::Mute;
+use model::session::stream::Mute;
 use model::session::stream::{StreamId, Unchanged};
 use model::stamp::Stamp;
 use model::time::EpochMillis;

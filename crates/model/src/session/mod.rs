@@ -6,7 +6,6 @@ pub mod issue;
 pub mod mailbox;
 pub mod member;
 pub mod moderation;
-pub mod mute;
 pub mod notice;
 pub mod otc;
 pub mod project;

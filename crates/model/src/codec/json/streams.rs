@@ -10,7 +10,7 @@ use super::fields;
 use crate::error::Error;
 use crate::json::{self, Object};
 use crate::session::moderation::{ForceMuteAll, ForceMuteStream, ForceUnpublish};
-use crate::session::mute::MAX_EXCLUDED;
+use crate::session::stream::MAX_EXCLUDED;
 use crate::session::stream::{
     Dimensions, MAX_NAME_BYTES, MAX_PIXELS, Publish, StreamId, Subscribe, Unpublish, UpdateStream, VideoType,
 };

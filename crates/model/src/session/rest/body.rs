@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::RestError;
 use crate::json::{self, GivenTwice, Malformed, Object};
-use crate::session::mute::MAX_EXCLUDED;
 use crate::session::signal::{InvalidSignal, Signal};
+use crate::session::stream::MAX_EXCLUDED;
 use crate::session::stream::StreamId;
 use crate::session::token::claims::MAX_CLASSES_CHARS;
 
