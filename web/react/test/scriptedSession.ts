@@ -62,7 +62,7 @@ export class ScriptedSession extends Scripted<SessionEvents> {
   readonly streams = new Map<string, Stream>();
   readonly subscribers = new Map<string, ScriptedSubscriber>();
   publisher: ScriptedPublisher | undefined;
-  /** Whether a publisher begins with sound. */
+  /** What is published begins without sound. */
   muted = false;
   connection: Connection | undefined;
   capabilities: Capabilities | undefined;
@@ -104,6 +104,12 @@ export class ScriptedSession extends Scripted<SessionEvents> {
     const connection = connectionOf(id, data);
     this.connections.set(id, connection);
     this.tell("connectionCreated", { connection, resumed: false });
+  }
+
+  /** A moderator mutes everybody, or ends that. */
+  mutes(active: boolean): void {
+    this.muted = active;
+    this.tell("muteForced", { active });
   }
 
   /** Somebody who is there publishes. */

@@ -193,10 +193,10 @@ describe("a moderator", () => {
     fireEvent.click(button("Mute all"));
     await waitFor(() => expect(session.calls).toEqual(["forceMuteAll(own~me)"]));
     expect(screen.queryByRole("button", { name: "Let all speak" })).toBeNull();
-    act(() => session.tell("muteForced", { active: true }));
+    act(() => session.mutes(true));
     fireEvent.click(button("Let all speak"));
     await waitFor(() => expect(session.calls).toContain("disableForceMute()"));
-    act(() => session.tell("muteForced", { active: false }));
+    act(() => session.mutes(false));
     expect(screen.queryByRole("button", { name: "Let all speak" })).toBeNull();
   });
 

@@ -48,7 +48,7 @@ export interface SessionSnapshot {
   readonly own: OwnStream | undefined;
   /** What is wrong with this person's camera and microphone. */
   readonly problems: Acquired["problems"];
-  /** What is published now begins without sound, as far as is known. */
+  /** What is published now begins without sound. */
   readonly muted: boolean;
   /** What a moderator has done to this person's stream, until they have answered it. Another one is another object. */
   readonly moderated: { readonly by: "mute" | "unpublish" } | undefined;
@@ -97,8 +97,11 @@ export class SessionStore {
     session.on("streamDestroyed", look);
     session.on("streamPropertyChanged", look);
     session.on("sessionReconnecting", () => this.#update({ state: "reconnecting" }));
-    session.on("sessionReconnected", () => this.#update({ state: "connected" }));
-    session.on("muteForced", ({ active }) => this.#update({ muted: active }));
+    session.on("sessionReconnected", () => {
+      this.#update({ state: "connected" });
+      look();
+    });
+    session.on("muteForced", look);
     session.on("sessionDisconnected", ({ reason, error }) => this.#ended(reason, error));
   }
 
@@ -158,7 +161,7 @@ export class SessionStore {
       }
       this.#follow(publisher);
       // The session is muted.
-      if (audio && !publisher.hasAudio) this.#update({ muted: true, moderated: { by: "mute" } });
+      if (audio && !publisher.hasAudio) this.#update({ moderated: { by: "mute" } });
     } catch (error) {
       if (life !== this.#life) return;
       this.#endOwn();
@@ -245,6 +248,7 @@ export class SessionStore {
     if (this.#snapshot.capabilities?.subscribe === 1)
       for (const id of session.streams.keys()) if (!this.#subscriptions.has(id)) void this.#receive(id);
     this.#update({
+      muted: session.muted,
       connections: [...session.connections.values()],
       streams: [...session.streams.values()].map((stream) => {
         const { subscriber, connected, lost } = this.#subscriptions.get(stream.streamId) ?? NOTHING;
