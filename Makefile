@@ -1,5 +1,5 @@
-# `make help` lists what there is. Nothing needs to be installed first but Rust, and Python for `check`,
-# `build` and `deploy`: other tools go into .tools/ the first time that they are needed.
+# `make help` lists what there is. Nothing needs to be installed first but Rust, and Python for `session`,
+# `check`, `build` and `deploy`: other tools go into .tools/ the first time that they are needed.
 
 SHELL := bash
 MAKEFLAGS += --no-print-directory
@@ -68,6 +68,9 @@ token: needs-PATH_NAME gateway ## Mint a token for a running `make run`. PATH_NA
 
 ticket: gateway ## Mint a ticket for a running `make run` with ConnectTickets=yes. PATH_NAME=… | SESSION=…
 	@$(DEBUG)/arbiter-local ticket $(if $(SESSION),--session "$(SESSION)",--path "$(PATH_NAME)")
+
+session: gateway ## Make a session in a running `make run`, and print a link to its page for each role
+	@scripts/session.py $(DEBUG)/arbiter-project
 
 project: $(if $(filter-out no false 0 off,$(AWS)),known) gateway ## Make a project, or rotate the secret of API_KEY. [API_KEY=… RETIRE=yes PUBLIC_KEY=file.pem AWS=yes]
 	@$(DEBUG)/arbiter-project $(if $(API_KEY),--api-key "$(API_KEY)") $(if $(RETIRE),--retire "$(RETIRE)") \
@@ -213,5 +216,5 @@ known:
 needs-%:
 	@test -n "$($*)" || { echo "Give $*: make $(MAKECMDGOALS) $*=…   (make help says more)"; exit 1; }
 
-.PHONY: audit bench build check circles clean clippy deploy destroy docs documents emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run \
+.PHONY: audit bench build check circles clean clippy deploy destroy docs documents emulated fmt fuzz gateway help image invoke known lint-web logs original packages policies project run session \
 	simulate smoke templates test test-rust test-web ticket token watch web

@@ -2,6 +2,7 @@ import type { Room } from "@arbiter/client";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Arbiter, type ArbiterProps } from "../src/index.ts";
+import { SessionPage } from "./SessionPage.tsx";
 
 declare global {
   interface Window {
@@ -11,7 +12,7 @@ declare global {
 }
 
 /** Where Arbiter is: `/config.json`, beside the page, says it at run time, so that one build serves every deployment. */
-async function configuration(): Promise<Pick<ArbiterProps, "httpUrl" | "signalUrl">> {
+async function configuration(): Promise<{ httpUrl: string; signalUrl: string }> {
   const response = await fetch("/config.json", { cache: "no-store" });
   if (!response.ok) throw new Error(`/config.json answers ${response.status}`);
   return response.json();
@@ -38,7 +39,11 @@ try {
   const { httpUrl, signalUrl } = await configuration();
   root.render(
     <StrictMode>
-      <Arbiter httpUrl={httpUrl} signalUrl={signalUrl} {...propsOf(new URLSearchParams(location.search))} />
+      {location.pathname === "/session" ? (
+        <SessionPage signalUrl={signalUrl} />
+      ) : (
+        <Arbiter httpUrl={httpUrl} signalUrl={signalUrl} {...propsOf(new URLSearchParams(location.search))} />
+      )}
     </StrictMode>,
   );
 } catch (error) {

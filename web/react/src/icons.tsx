@@ -107,3 +107,15 @@ export const ExpandIcon = () => (
     <path d="M9 4H6a2 2 0 0 0-2 2v3M15 4h3a2 2 0 0 1 2 2v3M9 20H6a2 2 0 0 1-2-2v-3M15 20h3a2 2 0 0 0 2-2v-3" />
   </Icon>
 );
+export const PeopleIcon = () => (
+  <Icon>
+    <circle cx="9" cy="8.2" r="3.4" />
+    <path d="M2.8 19.2a6.2 6.2 0 0 1 12.4 0M15.6 5.2a3.4 3.4 0 0 1 0 6M17.6 14a6.2 6.2 0 0 1 3.6 5.2" />
+  </Icon>
+);
+export const PublishIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="2.2" />
+    <path d="M8 16a5.6 5.6 0 0 1 0-8M16 8a5.6 5.6 0 0 1 0 8M5.1 18.9a9.8 9.8 0 0 1 0-13.8M18.9 5.1a9.8 9.8 0 0 1 0 13.8" />
+  </Icon>
+);

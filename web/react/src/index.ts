@@ -26,4 +26,5 @@ export { type ArbiterCall, type Stage, useArbiter } from "./context.ts";
 export { Lobby } from "./lobby/Lobby.tsx";
 export { Screens } from "./screens/Screens.tsx";
 export { Status } from "./screens/Status.tsx";
+export { ArbiterSession, type ArbiterSessionProps } from "./session/ArbiterSession.tsx";
 export { type UseRoom, type UseRoomOptions, useRoom } from "./useRoom.ts";

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { afterEach, expect, test } from "vitest";
 import { calls } from "../src/call";
+import { linksOf, Visitor } from "../src/sessionPage";
 import { until } from "../src/until";
 import { installPortraits, type PortraitOptions } from "./portraits";
 import { shareSlide } from "./slide";
@@ -14,6 +15,7 @@ const CAST = [
 ];
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 375, height: 812 };
+const SESSION_PHONE = { width: 390, height: 844 };
 
 const all = calls();
 afterEach(() => all.end());
@@ -123,4 +125,33 @@ test("the lobby", async () => {
   await take(page, "lobby-light");
   await take(page, "lobby-dark", DESKTOP, "dark");
   await take(page, "lobby-phone", PHONE);
+});
+
+test("a moderated session", async () => {
+  const links = await linksOf(all.stack);
+  const visit = async (role: string, name: string, options: Partial<PortraitOptions> = {}) => {
+    const portrait = { width: 640, rate: 8, speaks: false, ...options };
+    const script = `(${installPortraits})(${JSON.stringify(portrait)})`;
+    return Visitor.join(all.browser, links[role] ?? "", name, script);
+  };
+  const moderator = await visit("moderator", CAST[0] ?? "", { width: 1280, rate: 10 });
+  await moderator.page.setViewportSize(DESKTOP);
+  const publishers = [];
+  for (const name of CAST.slice(1, 5)) publishers.push(await visit("publisher", name));
+  const subscriber = await visit("subscriber", CAST[5] ?? "");
+  for (const { name } of publishers) await moderator.sees(name, 90);
+  await publishers[1]?.button("Camera").click();
+  await moderator
+    .row(CAST[2] ?? "")
+    .getByRole("button", { name: "Mute" })
+    .click();
+  await moderator.seesMuted(CAST[2] ?? "", true);
+  await moderator.page.getByLabel(`Volume of ${CAST[3]}`).fill("60");
+  await moderator.page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  await moderator.page.mouse.move(0, 0);
+  await take(moderator.page, "session-light");
+  await take(moderator.page, "session-people-phone", SESSION_PHONE, "dark");
+  await moderator.button("Close people").click();
+  await take(moderator.page, "session-phone", SESSION_PHONE, "dark");
+  for (const visitor of [moderator, subscriber, ...publishers]) await visitor.close();
 });

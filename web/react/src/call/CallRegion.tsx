@@ -1,21 +1,17 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import { useArbiter } from "../context.ts";
+import { Region } from "./Region.tsx";
 import { useAnnouncements } from "./useAnnouncements.ts";
-import { useShortcuts } from "./useShortcuts.ts";
+import { SHORTCUTS } from "./useShortcuts.ts";
 
 /** The element around a call's parts: takes the focus, hears the keys, and says to screen readers who comes and goes. */
 export function CallRegion({ className = "", children }: { className?: string; children: ReactNode }) {
   const { call, actions, interrupted } = useArbiter();
-  const root = useRef<HTMLDivElement>(null);
   const announcement = useAnnouncements(call.room, interrupted);
-  useShortcuts(root, actions);
-  useEffect(() => root.current?.focus({ preventScroll: true }), []);
+  const keys = Object.fromEntries(SHORTCUTS.map(({ key, action }) => [key, actions[action]]));
   return (
-    <section className={`arbiter-call ${className}`.trim()} ref={root} tabIndex={-1} aria-label="Video call">
+    <Region label="Video call" {...{ className, keys, announcement }}>
       {children}
-      <p className="arbiter-hidden" role="status" aria-live="polite" data-announcement>
-        {announcement}
-      </p>
-    </section>
+    </Region>
   );
 }

@@ -1,17 +1,7 @@
-import { type ReactNode, type Ref, useRef } from "react";
+import type { ReactNode } from "react";
 import { useArbiter } from "../context.ts";
-import {
-  CameraIcon,
-  CameraOffIcon,
-  ChatIcon,
-  LeaveIcon,
-  MicrophoneIcon,
-  MicrophoneOffIcon,
-  ScreenIcon,
-  ScreenOffIcon,
-  SettingsIcon,
-} from "../icons.tsx";
-import { useLevel } from "../media/useLevel.ts";
+import { ChatIcon, ScreenIcon, ScreenOffIcon, SettingsIcon } from "../icons.tsx";
+import { CameraControl, Control, LeaveControl, MicrophoneControl } from "./Control.tsx";
 
 /** The bar at the bottom of a call: all buttons, or those that are given as children. */
 export function Controls({ children }: { children?: ReactNode }) {
@@ -35,38 +25,13 @@ export function Controls({ children }: { children?: ReactNode }) {
 export function MicrophoneButton() {
   const { call, actions } = useArbiter();
   const { features, camera } = call.self;
-  const element = useRef<HTMLButtonElement>(null);
-  useLevel(features.audio ? camera : undefined, element);
-  return (
-    <Control
-      element={element}
-      label="Microphone"
-      hint={features.audio ? "Mute (m)" : "Unmute (m)"}
-      pressed={features.audio}
-      off={!features.audio}
-      onClick={actions.toggleMicrophone}
-    >
-      {features.audio && <span className="arbiter-meter" />}
-      {features.audio ? <MicrophoneIcon /> : <MicrophoneOffIcon />}
-    </Control>
-  );
+  return <MicrophoneControl on={features.audio} stream={camera} onClick={actions.toggleMicrophone} />;
 }
 
 /** Switches the camera on and off. */
 export function CameraButton() {
   const { call, actions } = useArbiter();
-  const { video } = call.self.features;
-  return (
-    <Control
-      label="Camera"
-      hint={video ? "Turn camera off (v)" : "Turn camera on (v)"}
-      pressed={video}
-      off={!video}
-      onClick={actions.toggleCamera}
-    >
-      {video ? <CameraIcon /> : <CameraOffIcon />}
-    </Control>
-  );
+  return <CameraControl on={call.self.features.video} onClick={actions.toggleCamera} />;
 }
 
 /** Shares a screen, and stops that. Nothing on phones, which cannot. */
@@ -123,47 +88,10 @@ export function SettingsButton() {
 
 /** Leaves the call. */
 export function LeaveButton() {
-  const { actions } = useArbiter();
-  return (
-    <Control label="Leave" hint="Leave the call" leave onClick={actions.leave}>
-      <LeaveIcon />
-    </Control>
-  );
+  return <LeaveControl what="the call" onClick={useArbiter().actions.leave} />;
 }
 
 /** Phones cannot share their screens, so they get no button for it. */
 function canShare(): boolean {
   return typeof globalThis.navigator?.mediaDevices?.getDisplayMedia === "function";
-}
-
-interface ControlProps {
-  element?: Ref<HTMLButtonElement>;
-  label: string;
-  hint: string;
-  pressed?: boolean;
-  off?: boolean;
-  active?: boolean;
-  leave?: boolean;
-  onClick(): void;
-  children: ReactNode;
-}
-
-function Control({ element, label, hint, pressed, off, active, leave, onClick, children }: ControlProps) {
-  const classes = ["arbiter-round"];
-  if (off) classes.push("arbiter-off");
-  if (active) classes.push("arbiter-active");
-  if (leave) classes.push("arbiter-leave");
-  return (
-    <button
-      {...(element && { ref: element })}
-      type="button"
-      className={classes.join(" ")}
-      aria-label={label}
-      title={hint}
-      {...(pressed !== undefined && { "aria-pressed": pressed })}
-      onClick={onClick}
-    >
-      {children}
-    </button>
-  );
 }

@@ -1,5 +1,5 @@
 import { useRef } from "react";
-import { MOST_TILES, visibleOf } from "./participants.ts";
+import { MOST_TILES, type Participant, visibleOf } from "./participants.ts";
 import { place, Tile } from "./Tile.tsx";
 import { stage, tile } from "./tiling.ts";
 import { useParticipants } from "./useParticipants.ts";
@@ -10,9 +10,21 @@ import { useSize } from "./useSize.ts";
  * around it. More than 16 are a number in the last tile.
  */
 export function Grid() {
+  return <Tiles {...useParticipants()} label="People in the call" />;
+}
+
+/** What a grid shows. */
+interface TilesProps {
+  people: readonly Participant[];
+  /** The newest last: it gets most of the place. */
+  screens: readonly Participant[];
+  label: string;
+}
+
+/** The tiles of a {@link Grid}, of whatever is shown in them. */
+export function Tiles({ people, screens, label }: TilesProps) {
   const element = useRef<HTMLUListElement>(null);
   const { width, height } = useSize(element);
-  const { people, screens } = useParticipants();
   const staged = screens[screens.length - 1];
   const others = [...screens.slice(0, -1), ...people];
   const { shown, hidden } = visibleOf(others, MOST_TILES);
@@ -23,7 +35,7 @@ export function Grid() {
     : { stage: undefined, tiles: tile(count, { x: 0, y: 0, width, height }, gap) };
   const rest = layout.tiles[shown.length];
   return (
-    <ul className="arbiter-grid" ref={element} aria-label="People in the call">
+    <ul className="arbiter-grid" ref={element} aria-label={label}>
       {staged && layout.stage && width > 0 && (
         <Tile key={staged.key} participant={staged} rect={layout.stage} staged />
       )}

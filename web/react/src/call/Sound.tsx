@@ -10,6 +10,23 @@ export function Sound() {
   // A loudspeaker that is gone would leave silence: the browser's choice takes its place until it is back.
   const there = devices.some(({ kind, deviceId }) => kind === "audiooutput" && deviceId === chosen);
   const speaker = chosen && there ? chosen : "";
+  const voices = peers.flatMap(({ id, camera, screen }) => [
+    ...(camera ? [{ key: id, stream: camera }] : []),
+    ...(screen ? [{ key: `${id} screen`, stream: screen }] : []),
+  ]);
+  return <Voices voices={voices} speaker={speaker} />;
+}
+
+/** A stream that is heard. */
+export interface HeardStream {
+  key: string;
+  stream: MediaStream;
+  /** 0 to 1. Default: 1. */
+  volume?: number;
+}
+
+/** Plays streams, or has a button for it where the browser wants a click first. `speaker`: the loudspeaker's id. */
+export function Voices({ voices, speaker = "" }: { voices: readonly HeardStream[]; speaker?: string }) {
   const container = useRef<HTMLDivElement>(null);
   const [blocked, setBlocked] = useState(false);
   const onBlocked = useCallback(() => setBlocked(true), []);
@@ -19,12 +36,9 @@ export function Sound() {
   };
   return (
     <div className="arbiter-sound" ref={container}>
-      {peers.map((peer) => [
-        peer.camera && <Voice key={peer.id} stream={peer.camera} speaker={speaker} onBlocked={onBlocked} />,
-        peer.screen && (
-          <Voice key={`${peer.id} screen`} stream={peer.screen} speaker={speaker} onBlocked={onBlocked} />
-        ),
-      ])}
+      {voices.map(({ key, stream, volume = 1 }) => (
+        <Voice key={key} {...{ stream, volume, speaker, onBlocked }} />
+      ))}
       {blocked && (
         <button type="button" className="arbiter-button arbiter-primary" onClick={unblock}>
           <SoundIcon />
@@ -37,11 +51,12 @@ export function Sound() {
 
 interface VoiceProps {
   stream: MediaStream;
+  volume: number;
   speaker: string;
   onBlocked(): void;
 }
 
-function Voice({ stream, speaker, onBlocked }: VoiceProps) {
+function Voice({ stream, volume, speaker, onBlocked }: VoiceProps) {
   const element = useRef<HTMLAudioElement>(null);
   useEffect(() => {
     const audio = element.current;
@@ -60,6 +75,9 @@ function Voice({ stream, speaker, onBlocked }: VoiceProps) {
     // Not every browser lets a page choose the loudspeaker.
     if ((audio?.sinkId ?? "") !== speaker) void audio?.setSinkId?.(speaker)?.catch(() => undefined);
   }, [speaker]);
+  useEffect(() => {
+    if (element.current) element.current.volume = volume;
+  }, [volume]);
   // biome-ignore lint/a11y/useMediaCaption: a live voice has no captions to offer
   return <audio ref={element} autoPlay />;
 }

@@ -13,21 +13,24 @@ export const SHORTCUTS: readonly { key: string; text: string; action: keyof Acti
 ];
 
 /**
- * Listens to the keys of a call: anywhere on the page while nothing has the focus, else only while it is inside the component,
+ * Listens to keys, each with what it does: anywhere on the page while nothing has the focus, else only while it is inside the component,
  * so that the page around it keeps its own keys. Never while somebody is typing.
  */
-export function useShortcuts(root: RefObject<HTMLElement | null>, actions: Actions): void {
-  const latest = useLatest(actions);
+export function useShortcuts(
+  root: RefObject<HTMLElement | null>,
+  keys: Readonly<Record<string, () => void>>,
+): void {
+  const latest = useLatest(keys);
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       if (isTyping(event.target)) return;
       const focused = document.activeElement;
       if (focused && focused !== document.body && !root.current?.contains(focused)) return;
-      const shortcut = SHORTCUTS.find(({ key }) => key === event.key.toLowerCase());
-      if (!shortcut) return;
+      const action = latest.current[event.key.toLowerCase()];
+      if (!action) return;
       event.preventDefault();
-      latest.current[shortcut.action]();
+      action();
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
