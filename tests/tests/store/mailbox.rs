@@ -18,7 +18,7 @@ impl Tables {
         self.store.keep_signal(&lost(), &signal, START).await.unwrap()
     }
 
-    async fn kept(&self) -> Mailbox {
+    async fn mailbox(&self) -> Mailbox {
         let closed = [ClosedMailbox { lost: lost(), closed_at: START }];
         self.store.mailboxes(&closed).await.unwrap().remove(0)
     }
@@ -33,9 +33,9 @@ async fn of_signals_that_come_at_once_those_that_have_room_are_kept_and_the_othe
     let names = ["a", "b", "c", "d", "e"];
     let all = join_all(names.map(|name| tables.say(name))).await;
     assert_eq!(all.iter().filter(|kept| **kept == Kept::Kept).count(), 2, "{all:?}");
-    let mailbox = tables.kept().await;
+    let mailbox = tables.mailbox().await;
     assert_eq!((mailbox.signals.len(), mailbox.missed, mailbox.closed), (MAX_SIGNALS, 3, false));
     // The answer to its write was lost, and it is written again.
     assert_eq!(tables.say("0").await, Kept::Kept);
-    assert_eq!(tables.kept().await.missed, 3);
+    assert_eq!(tables.mailbox().await.missed, 3);
 }

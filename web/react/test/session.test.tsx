@@ -78,7 +78,7 @@ describe("a session", () => {
       await screen.findByText("Connection lost. Reconnecting…", undefined, { timeout: 3_000 }),
     ).toBeDefined();
     expect(tile("ben")).not.toBeNull();
-    act(() => session.tell("sessionReconnected", undefined));
+    act(() => session.tell("sessionReconnected", { missed: 0 }));
     expect(screen.queryByText("Connection lost. Reconnecting…")).toBeNull();
   });
 

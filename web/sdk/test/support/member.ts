@@ -62,9 +62,12 @@ export class Member {
     return (published as { streamId: string }).streamId;
   }
 
-  /** Takes the next signal. */
+  /** Takes the next signal, without its id, which the gateway makes up. */
   async signal(): Promise<unknown> {
-    return (await this.next((message) => message.type === "signal")).signal;
+    const { signal } = await this.next((message) => message.type === "signal");
+    const { id, ...rest } = signal as { id: string };
+    if (!/^[0-9a-f]{16}$/.test(id)) throw new Error(`a signal's id: ${id}`);
+    return rest;
   }
 
   /** Waits for the gateway to close the socket. */
