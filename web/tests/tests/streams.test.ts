@@ -286,6 +286,41 @@ describe("streams of a session", () => {
     expect(refused).toBe(6004);
   });
 
+  test("stay while whoever publishes them has lost the network, and signals wait for them", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "publisher");
+    await publish(ann, "ann");
+    await told(bob, "stream ann");
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+    const before = await bob.evaluate(() => window.told.length);
+    await ann.evaluate(() => {
+      window.shared.on("signal", ({ data }) => window.told.push(`signal ${data}`));
+      window.offline = true;
+      window.sockets.at(-1)?.close(4_000);
+    });
+    await told(ann, "reconnecting");
+    await bob.evaluate(async () => {
+      for (const data of ["one", "two", "three"]) await window.shared.signal({ data });
+    });
+    await bob.waitForTimeout(6_000);
+    await isShown(bob, "ann");
+    await ann.evaluate(() => {
+      window.offline = false;
+    });
+    await told(ann, "reconnected");
+    await told(ann, "signal three");
+    const heard = await ann.evaluate(() => window.told.filter((line) => line.startsWith("signal")));
+    expect(heard).toEqual(["signal one", "signal two", "signal three"]);
+    await isShown(bob, "ann");
+    expect(await bob.evaluate((before) => window.told.slice(before), before), "what Bob was told").toEqual(
+      [],
+    );
+    await ann.evaluate(() => window.publisher.publishVideo(false));
+    await told(bob, "ann hasVideo false");
+  });
+
   test("go on with another SFU when theirs is gone", async () => {
     const session = await Session.create(call.stack);
     const ann = await someone(session, "publisher");
