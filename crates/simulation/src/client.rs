@@ -235,11 +235,7 @@ impl Client {
                 self.wanted = false;
                 self.leave(socket).await;
             }
-            (Act::LeaveAndJoin, Some(socket)) => {
-                if self.leave(socket).await {
-                    self.join().await;
-                }
-            }
+            (Act::LeaveAndJoin, Some(socket)) => self.comes_back(socket).await,
             (Act::Signal(count), Some(socket)) => self.signals(socket, count, None).await,
             (Act::SignalTo(whom), Some(socket)) => {
                 if let Some(to) = shared.peer(whom) {
@@ -324,25 +320,29 @@ impl Client {
         }
     }
 
+    /// Leaves, and joins again.
+    async fn comes_back(&mut self, socket: usize) {
+        if self.leave(socket).await {
+            self.join().await;
+        }
+    }
+
     /// Switches the mute of the session: on a socket, or by REST.
     async fn switch_mute(&mut self, excluded: Option<Vec<String>>, on: Option<(usize, &str, Value)>) {
         let shared = Arc::clone(&self.shared);
         let (session, asked) = (self.person().session, shared.moments.now());
-        let done = match on {
-            Some((socket, action, data)) => {
-                let answer = self.wire.request(socket, action, &data).await;
-                match answer.as_ref().map(word_of) {
-                    Some("ack") => Some(true),
-                    Some("forbidden") => None,
-                    _ => Some(false),
-                }
+        let done = if let Some((socket, action, data)) = on {
+            let answer = self.wire.request(socket, action, &data).await;
+            match answer.as_ref().map(word_of) {
+                Some("ack") => Some(true),
+                Some("forbidden") => None,
+                _ => Some(false),
             }
-            None => {
-                let body = json!({ "active": excluded.is_some() });
-                let answer =
-                    project::rest(&shared.world, "POST", shared.session(self.n), "/mute", Some(body)).await;
-                Some(answer.0 == 200)
-            }
+        } else {
+            let body = json!({ "active": excluded.is_some() });
+            let answer =
+                project::rest(&shared.world, "POST", shared.session(self.n), "/mute", Some(body)).await;
+            Some(answer.0 == 200)
         };
         if let Some(done) = done {
             let answered = if done { shared.moments.now() } else { u64::MAX };

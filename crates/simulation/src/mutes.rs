@@ -68,7 +68,7 @@ impl Mutes {
         };
         let here = switched.iter().filter(|one| one.session == session);
         let acknowledged = here.clone().filter(|one| one.answered < u64::MAX);
-        let missed = acknowledged.filter(|mute| {
+        let mut missed = acknowledged.filter(|mute| {
             let Some(excluded) = &mute.excluded else { return false };
             let switched_on = since(mute.asked, false);
             let began_after = here
@@ -76,7 +76,7 @@ impl Mutes {
                 .any(|over| over.excluded.is_none() && over.answered > mute.asked && since(over.asked, true));
             !excluded.iter().any(|id| id == stream) && !switched_on && !began_after
         });
-        missed.last().cloned()
+        missed.next_back().cloned()
     }
 }
 

@@ -255,9 +255,9 @@ async fn strike(
         sfu = Some((room.clone(), Socket::open(&room.signal_server_url).await.unwrap()));
     }
 
-    let publishes = usize::from(has_stream);
+    let streams_before = usize::from(has_stream);
     if action.function() == "publish" {
-        stack.invoked("publish", nth * (publishes + 1) + publishes).await;
+        stack.invoked("publish", nth * (streams_before + 1) + streams_before).await;
     }
     // Whoever has identified is answered before its invocation has ended.
     let identified = if sfu.is_some() { 4 } else { 3 - usize::from(action == Action::Join) };

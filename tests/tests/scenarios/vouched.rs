@@ -96,13 +96,13 @@ async fn an_sfu_that_was_not_told_of_an_end_learns_of_it_when_it_asks() {
     let session = project.routed().await;
     let (mut moderator, _) = project.join(&session, "moderator", &json!({ "id": "moderator" })).await;
     let _stays = in_the_sfu(&project, &session, "stays").await;
-    for (function, calls) in [("force-disconnect", 3), ("disconnect", 2), ("leave", 2)] {
+    for (function, calls) in [("moderate", 3), ("disconnect", 2), ("leave", 2)] {
         let mut ann = in_the_sfu(&project, &session, "ann").await;
         assert_eq!(people(port).await, 2, "{function}");
         let kill = json!({ "fault": "kill", "function": function, "afterCalls": calls, "times": 1 });
         stack.fault(kill).await;
         match function {
-            "force-disconnect" => {
+            "moderate" => {
                 let request = json!({ "action": "forceDisconnect", "data": { "connectionId": "ann" } });
                 moderator.send(&request.to_string()).await;
             }

@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 /// The functions that sessions are made of.
-const FUNCTIONS: [&str; 6] = ["identify", "disconnect", "leave", "signal", "force-disconnect", "session-api"];
+const FUNCTIONS: [&str; 6] = ["identify", "disconnect", "leave", "signal", "moderate", "session-api"];
 /// The SDK tries a call four times: a fault that strikes three times is always survived.
 const SURVIVED: u64 = 3;
 

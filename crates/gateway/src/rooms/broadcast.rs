@@ -125,7 +125,7 @@ impl Announcement {
             StreamEvent::Muted => {
                 Some(changed(vec![PropertyChange::HasAudio { old_value: true, new_value: false }]))
             }
-            StreamEvent::Changed(changes) => Some(changed(changes.clone())),
+            StreamEvent::Changed(properties) => Some(changed(properties.clone())),
         };
         // Who has switched its sound on since is not told that it is off.
         let silent = |member: &&Member| member.streams.live.get(stream_id).is_some_and(|one| !one.has_audio);

@@ -611,7 +611,7 @@ mod tests {
         };
         assert_eq!(sound(&streams), [false, true, false]);
         let muted: Vec<_> = streams.muted_by(&mute).map(|muted| muted.stream_id).collect();
-        assert_eq!(muted, [first.clone()]);
+        assert_eq!(muted, std::slice::from_ref(&first));
         // Both have switched their sound on again, knowing of the mute: carried out once more it does nothing.
         for one in [&first, &silent] {
             let on = UpdateStream {
