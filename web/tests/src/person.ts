@@ -116,7 +116,8 @@ export class Person<Driven extends Tab = Page> {
             }
           }
         }
-        // What is decoded need not reach the screen.
+        // What is decoded need not reach the screen; but Firefox counts no frames of streams.
+        if (navigator.userAgent.includes("Firefox")) return { ...found, framesShown: found.framesDecoded };
         for (const video of document.querySelectorAll("video")) {
           const shown = video.srcObject instanceof MediaStream ? video.srcObject.getVideoTracks() : [];
           if (shown.some((track) => stream.getTracks().includes(track)))

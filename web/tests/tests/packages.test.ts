@@ -174,6 +174,6 @@ test("a page without a bundler is a call with one file of the client", async () 
   const bytes = await readFile(file);
   // What the README says of its size.
   expect(bytes.length).toBeLessThan(87_500);
-  expect(gzipSync(bytes).length).toBeLessThan(28_200);
+  expect(gzipSync(bytes).length).toBeLessThan(28_300);
   await meet(await serve(plain, "page"), "Ann");
 });

@@ -85,7 +85,7 @@ test("a page that loses its connection goes on when it is back, and one without 
   await Promise.all([mona.sees("Paul"), paul.sees("Mona")]);
   await paul.page.evaluate(() => {
     window.offline = true;
-    for (const socket of window.sockets) socket.close();
+    for (const socket of window.sockets) socket.close(4_000);
   });
   await paul.page.getByText("Connection lost. Reconnecting…").waitFor();
   await paul.tile("Mona").waitFor();
