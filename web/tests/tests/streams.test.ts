@@ -84,6 +84,18 @@ describe("streams of a session", () => {
   const told = (page: Page, what: string) =>
     until(what, () => page.evaluate((what) => window.told.includes(what), what));
 
+  /** Ann, who publishes, and Bob, who is in that role and is shown it. */
+  async function shown(role: string): Promise<{ ann: Page; bob: Page }> {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, role);
+    await publish(ann, "ann");
+    await told(bob, "stream ann");
+    await subscribe(bob, "ann");
+    await isShown(bob, "ann");
+    return { ann, bob };
+  }
+
   test("are published, received, and not received any more", async () => {
     const session = await Session.create(call.stack);
     const ann = await someone(session, "publisher");
@@ -126,13 +138,7 @@ describe("streams of a session", () => {
     });
 
   test("cost the SFU nothing while nobody wants them, and come back at once", async () => {
-    const session = await Session.create(call.stack);
-    const ann = await someone(session, "publisher");
-    const bob = await someone(session, "subscriber");
-    await publish(ann, "ann");
-    await told(bob, "stream ann");
-    await subscribe(bob, "ann");
-    await isShown(bob, "ann");
+    const { bob } = await shown("subscriber");
 
     await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(false));
     await bob.evaluate(() => window.subscribers.ann?.subscribeToAudio(false));
@@ -153,13 +159,7 @@ describe("streams of a session", () => {
   });
 
   test("are switched off and on by whoever publishes them", async () => {
-    const session = await Session.create(call.stack);
-    const ann = await someone(session, "publisher");
-    const bob = await someone(session, "publisher");
-    await publish(ann, "ann");
-    await told(bob, "stream ann");
-    await subscribe(bob, "ann");
-    await isShown(bob, "ann");
+    const { ann, bob } = await shown("publisher");
     await ann.evaluate(() => window.publisher.publishVideo(false));
     await ann.evaluate(() => window.publisher.publishAudio(false));
     await told(bob, "ann hasVideo false");
@@ -287,13 +287,7 @@ describe("streams of a session", () => {
   });
 
   test("stay while whoever publishes them has lost the network, and signals wait for them", async () => {
-    const session = await Session.create(call.stack);
-    const ann = await someone(session, "publisher");
-    const bob = await someone(session, "publisher");
-    await publish(ann, "ann");
-    await told(bob, "stream ann");
-    await subscribe(bob, "ann");
-    await isShown(bob, "ann");
+    const { ann, bob } = await shown("publisher");
     const before = await bob.evaluate(() => window.told.length);
     await ann.evaluate(() => {
       window.shared.on("signal", ({ data }) => window.told.push(`signal ${data}`));
@@ -322,13 +316,7 @@ describe("streams of a session", () => {
   });
 
   test("go on with another SFU when theirs is gone", async () => {
-    const session = await Session.create(call.stack);
-    const ann = await someone(session, "publisher");
-    const bob = await someone(session, "subscriber");
-    await publish(ann, "ann");
-    await told(bob, "stream ann");
-    await subscribe(bob, "ann");
-    await isShown(bob, "ann");
+    const { bob } = await shown("subscriber");
     for (const { pid } of await call.stack.sfus()) process.kill(pid, "SIGKILL");
     await isStill(bob, "ann");
     await fetch(`${call.stack.urls.httpUrl}/createRoom`, { method: "PUT" });
