@@ -71,6 +71,7 @@ export class Media {
   #busy: (() => void) | undefined;
   /** Whether the session has an SFU. Without one only those who publish ask for it. */
   #served = false;
+  #ended = false;
 
   constructor(hooks: MediaHooks) {
     this.#hooks = hooks;
@@ -107,7 +108,7 @@ export class Media {
     this.#direct?.reachabilityChanged();
   }
 
-  /** Takes what a socket brings; says whether that is media's. */
+  /** Takes what of a socket's messages concerns media. */
   hear(event: ConnectionEvent): void {
     switch (event.type) {
       case "error":
@@ -166,6 +167,11 @@ export class Media {
       throw sessionError("relayedFull", "The media of a relayed session goes between two others.");
     await this.#encrypts();
     const sent = await open(options);
+    // Whoever was asked for a camera may have left before saying yes.
+    if (this.#ended) {
+      for (const { track, owned } of Object.values(sent)) if (owned) track.stop();
+      throw gone();
+    }
     const publication = new Publication(this.#newStreamId(), sent, options, {
       request: this.#hooks.request,
       up: () => this.#hooks.signaling.socket !== undefined,
@@ -209,6 +215,7 @@ export class Media {
     const stream = this.#hooks.stream(streamId);
     if (!stream) throw sessionError("streamUnknown", "There is no such stream.");
     await this.#encrypts();
+    if (this.#ended) throw gone();
     const subscription = new Subscription(stream, options, {
       request: this.#hooks.request,
       up: () => this.#hooks.signaling.socket !== undefined,
@@ -239,11 +246,14 @@ export class Media {
   /** The encryption secret is another one. */
   async secretChanged(): Promise<void> {
     const secret = this.#hooks.secret();
-    if (secret !== undefined) await this.#encryption?.setSecret(secret).catch(unencrypted);
+    // Also one that is still starting with the secret of before: the last one counts.
+    const encryption = await this.#starting;
+    if (secret !== undefined) await encryption?.setSecret(secret).catch(unencrypted);
   }
 
   /** The session is over. */
   end(reason: StreamDestroyReason): void {
+    this.#ended = true;
     this.#handshakes.end();
     for (const publication of this.#publications.values()) publication.close(reason, gone());
     for (const subscription of this.#subscriptions.values()) subscription.close(reason, gone());

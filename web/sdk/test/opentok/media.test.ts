@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Publisher, Session, Stream, Subscriber } from "../../src/index.js";
 import type { Handshake } from "../../src/signaling/wire.js";
-import { FakeConnection, FakeTrack, installRtc } from "../support/rtc.js";
+import { FakeConnection, FakeStream, FakeTrack, installRtc } from "../support/rtc.js";
 import { type Asked, type Peer, refusal, SessionServer, sessionWith } from "../support/session-server.js";
 import { until } from "../support/until.js";
 
@@ -135,6 +135,30 @@ describe("publishing", () => {
     };
     await expect(publish(session)).rejects.toMatchObject({ code: "room_full", otc: { number: 1500 } });
     await until("the end of the stream", () => server.asked("unpublish").length === 1);
+  });
+
+  test("by somebody who leaves before the camera is allowed lets go of it", async () => {
+    const session = await connected();
+    const camera = new FakeTrack("video");
+    let allow = () => {};
+    const asked = new Promise<void>((resolve) => {
+      const getUserMedia = () => {
+        resolve();
+        return new Promise((opened) => {
+          allow = () => opened(new FakeStream([camera]));
+        });
+      };
+      vi.stubGlobal("navigator", { mediaDevices: { getUserMedia } });
+    });
+    const failed = session.publish({ audioSource: false });
+    failed.catch(() => undefined);
+    await asked;
+    await session.disconnect();
+    allow();
+    await expect(failed).rejects.toMatchObject({ otc: { number: 1010 } });
+    vi.unstubAllGlobals();
+    expect(camera.readyState).toBe("ended");
+    expect([server.asked("publish"), FakeConnection.all]).toEqual([[], []]);
   });
 
   test("is refused by the role before anybody is asked for a camera", async () => {
