@@ -29,6 +29,7 @@ pub(crate) fn failures(shared: &Shared, servers: &[Server]) -> Vec<String> {
     }
     check.rows();
     check.signals();
+    check.kept();
     check.found
 }
 
@@ -196,6 +197,27 @@ impl Check<'_> {
                 let other = numbers.insert((*sender, heard.0), &signal.text);
                 if let Some(other) = other.filter(|other| *other != signal.text) {
                     self.found.push(format!("{:?} of {sender:?} is {} and {other}", heard.0, signal.text));
+                }
+            }
+        }
+    }
+
+    /// What was kept comes in the order in which it was said: after what had been acknowledged before.
+    fn kept(&mut self) {
+        let signals: BTreeMap<_, _> =
+            self.shared.history.signals().into_iter().map(|signal| (signal.text.clone(), signal)).collect();
+        for (n, log) in self.logs.iter().enumerate() {
+            for message in log.iter().filter_map(|entry| match &entry.note {
+                Note::Hears(message) if message["type"] == "kept" => Some(message),
+                Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
+            }) {
+                let kept = message["signals"].as_array().into_iter().flatten();
+                let kept: Vec<_> = kept.filter_map(|one| signals.get(one["data"].as_str()?)).collect();
+                for (at, signal) in kept.iter().enumerate() {
+                    let late = |before: &&&Signal| signal.acknowledged && signal.answered < before.asked;
+                    if let Some(before) = kept[..at].iter().find(late) {
+                        self.found.push(format!("client {n} has heard {before:?} before {signal:?}"));
+                    }
                 }
             }
         }
