@@ -152,6 +152,23 @@ fn every_throttle_stands_in_the_operations() {
 }
 
 #[test]
+fn every_metric_of_the_sfu_stands_in_the_operations() {
+    let (metrics, operations) = (file("crates/sfu/src/shell/metrics.rs"), file("docs/OPERATIONS.md"));
+    let measured = metrics.split_once("\nmod tests").unwrap().0;
+    let counted = after(measured, "(\"").chain(measured.split(" put(\"").skip(1));
+    let names = counted.map(|text| text.split('"').next().unwrap());
+    let names: Vec<_> =
+        names.filter(|name| name.starts_with(|first: char| first.is_ascii_uppercase())).collect();
+    assert!(names.len() >= 20, "{names:?}");
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !operations.contains(&format!("`{name}`")))
+        .map(|name| format!("docs/OPERATIONS.md: no row says what {name} is"))
+        .collect();
+    complete(&missing);
+}
+
+#[test]
 fn every_notice_stands_in_the_protocol_and_in_the_clients_table() {
     let notices = variants("crates/model/src/notice.rs", "Notice");
     assert!(notices.len() >= 13, "{notices:?}");
