@@ -57,8 +57,14 @@ pub enum Notice {
         /// The connection that ended, so that a newer one of the same peer is not announced as gone.
         #[serde(flatten)]
         stamp: Stamp,
+        /// In a session: when the stay that has ended began.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        creation_time: Option<EpochMillis>,
         /// Whether it meant to go.
         reason: Departure,
+        /// To an SFU: the client has begun another stay on that very socket.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        rejoined: bool,
     },
     /// The SFU's signaling is gone.
     SfuDisconnect {
@@ -154,7 +160,9 @@ pub enum Notice {
         /// The socket that has its place.
         #[serde(flatten)]
         stamp: Stamp,
-        /// The version: an older one is out of date.
+        /// When its stay began.
+        creation_time: EpochMillis,
+        /// The version: an older one of the same stay is out of date.
         version: u64,
         /// All that there are.
         streams: Vec<ForwardedStream>,
@@ -340,8 +348,24 @@ mod tests {
             ),
             (Notice::Pong { request_id: None }, r#"{"type":"pong"}"#),
             (
-                Notice::ClientDisconnect { client_id: peer(), stamp: stamp.clone(), reason: Departure::Left },
+                Notice::ClientDisconnect {
+                    client_id: peer(),
+                    stamp: stamp.clone(),
+                    creation_time: None,
+                    reason: Departure::Left,
+                    rejoined: false,
+                },
                 r#"{"type":"clientDisconnect","clientId":"p","connectedAt":7,"connectionId":"c=","reason":"left"}"#,
+            ),
+            (
+                Notice::ClientDisconnect {
+                    client_id: peer(),
+                    stamp: stamp.clone(),
+                    creation_time: Some(EpochMillis(8)),
+                    reason: Departure::Left,
+                    rejoined: true,
+                },
+                r#"{"type":"clientDisconnect","clientId":"p","connectedAt":7,"connectionId":"c=","creationTime":8,"reason":"left","rejoined":true}"#,
             ),
             (
                 Notice::SfuDisconnect { room_id: room(), claim_after_ms: 5000 },
@@ -350,12 +374,15 @@ mod tests {
             (Notice::SfuConnect { room_id: room() }, r#"{"type":"sfuConnect","roomId":"r"}"#),
             (
                 Notice::Roster {
-                    peers: [false, true]
-                        .map(|away| Listed { id: peer(), stamp: stamp.clone(), away, streams: None })
+                    peers: [(None, false), (Some(EpochMillis(8)), true)]
+                        .map(|(creation_time, away)| {
+                            let (id, stamp) = (peer(), stamp.clone());
+                            Listed { id, stamp, creation_time, away, streams: None }
+                        })
                         .into(),
                     request_id: RequestId::new("2".into()),
                 },
-                r#"{"type":"roster","peers":[{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="}},{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="},"away":true}],"requestId":"2"}"#,
+                r#"{"type":"roster","peers":[{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="}},{"id":"p","stamp":{"connectedAt":7,"connectionId":"c="},"creationTime":8,"away":true}],"requestId":"2"}"#,
             ),
             (Notice::GoAway { reason: GoAway::Replaced }, r#"{"type":"goAway","reason":"replaced"}"#),
         ];

@@ -6,6 +6,7 @@ use crate::id::{PeerId, RoomId};
 use crate::member::{Member, Reach};
 use crate::session::stream::ForwardedStream;
 use crate::stamp::Stamp;
+use crate::time::EpochMillis;
 
 /// How many peers an SFU may ask for at once: as many as it serves.
 pub const MAX_ASKED: usize = 64;
@@ -26,6 +27,9 @@ pub struct Listed {
     pub id: PeerId,
     /// The socket that has its place, or had it when it went away.
     pub stamp: Stamp,
+    /// In a session: when its stay began.
+    #[serde(rename = "creationTime", skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<EpochMillis>,
     /// Its place is kept while its socket is gone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub away: bool,
@@ -51,6 +55,7 @@ impl Listed {
         let streams = &member.streams;
         let streams = (streams.version > 0)
             .then(|| ListedStreams { version: streams.version, streams: streams.forwarded() });
-        Self { id: peer, stamp: member.stamp, away, streams }
+        let creation_time = member.session.is_some().then_some(member.joined_at);
+        Self { id: peer, stamp: member.stamp, creation_time, away, streams }
     }
 }

@@ -137,7 +137,8 @@ impl Sfu {
             let Note::Hears(message) = &entry.note else { continue };
             match message["type"].as_str().unwrap_or_default() {
                 "producer" | "consumer" => self.takes(socket, message),
-                "clientDisconnect" => {
+                // Who has begun another stay on the same socket is there.
+                "clientDisconnect" if message["rejoined"] != true => {
                     let peer = message["clientId"].as_str().unwrap();
                     let ended = stamp(message);
                     self.state(|state| {

@@ -15,8 +15,10 @@ struct Picture {
     alive: BTreeSet<String>,
     /// No later message brings them back.
     ended: BTreeSet<String>,
-    /// What has been created since the last identify was sent.
+    /// What has been created since the last identify was sent, as heard on its socket.
     since: BTreeSet<String>,
+    /// That socket.
+    asking: usize,
     /// The list that comes with `identified`, and before it.
     listed: BTreeSet<String>,
     /// Whether a stream has sound, by the highest version that has said so.
@@ -31,8 +33,9 @@ pub(crate) fn known(entries: &[Entry]) -> Streams {
             Note::Asks => {
                 picture.since.clear();
                 picture.listed.clear();
+                picture.asking = entry.socket;
             }
-            Note::Hears(message) => picture.hears(message),
+            Note::Hears(message) => picture.hears(message, entry.socket),
             Note::Goes | Note::Breaks | Note::Ends => {}
         }
     }
@@ -56,7 +59,7 @@ fn id(value: &Value) -> String {
 }
 
 impl Picture {
-    fn hears(&mut self, message: &Value) {
+    fn hears(&mut self, message: &Value, socket: usize) {
         match message["type"].as_str().unwrap_or_default() {
             "connections" => self.lists(message),
             "identified" => {
@@ -69,7 +72,9 @@ impl Picture {
                 let stream = id(&message["stream"]["streamId"]);
                 self.says(&stream, &message["version"], &message["stream"]["hasAudio"]);
                 if !self.ended.contains(&stream) {
-                    self.since.insert(stream.clone());
+                    if socket >= self.asking {
+                        self.since.insert(stream.clone());
+                    }
                     self.alive.insert(stream);
                 }
             }

@@ -280,6 +280,25 @@ async fn what_gets_its_sound_while_all_are_muted_is_muted() {
     assert_eq!(stack.rooms("OWED#").await, Vec::<Value>::new());
 }
 
+/// Whoever comes after the session was looked up, and before all have lost their sound, has read that they have it.
+#[tokio::test]
+async fn who_comes_while_all_are_muted_hears_who_is() {
+    let stack = Stack::start().await;
+    let (project, session, mut moderator, mut ann) = two(&stack).await;
+    published(&mut ann, stream(ANN)).await;
+    let hold = stack.hold("moderate", "UpdateItem").await;
+    let mute = async { acked(&mut moderator, "forceMuteAll", json!({})).await };
+    let meanwhile = async {
+        stack.held(&hold).await;
+        let (zoe, answer) = project.join_named(&session, "publisher", "zoe", false).await;
+        assert_eq!((&answer["muted"], &answer["streams"][0]["hasAudio"]), (&json!(true), &json!(true)));
+        stack.no_fault(&hold).await;
+        zoe
+    };
+    let ((), mut zoe) = futures::join!(mute, meanwhile);
+    assert_eq!(named(&zoe.next_of("muteForced").await), [ANN.to_owned()].into());
+}
+
 #[tokio::test]
 async fn what_was_published_while_all_are_muted_is_muted_also_when_its_function_dies() {
     let stack = Stack::start().await;

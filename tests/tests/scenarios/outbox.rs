@@ -456,3 +456,28 @@ async fn the_end_of_a_stay_that_is_told_late_is_not_that_of_the_next_one_on_the_
         assert_eq!(socket.next_of("clientDisconnect").await["clientId"], "ann");
     }
 }
+
+#[tokio::test]
+async fn an_sfu_hears_that_a_stay_is_over_also_when_the_next_has_begun_on_its_socket() {
+    let stack = Stack::start().await;
+    let (_room, mut sfu) = Room::unclaimed(&stack).await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut ann, before) = project.join_named(&session, "publisher", "ann", false).await;
+    ann.request("publish", json!({})).await;
+    ann.request("handshake", offer("ann", &session, true)).await;
+    let streams = sfu.next_of("streams").await;
+    assert_eq!(streams["creationTime"], before["connection"]["creationTime"]);
+    stack.fault(json!({ "fault": "kill", "function": "leave", "afterCalls": 3, "times": 1 })).await;
+    ann.send(r#"{"action":"leave","data":{}}"#).await;
+    stack.invoked("leave", 1).await;
+    assert_eq!(stack.rooms("OWED#").await.len(), 1, "the function has died before it told anybody");
+    let identity = project.identity(&session, &project.token(&session, &json!({})), &json!({ "id": "ann" }));
+    let after = ann.request("identify", identity).await;
+    assert!(after["connection"]["creationTime"].as_u64() > before["connection"]["creationTime"].as_u64());
+    let ended = timeout(SOON, sfu.next_of("clientDisconnect")).await.unwrap();
+    assert_eq!(
+        (&ended["creationTime"], &ended["rejoined"], &ended["connectionId"]),
+        (&before["connection"]["creationTime"], &json!(true), &after["connectionId"])
+    );
+}

@@ -33,8 +33,11 @@ pub(crate) struct Presence {
 pub(crate) struct View {
     pub(crate) presences: Vec<Presence>,
     removed: BTreeSet<Stay>,
-    /// What has been created since the last identify was sent.
+    /// What has been created since the last identify was sent, as heard on its socket. What came on an older one was read before
+    /// that had the place, and is in the list if it has not ended.
     since: BTreeSet<Stay>,
+    /// The socket of the last identify.
+    asking: usize,
     /// The parts of a long list that come before `identified`.
     listed: BTreeSet<Stay>,
     replaced: BTreeSet<usize>,
@@ -52,6 +55,7 @@ impl View {
                 Note::Asks => {
                     view.since.clear();
                     view.listed.clear();
+                    view.asking = entry.socket;
                     view.gone.remove(&entry.socket);
                 }
                 Note::Goes | Note::Breaks => view.goes(entry, false),
@@ -109,7 +113,9 @@ impl View {
                 let stay = stay(&message["connection"]);
                 *self.created.entry(stay.clone()).or_default() += 1;
                 if !self.removed.contains(&stay) {
-                    self.since.insert(stay.clone());
+                    if entry.socket >= self.asking {
+                        self.since.insert(stay.clone());
+                    }
                     self.change(|known| known.insert(stay));
                 }
             }

@@ -48,6 +48,8 @@ pub(crate) struct Announcement {
     own: Option<Notice>,
     /// The socket of a client's stay that has ended.
     ended: Option<Stamp>,
+    /// For the SFU in place of `sfu`, when the client has begun another stay on that very socket.
+    rejoined: Option<Notice>,
     /// It says that somebody has come or gone, which not everybody in a session wants to hear.
     presence: bool,
     /// Who identifies after it finds it in the lists that it is answered with.
@@ -66,6 +68,7 @@ impl Announcement {
             about: None,
             own: None,
             ended: None,
+            rejoined: None,
             presence: false,
             listed: false,
             change: None,
@@ -91,6 +94,7 @@ impl Announcement {
             about,
             own: None,
             ended: None,
+            rejoined: None,
             presence: true,
             listed: true,
             change,
@@ -148,6 +152,7 @@ impl Announcement {
             about,
             own,
             ended: None,
+            rejoined: None,
             presence: false,
             listed: true,
             change: Some(change),
@@ -174,6 +179,7 @@ impl Announcement {
             about: None,
             own: None,
             ended: None,
+            rejoined: None,
             presence: false,
             listed: false,
             change: None,
@@ -185,6 +191,7 @@ impl Announcement {
         Notice::Streams {
             client_id: peer.clone(),
             stamp: member.stamp.clone(),
+            creation_time: member.joined_at,
             version: member.streams.version,
             streams: member.streams.forwarded(),
         }
@@ -197,13 +204,15 @@ impl Announcement {
         let change = Some(Change::ended(ended));
         match identity {
             Identity::Client { peer_id, session, .. } => {
-                let to_sfu = Notice::ClientDisconnect {
+                let to_sfu = |rejoined| Notice::ClientDisconnect {
                     client_id: peer_id.clone(),
                     stamp: stamp.clone(),
+                    creation_time: session.as_ref().map(|session| session.since),
                     reason: reason.of_room(),
+                    rejoined,
                 };
                 let to_members = match session {
-                    None => to_sfu.clone(),
+                    None => to_sfu(false),
                     Some(session) => {
                         let connection =
                             Stay { connection_id: peer_id.clone(), creation_time: session.since };
@@ -219,10 +228,11 @@ impl Announcement {
                 Self {
                     members: Some(to_members),
                     suppressed,
-                    sfu: Some(to_sfu),
+                    sfu: Some(to_sfu(false)),
                     about: Some(peer_id.clone()),
                     own: None,
                     ended: Some(stamp.clone()),
+                    rejoined: session.is_some().then(|| to_sfu(true)),
                     presence: session.is_some(),
                     listed: session.is_some(),
                     change,
@@ -253,7 +263,8 @@ impl Announcement {
     /// Whom of `recipients` it concerns, and what each of them is told.
     ///
     /// Who has left may be there again on the same socket, by which SFUs and the members of a page know a peer: they would
-    /// take the end of its former stay for that of this one.
+    /// take the end of its former stay for that of this one. A session's SFU is told that it is that of the former: what was
+    /// published then is over.
     fn notices<'a>(
         &'a self,
         recipients: &'a [Recipient],
@@ -262,7 +273,8 @@ impl Announcement {
         let back = back.is_some_and(|ended| recipients.iter().any(|there| there.socket.stamp == *ended));
         recipients.iter().filter_map(move |recipient| {
             let notice = match &recipient.identity {
-                Identity::Sfu { .. } => self.sfu.as_ref().filter(|_| !back),
+                Identity::Sfu { .. } if back => self.rejoined.as_ref(),
+                Identity::Sfu { .. } => self.sfu.as_ref(),
                 Identity::Client { peer_id, .. } => {
                     let notice =
                         if self.presence && recipient.suppressed { &self.suppressed } else { &self.members };

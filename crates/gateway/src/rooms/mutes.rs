@@ -23,9 +23,22 @@ const NAMED: usize = 500;
 /// Mutes what a switched mute concerns, and tells the session and its SFU. Done twice, or late, it mutes nothing that it has
 /// muted before, and nobody who has switched the sound on, or published, knowing of it or of a later one.
 ///
+/// Race: who has come since the session was looked up may have found in its list that a stream has sound. It is looked up again
+/// once none has.
+///
 /// Answers whether that is done and everybody has been told.
 pub(super) async fn carry_out(app: &App, session: &RoomId, roster: &mut Roster, mute: &Mute) -> bool {
-    let mut done = mute_members(app, session, roster, mute).await;
+    let mut done = true;
+    if roster.members.iter().chain(&roster.overdue).any(|(_, member)| concerned(mute, member)) {
+        done &= mute_members(app, session, roster, mute).await;
+        *roster = match app.store.roster(session, app.clock.now()).await {
+            Ok(roster) => roster,
+            Err(failure) => {
+                tracing::error!(room.id = %session, %failure, "Room not told");
+                return false;
+            }
+        };
+    }
     done &= tell_sfu(app, session, roster, mute).await;
     let muted: Vec<MutedStream> =
         roster.members.iter().flat_map(|(_, member)| member.streams.muted_by(mute)).collect();
@@ -38,17 +51,18 @@ pub(super) async fn carry_out(app: &App, session: &RoomId, roster: &mut Roster, 
     broadcast(app, session, recipients(session, roster), vec![last]).await.all && done
 }
 
-/// Takes the sound of what is concerned; what has become of the members is in the roster then.
-async fn mute_members(app: &App, session: &RoomId, roster: &mut Roster, mute: &Mute) -> bool {
-    let concerned =
-        |member: &Member| member.streams.live.iter().any(|(id, stream)| mute.concerns(id, stream));
+fn concerned(mute: &Mute, member: &Member) -> bool {
+    member.streams.live.iter().any(|(id, stream)| mute.concerns(id, stream))
+}
+
+/// Takes the sound of what is concerned.
+async fn mute_members(app: &App, session: &RoomId, roster: &Roster, mute: &Mute) -> bool {
     // Also those whose grace is over: as long as nobody has ended their stays they may come back.
-    let members = roster.members.iter_mut().chain(&mut roster.overdue);
-    let muted = members.filter(|(_, member)| concerned(member)).map(|(peer, member)| async move {
+    let members = roster.members.iter().chain(&roster.overdue);
+    let muted = members.filter(|(_, member)| concerned(mute, member)).map(|(peer, member)| async move {
         match app.store.mute_member(session, peer, member.clone(), mute).await {
-            Ok(Some(muted)) => *member = muted,
             // Another stay is none of the mute's business, and this one is over.
-            Ok(None) => {}
+            Ok(Some(_) | None) => {}
             Err(failure) => {
                 tracing::error!(room.id = %session, peer.id = %peer, %failure, "Member not muted");
                 return false;

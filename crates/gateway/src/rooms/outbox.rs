@@ -104,7 +104,8 @@ pub async fn catch_up(app: &App, room: &RoomId, mut roster: Roster) -> bool {
     told && all_told
 }
 
-/// Mutes the stream that a change is about, if it has overtaken a mute; what has become of its member is in the roster then.
+/// Mutes the stream that a change is about, if it has overtaken a mute. The roster is looked up again then: who has come since
+/// may have found in its list that the stream has sound.
 async fn overtaken(
     app: &App,
     room: &RoomId,
@@ -112,11 +113,11 @@ async fn overtaken(
     change: &Change,
 ) -> Result<Option<(Member, Announcement)>, Failure> {
     let Change::Streams { peer_id, joined_at, stream_id, .. } = change else { return Ok(None) };
-    let there = roster.members.iter_mut().find(|(peer, _)| peer == peer_id).map(|(_, member)| member);
+    let there = roster.members.iter().find(|(peer, _)| peer == peer_id).map(|(_, member)| member);
     let Some(member) = there.filter(|member| member.joined_at == *joined_at) else { return Ok(None) };
     let muted = mutes::overtaken(app, room, stream_id, member, &roster.mute).await?;
-    if let Some((muted, _)) = &muted {
-        *member = muted.clone();
+    if muted.is_some() {
+        *roster = app.store.roster(room, app.clock.now()).await?;
     }
     Ok(muted)
 }

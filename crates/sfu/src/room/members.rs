@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use model::id::PeerId;
-use model::stamp::Stamp;
+use model::time::EpochMillis;
 use str0m::media::MediaKind;
 
 use super::ids::StreamId;
@@ -29,9 +29,10 @@ impl Kinds {
     }
 }
 
-/// Which of two words about one member's streams is the newer: that of the newer socket, and of one socket's the one with the
-/// greater version. A new stay counts from 1 again, and is on a newer socket.
-pub(crate) type Order = (Stamp, u64);
+/// Which of two words about one member's streams is the newer: that about the newer stay, and of one stay's the one with the
+/// greater version. A stay counts from 1, whichever sockets it is on: its member may come back on an older one, and a newer stay
+/// may be on the same. `None`, of an earlier gateway, is older than all.
+pub(crate) type Order = (Option<EpochMillis>, u64);
 
 /// A published stream.
 #[derive(Debug)]
@@ -96,16 +97,13 @@ impl Member {
         self.subscriptions.iter().any(|(known, kinds)| known == id && kinds.has(kind))
     }
 
-    /// Takes all that the member publishes. Answers which streams have ended; nothing, if something newer is known.
-    pub(crate) fn publish(
-        &mut self,
-        now: Instant,
-        order: Order,
-        published: Vec<Published>,
-    ) -> Option<Vec<StreamId>> {
-        if self.order.as_ref().is_some_and(|known| *known >= order) {
-            return None;
-        }
+    /// Whether this word is no news.
+    pub(crate) fn knows(&self, order: Order) -> bool {
+        self.order.is_some_and(|known| known >= order)
+    }
+
+    /// Takes all that the member publishes. Answers which streams have ended.
+    pub(crate) fn publish(&mut self, now: Instant, order: Order, published: Vec<Published>) -> Vec<StreamId> {
         self.order = Some(order);
         let mut before = std::mem::take(&mut self.streams);
         for Published { stream_id, has_audio, has_video } in published.into_iter().take(MAX_STREAMS) {
@@ -115,16 +113,17 @@ impl Member {
             let new = || Stream { id: stream_id, kinds, quiet: now, heard: false, reported: false };
             self.streams.push(Stream { kinds, ..known.unwrap_or_else(new) });
         }
-        Some(before.into_iter().map(|stream| stream.id).collect())
+        before.into_iter().map(|stream| stream.id).collect()
     }
 
-    /// The member's stay has ended on this socket, and its streams with it. Answers which.
-    fn end(&mut self, ended: Option<&Stamp>) -> Vec<StreamId> {
-        if self.order.as_ref().zip(ended).is_some_and(|((known, _), ended)| known > ended) {
+    /// The member's stay that began then has ended, or whichever it was, and its streams with it. Answers which.
+    fn end(&mut self, began: Option<EpochMillis>) -> Vec<StreamId> {
+        let ended = began.map(|began| (Some(began), u64::MAX));
+        if ended.is_some_and(|ended| self.knows(ended)) {
             return vec![];
         }
         // Nothing that was said before is news any more.
-        self.order = ended.cloned().map(|ended| (ended, u64::MAX)).or(self.order.take());
+        self.order = ended.or(self.order);
         self.streams.drain(..).map(|stream| stream.id).collect()
     }
 }
@@ -146,8 +145,8 @@ impl Members {
     }
 
     /// The last word about a member's streams.
-    pub(crate) fn order(&self, id: &PeerId) -> Option<&Order> {
-        self.get(id)?.order.as_ref()
+    pub(crate) fn order(&self, id: &PeerId) -> Option<Order> {
+        self.get(id)?.order
     }
 
     /// A member of whom something is said. The oldest of those who are not at the SFU gives its place to it, if there are too
@@ -192,9 +191,9 @@ impl Members {
         }
     }
 
-    /// A member's stay has ended on this socket. Answers which streams have ended with it.
-    pub(crate) fn end(&mut self, id: &PeerId, ended: Option<&Stamp>) -> Vec<StreamId> {
-        self.by_id.get_mut(id).map(|member| member.end(ended)).unwrap_or_default()
+    /// A member's stay that began then has ended, or whichever it was. Answers which streams have ended with it.
+    pub(crate) fn end(&mut self, id: &PeerId, began: Option<EpochMillis>) -> Vec<StreamId> {
+        self.by_id.get_mut(id).map(|member| member.end(began)).unwrap_or_default()
     }
 
     /// Forgets a member who has left and has not come again.
@@ -224,7 +223,7 @@ mod tests {
         let now = Instant::now();
         let mut members = Members::default();
         let known = stream("abcdefgh~anna");
-        let order = (stamp(1), 1);
+        let order = (Some(EpochMillis(1)), 1);
         let published = Published { stream_id: known.clone(), has_audio: true, has_video: true };
         members.entry(&peer("anna"), |_| true).publish(now, order, vec![published]);
         members.entry(&peer("ben"), |_| true);
@@ -249,10 +248,5 @@ mod tests {
         assert_eq!(members.by_id.len(), MAX_MEMBERS);
         assert!(members.get(&peer("peer0")).is_some() && members.get(&peer("peer10")).is_none());
         assert!(members.get(&peer("peer11")).is_some());
-    }
-
-    fn stamp(connected_at: u64) -> Stamp {
-        let stamp = serde_json::json!({ "connectedAt": connected_at, "connectionId": "socket" });
-        serde_json::from_value(stamp).unwrap()
     }
 }

@@ -63,6 +63,7 @@ use std::time::{Duration, Instant};
 
 use model::id::PeerId;
 use model::stamp::Stamp;
+use model::time::EpochMillis;
 use str0m::Event;
 use str0m::net::Receive;
 
@@ -181,11 +182,14 @@ impl Room {
             }
             Incoming::Producer(handshake) => self.take_producer(now, handshake),
             Incoming::Consumer(handshake) => self.take_consumer(now, handshake),
-            Incoming::ClientDisconnect { client_id, ended, reason } => {
-                self.take_disconnect(now, &client_id, ended, reason);
+            Incoming::ClientDisconnect { client_id, creation_time, rejoined: true, .. } => {
+                self.end_streams(now, &client_id, creation_time);
             }
-            Incoming::Streams { client_id, stamp, version, streams } => {
-                self.take_streams(now, &client_id, (stamp, version), streams);
+            Incoming::ClientDisconnect { client_id, ended, creation_time, reason, .. } => {
+                self.take_disconnect(now, &client_id, (ended, creation_time), reason);
+            }
+            Incoming::Streams { client_id, stamp, creation_time, version, streams } => {
+                self.take_streams(now, &client_id, &stamp, ((creation_time, version), streams));
             }
             Incoming::Subscription { client_id, stamp, stream_id, has_audio, has_video } => {
                 let kinds = Kinds { audio: has_audio, video: has_video };
@@ -321,16 +325,29 @@ impl Room {
         Gauges { peers: self.peers.len(), producers, consumers: self.links.len().saturating_sub(producers) }
     }
 
-    /// The gateway says that a peer's place has ended on a socket.
-    fn take_disconnect(&mut self, now: Instant, id: &PeerId, ended: Option<Stamp>, reason: Reason) {
+    /// The gateway says that a peer's place has ended on a socket, and in a session when the stay there had begun.
+    fn take_disconnect(
+        &mut self,
+        now: Instant,
+        id: &PeerId,
+        (ended, began): (Option<Stamp>, Option<EpochMillis>),
+        reason: Reason,
+    ) {
+        if began.is_some() {
+            self.end_streams(now, id, began);
+        }
         let key = self.peers.key(id);
         let known = key.and_then(|key| self.peers.get(key)?.stamp.as_ref());
         // A newer socket than the one that is known was the peer's too, though nothing came over it. An older one is old news,
         // unless it was let in later: the gateway knows.
-        if known.zip(ended.as_ref()).is_some_and(|(known, ended)| ended < known) {
+        let old = known.zip(ended.as_ref()).is_some_and(|(known, ended)| ended < known);
+        let newer = self.members.order(id).is_some_and(|(since, _)| began.is_some() && since > began);
+        if old || newer {
             return self.roster.want(id);
         }
-        self.end_streams(now, id, ended.as_ref());
+        if began.is_none() {
+            self.end_streams(now, id, None);
+        }
         match (reason, key) {
             (Reason::Left, key) => {
                 self.members.remove_ended(id);

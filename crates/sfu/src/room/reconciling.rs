@@ -21,7 +21,7 @@ impl Room {
             let key = peers.key(&id);
             let peer = key.and_then(|key| Some((key, peers.get(key)?)));
             let peer = peer.map(|(key, peer)| (key, peer.stamp.clone(), peer.lost));
-            let order = members.order(&id).cloned();
+            let order = members.order(&id);
             (id, Known { peer, order })
         };
         roster.ask(now, wanted.into_iter().map(known).collect());
@@ -39,7 +39,7 @@ impl Room {
                 // Somebody whose messages were ignored, for its place had ended. It has one again.
                 if let Some(listed) = listed {
                     self.ended.forget(&id, &listed.stamp);
-                    self.take_listed_streams(now, &id, listed, order.as_ref());
+                    self.take_listed_streams(now, &id, listed, order);
                 }
                 continue;
             };
@@ -50,7 +50,7 @@ impl Room {
                 // Its place may have ended with its socket, which it is about to replace: its media goes on for a while.
                 None => {
                     self.lose(now, key);
-                    if self.members.order(&id) == order.as_ref() {
+                    if self.members.order(&id) == order {
                         self.end_streams(now, &id, None);
                     }
                 }
@@ -61,7 +61,7 @@ impl Room {
                     } else {
                         self.find(now, key);
                     }
-                    self.take_listed_streams(now, &id, listed, order.as_ref());
+                    self.take_listed_streams(now, &id, listed, order);
                 }
             }
         }

@@ -27,6 +27,11 @@ impl RoomIdentity {
         }
     }
 
+    /// Whether the room that is served is a session.
+    pub(crate) fn is_session(&self) -> bool {
+        self.served.as_ref().is_some_and(|served| *served != self.own)
+    }
+
     pub(crate) fn sender(&self) -> &RoomId {
         &self.own
     }

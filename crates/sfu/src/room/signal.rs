@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::id::{PeerId, RoomId};
 use model::stamp::Stamp;
+use model::time::EpochMillis;
 use serde::{Deserialize, Serialize};
 
 use super::ids::StreamId;
@@ -26,14 +27,23 @@ pub(crate) enum Incoming {
         /// The socket that had the place; earlier gateways do not say when it opened.
         #[serde(flatten)]
         ended: Option<Stamp>,
+        /// In a session: when the stay that has ended began; earlier gateways do not say it, nor the next.
+        #[serde(default)]
+        creation_time: Option<EpochMillis>,
         #[serde(default)]
         reason: Reason,
+        /// The client has begun another stay on that very socket.
+        #[serde(default)]
+        rejoined: bool,
     },
     /// All that a member publishes, after a change.
     Streams {
         client_id: PeerId,
         #[serde(flatten)]
         stamp: Stamp,
+        /// When its stay began; earlier gateways do not say it.
+        #[serde(default)]
+        creation_time: Option<EpochMillis>,
         version: u64,
         streams: Vec<Published>,
     },
@@ -93,6 +103,9 @@ pub(crate) struct Listed {
     pub(crate) id: PeerId,
     /// The socket that has its place.
     pub(crate) stamp: Stamp,
+    /// When its stay began, in a session; earlier gateways do not say it.
+    #[serde(default, rename = "creationTime")]
+    pub(crate) creation_time: Option<EpochMillis>,
     /// That socket is gone, and the place is kept.
     #[serde(default)]
     pub(crate) away: bool,

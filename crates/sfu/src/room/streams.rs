@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use model::id::PeerId;
 use model::stamp::Stamp;
+use model::time::EpochMillis;
 
 use super::Room;
 use super::ids::{Pair, PeerKey, StreamId};
@@ -21,17 +22,21 @@ impl Room {
         &mut self,
         now: Instant,
         id: &PeerId,
-        order: Order,
-        published: Vec<Published>,
+        stamp: &Stamp,
+        (order, published): (Order, Vec<Published>),
     ) {
-        if self.ended.has(id, &order.0) {
-            return self.roster.want(id);
+        if self.ended.has(id, stamp) {
+            self.roster.want(id);
+        } else if !self.members.get(id).is_some_and(|member| member.knows(order)) {
+            self.publish(now, id, order, published);
         }
+    }
+
+    fn publish(&mut self, now: Instant, id: &PeerId, order: Order, published: Vec<Published>) {
         let peers = &self.peers;
         let member = self.members.entry(id, |id| peers.key(id).is_some());
-        if let Some(ended) = member.publish(now, order, published) {
-            self.streams_changed(now, id, &ended);
-        }
+        let ended = member.publish(now, order, published);
+        self.streams_changed(now, id, &ended);
     }
 
     /// The gateway says what somebody receives of a stream from now on.
@@ -55,20 +60,24 @@ impl Room {
         }
     }
 
-    /// The roster says what somebody publishes. Who publishes nothing is listed without a version, so that this is only taken
-    /// if nothing has been said since the question.
+    /// The roster says what somebody publishes; who publishes nothing is listed without a version. If nothing has been said since
+    /// the question, this is how it is, whatever was known: clocks that differ may make a newer stay look like an older one.
     pub(super) fn take_listed_streams(
         &mut self,
         now: Instant,
         id: &PeerId,
         listed: Listed,
-        known: Option<&Order>,
+        known: Option<Order>,
     ) {
-        let Listed { stamp, version, streams, .. } = listed;
-        if let Some(version) = version {
-            self.take_streams(now, id, (stamp, version), streams);
-        } else if self.members.order(id) == known && known.is_some_and(|(known, _)| *known <= stamp) {
-            self.end_streams(now, id, None);
+        let Listed { stamp, creation_time, version, streams, .. } = listed;
+        let unchanged = self.members.order(id) == known;
+        let order = version.map(|version| (creation_time, version));
+        match order {
+            Some(_) if unchanged && order == known => {}
+            Some(order) if unchanged => self.publish(now, id, order, streams),
+            Some(order) => self.take_streams(now, id, &stamp, (order, streams)),
+            None if unchanged => self.end_streams(now, id, None),
+            None => {}
         }
     }
 
@@ -87,9 +96,9 @@ impl Room {
         }
     }
 
-    /// Somebody's stay has ended, and its streams with it.
-    pub(super) fn end_streams(&mut self, now: Instant, id: &PeerId, ended: Option<&Stamp>) {
-        let ended = self.members.end(id, ended);
+    /// Somebody's stay that began then has ended, or whichever it was, and its streams with it.
+    pub(super) fn end_streams(&mut self, now: Instant, id: &PeerId, began: Option<EpochMillis>) {
+        let ended = self.members.end(id, began);
         if !ended.is_empty() {
             self.streams_changed(now, id, &ended);
         }
@@ -111,7 +120,8 @@ impl Room {
         let member = self.members.get(id);
         for track in &mut producer.tracks {
             let published = |id| member.is_some_and(|member| member.publishes(id, track.kind));
-            track.flows = track.session_stream.as_ref().is_none_or(published);
+            // What is part of no stream nobody could mute, in a session.
+            track.flows = track.session_stream.as_ref().map_or(!self.identity.is_session(), published);
         }
         for receiver in self.peers.others(source) {
             self.gate(now, Pair { source, receiver });

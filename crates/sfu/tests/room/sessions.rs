@@ -17,12 +17,18 @@ fn person(world: &World, id: &str, room: &str) -> Client {
     client.room = room.into();
     client.microphone();
     client.camera(&[None]);
+    client.streams.insert("camera".into(), stream(id));
     client
+}
+
+fn stream(id: &str) -> String {
+    format!("cameraAA~{id}")
 }
 
 fn join(world: &mut World, id: &str, room: &str) {
     let client = person(world, id, room);
     world.enter(client);
+    world.publish(id, &[(&stream(id), true, true)]);
 }
 
 /// A world in which two people of the session get each other.
@@ -51,6 +57,20 @@ fn all_messages_to_peers_of_a_session_have_their_room_and_come_from_the_sfu() {
     for told in handshakes(&world) {
         assert_eq!((&told["roomId"], &told["sender"]), (&json!(SESSION), &json!("room")), "{told}");
     }
+}
+
+#[test]
+fn what_is_part_of_no_stream_goes_to_nobody_in_a_session() {
+    let mut world = session();
+    let mut cleo = person(&world, "cleo", SESSION);
+    cleo.streams.clear();
+    world.enter(cleo);
+    world.until("she gets anna", 10, |world| receives(world, "cleo", "anna"));
+    let withheld = world.room.counters().withheld;
+    world.seconds(3);
+    assert!(world.room.counters().withheld > withheld + 100);
+    let cleo = &world.client("anna").receivers["cleo"];
+    assert_eq!((cleo.audio().len(), cleo.video().len()), (0, 0));
 }
 
 #[test]

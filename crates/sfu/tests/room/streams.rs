@@ -303,6 +303,49 @@ fn streams_end_with_the_stay_and_the_next_one_counts_anew() {
 }
 
 #[test]
+fn a_stay_that_goes_on_on_an_older_socket_can_be_muted() {
+    let mut world = published();
+    world.reconnect("anna", "anna-3");
+    world.publish("anna", &[(CAMERA, true, true)]);
+    world.reconnect("anna", "anna-2");
+    world.publish("anna", &[(CAMERA, false, true)]);
+    assert_eq!(comes(&mut world, "ben"), (false, true));
+}
+
+#[test]
+fn a_stay_that_ends_unheard_while_the_next_one_begins_on_its_socket_takes_its_streams_with_it() {
+    let mut world = published();
+    for _ in 0..3 {
+        world.publish("anna", &[(CAMERA, true, true)]);
+    }
+    let mut notice = world.end_of("anna", "anna-1", "left");
+    world.end("anna", "anna-1");
+    world.ended.clear();
+    world.published.clear();
+    world.reconnect("anna", "anna-1");
+    notice["rejoined"] = true.into();
+    world.gateway(&notice);
+    assert_eq!(comes(&mut world, "ben"), (false, false));
+    assert_eq!(world.room.gauges().peers, 3);
+    world.publish("anna", &[(CAMERA, true, true)]);
+    assert_eq!(comes(&mut world, "ben"), (true, true), "version 1 after version 4");
+    notice["rejoined"] = false.into();
+    world.gateway(&notice);
+    world.publish("anna", &[(CAMERA, false, true)]);
+    assert_eq!(comes(&mut world, "ben"), (false, true), "the end of the former stay, told late");
+}
+
+#[test]
+fn the_roster_is_believed_though_a_clock_was_slow() {
+    let mut world = published();
+    let mut word = world.streams_of("anna", "anna-1");
+    (word["creationTime"], word["streams"]) = (9.into(), json!([]));
+    world.gateway(&word);
+    assert_eq!(comes(&mut world, "ben"), (false, false));
+    world.until("she is asked for", 61, |world| comes(world, "ben") == (true, true));
+}
+
+#[test]
 fn a_stream_whose_media_never_comes_is_reported_once() {
     let mut world = session();
     for source in &mut world.client("anna").sources {

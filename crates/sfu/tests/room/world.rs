@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) members: BTreeMap<String, (String, bool)>,
     /// What each of them publishes: the version, and the streams.
     pub(crate) published: BTreeMap<String, (u64, Value)>,
+    /// When the stay began that is, or was, on a socket: a number that grows.
+    began: BTreeMap<String, u64>,
     /// Sockets whose ends the gateway has noticed.
     pub(crate) ended: BTreeSet<String>,
     /// An earlier gateway: it does not say over which socket a message came, and cannot be asked who is there.
@@ -105,6 +107,7 @@ impl World {
             throttled: false,
             members: BTreeMap::new(),
             published: BTreeMap::new(),
+            began: BTreeMap::new(),
             ended: BTreeSet::new(),
             earlier: false,
             lists_after: Some(Duration::ZERO),
@@ -141,7 +144,7 @@ impl World {
     pub(crate) fn enter(&mut self, mut client: Client) {
         let now = self.now;
         client.offer(now);
-        self.members.insert(client.id.clone(), (client.socket.clone(), false));
+        self.be_on(&client.id, &client.socket);
         self.clients.insert(client.id.clone(), client);
         self.collect();
     }
@@ -163,7 +166,7 @@ impl World {
         let mut message = message.clone();
         if !self.ended.contains(socket) {
             let sender = message["sender"].as_str().unwrap().to_owned();
-            self.members.insert(sender, (socket.into(), false));
+            self.be_on(&sender, socket);
         }
         if !self.earlier {
             message["stamp"] = stamp(socket);
@@ -174,7 +177,23 @@ impl World {
     /// A client has a new socket, and has taken its place over with it.
     pub(crate) fn reconnect(&mut self, id: &str, socket: &str) {
         self.client(id).socket = socket.into();
+        self.be_on(id, socket);
+    }
+
+    /// A client's place is on this socket: in the stay that goes on, or in a new one.
+    fn be_on(&mut self, id: &str, socket: &str) {
+        let next = self.began.values().max().map_or(1, |last| last + 1);
+        let known = self.members.get(id).and_then(|(known, _)| self.began.get(known));
+        let began = known.copied().unwrap_or(next);
+        self.began.insert(socket.into(), began);
         self.members.insert(id.into(), (socket.into(), false));
+    }
+
+    /// What the gateway says with each word about a stay.
+    fn stay(&self, socket: &str) -> Value {
+        let mut stay = stamp(socket);
+        stay["creationTime"] = self.began.get(socket).copied().into();
+        stay
     }
 
     /// Somebody's streams are these from now on, by the gateway's word to nobody: each with what is switched on.
@@ -196,7 +215,7 @@ impl World {
     pub(crate) fn streams_of(&self, id: &str, socket: &str) -> Value {
         let (version, streams) = &self.published[id];
         let mut word = json!({ "type": "streams", "clientId": id, "version": version, "streams": streams });
-        word.as_object_mut().unwrap().extend(stamp(socket).as_object().unwrap().clone());
+        word.as_object_mut().unwrap().extend(self.stay(socket).as_object().unwrap().clone());
         word
     }
 
@@ -219,12 +238,17 @@ impl World {
     /// The same, and the room is told.
     pub(crate) fn disconnect(&mut self, id: &str, socket: &str, reason: &str) {
         self.end(id, socket);
+        self.gateway(&self.end_of(id, socket, reason));
+    }
+
+    /// What the gateway says of that.
+    pub(crate) fn end_of(&self, id: &str, socket: &str, reason: &str) -> Value {
         let mut notice =
             json!({ "type": "clientDisconnect", "clientId": id, "connectionId": socket, "reason": reason });
         if !self.earlier {
-            notice["connectedAt"] = stamp(socket)["connectedAt"].clone();
+            notice.as_object_mut().unwrap().extend(self.stay(socket).as_object().unwrap().clone());
         }
-        self.gateway(&notice);
+        notice
     }
 
     /// Lets time pass.
@@ -393,8 +417,8 @@ impl World {
         let listed = asked.iter().filter_map(|id| {
             let (socket, away) = self.members.get(id.as_str()?)?;
             let mut listed = json!({ "id": id, "stamp": stamp(socket), "away": away });
-            let published = self.published.get(id.as_str()?);
-            if let Some((version, streams)) = published.filter(|(_, streams)| streams[0] != Value::Null) {
+            listed["creationTime"] = self.began.get(socket).copied().into();
+            if let Some((version, streams)) = self.published.get(id.as_str()?) {
                 (listed["version"], listed["streams"]) = ((*version).into(), streams.clone());
             }
             Some(listed)
