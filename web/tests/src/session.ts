@@ -229,14 +229,17 @@ async function inPage({ signalUrl, apiKey, roomId, token, id, claim, encrypted }
     if (wanted.length > 0) transceiver.setCodecPreferences(wanted);
   }
   await producer.setLocalDescription();
+  const streams = Object.fromEntries(producer.getTransceivers().map(({ mid }) => [mid, streamOf(id)]));
   const offer = () =>
-    handshake({ type: "producer", negotiation: 1, description: producer.localDescription }, "offer");
+    handshake({ type: "producer", negotiation: 1, streams, description: producer.localDescription }, "offer");
   const consumers: Record<string, RTCPeerConnection> = {};
   const acknowledged: Record<string, () => void> = {};
   socket.onmessage = async ({ data }) => {
     const { type, requestId, description, remotePeerId, negotiation } = JSON.parse(data);
-    if (type === "identified") offer();
-    else if (type === "error" && requestId === "offer") setTimeout(offer, 200);
+    if (type === "identified") {
+      send("publish", { streamId: streamOf(id) });
+      offer();
+    } else if (type === "error" && requestId === "offer") setTimeout(offer, 200);
     else if (type === "ack") acknowledged[requestId]?.();
     else if (type === "producer" && description.type === "answer")
       await producer.setRemoteDescription(description);
