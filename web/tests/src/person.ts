@@ -222,5 +222,12 @@ export async function shareDrawnScreen() {
   await window.arbiter.shareScreen(canvas.captureStream(10));
 }
 
+/** Runs in the page. How many colours a picture has as it is on the screen: one that has lost its track may be black. */
+export function coloursOf(video: HTMLVideoElement): number {
+  const context = Object.assign(document.createElement("canvas"), { width: 32, height: 32 }).getContext("2d");
+  context?.drawImage(video, 0, 0, 32, 32);
+  return new Set(new Uint32Array(context?.getImageData(0, 0, 32, 32).data.buffer ?? new ArrayBuffer(0))).size;
+}
+
 /** What runs in a page before everything else. */
 export const PREPARATIONS = [recordConnections, recordSockets, captureSmall];

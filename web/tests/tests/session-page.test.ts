@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { calls } from "../src/call";
+import { Machine } from "../src/chromium";
 import { linksOf, Visitor } from "../src/sessionPage";
 import { until } from "../src/until";
 
@@ -9,8 +10,8 @@ afterEach(async () => {
   for (const visitor of visitors.splice(0)) await visitor.close();
 });
 
-async function join(link: string | undefined, name: string): Promise<Visitor> {
-  const visitor = await Visitor.join(all.browser, link ?? "", name);
+async function join(link: string | undefined, name: string, browser = all.browser): Promise<Visitor> {
+  const visitor = await Visitor.join(browser, link ?? "", name);
   visitors.push(visitor);
   return visitor;
 }
@@ -99,3 +100,43 @@ test("a page that loses its connection goes on when it is back, and one without 
   await paul.page.reload();
   await paul.page.getByRole("heading", { name: "This page needs a link" }).waitFor();
 });
+
+test("whoever's machine sleeps, or dies, stays in the picture while it may come back, frozen and marked", async () => {
+  const links = await linksOf(all.stack);
+  const mona = await join(links.moderator, "Mona");
+  const [sleeps, dies] = await Promise.all([Machine.start(), Machine.start()]);
+  try {
+    await join(links.publisher, "Paul", sleeps.browser);
+    await join(links.publisher, "Dora", dies.browser);
+    await Promise.all([mona.sees("Paul"), mona.sees("Dora")]);
+    const shown = await tilesOf(mona);
+    sleeps.sleep();
+    await dies.kill();
+    await Promise.all([mona.seesFrozen("Paul"), mona.seesFrozen("Dora")]);
+    sleeps.wake();
+    await mona.seesAgain("Paul");
+    // The gateway gives her 30 seconds.
+    await mona.tile("Dora").getByText("Connection lost").waitFor();
+    await mona.tile("Dora").waitFor({ state: "detached", timeout: 45_000 });
+    await mona.sees("Paul");
+    expect(await shown(), "what was shown, one after the other").toEqual(["You, Paul, Dora", "You, Paul"]);
+  } finally {
+    await sleeps.kill();
+  }
+});
+
+/** Writes down whose tiles there are, each time that it changes. */
+async function tilesOf({ page }: Visitor): Promise<() => Promise<string[]>> {
+  const shown = await page.evaluateHandle(() => {
+    const shown: string[] = [];
+    const look = () => {
+      const names = [...document.querySelectorAll(".arbiter-tile .arbiter-name-text")];
+      const line = names.map(({ textContent }) => textContent).join(", ");
+      if (shown.at(-1) !== line) shown.push(line);
+    };
+    look();
+    new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+    return shown;
+  });
+  return () => shown.jsonValue();
+}

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer } from "node:net";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { calls } from "../src/call";
-import { PREPARATIONS } from "../src/person";
+import { coloursOf, PREPARATIONS } from "../src/person";
 import { LIBRARY, Session } from "../src/session";
 import { until } from "../src/until";
 
@@ -316,9 +316,21 @@ describe("streams of a session", () => {
   });
 
   test("go on with another SFU when theirs is gone", async () => {
-    const { bob } = await shown("subscriber");
+    const { bob } = await shown("publisher");
+    // Whoever publishes asks for another at once, and hears that there is none.
+    await publish(bob, "bob");
+    await bob.evaluate(() => {
+      for (const event of ["connected", "disconnected"] as const)
+        window.subscribers.ann?.on(event, () => window.told.push(event));
+    });
     for (const { pid } of await call.stack.sfus()) process.kill(pid, "SIGKILL");
+    await told(bob, "disconnected");
     await isStill(bob, "ann");
+    // By then it is given up, and its connections are closed.
+    await bob.waitForTimeout(6_000);
+    expect(await bob.locator("#ann").evaluate(coloursOf), "colours of the frozen picture").toBeGreaterThan(
+      10,
+    );
     await fetch(`${call.stack.urls.httpUrl}/createRoom`, { method: "PUT" });
     await until(
       "the picture is back",
@@ -329,5 +341,7 @@ describe("streams of a session", () => {
       },
       60,
     );
+    const heard = await bob.evaluate(() => window.told.filter((line) => line.endsWith("connected")));
+    expect(heard).toEqual(["disconnected", "connected"]);
   });
 });

@@ -60,11 +60,17 @@ export class Media {
   readonly #subscriptions = new Map<Subscriber, Subscription>();
   /** What is received of each peer, by stream. */
   readonly #received = new Map<string, ReadonlyMap<string, readonly RTCRtpReceiver[]>>();
+  /** Peers of whom nothing can come: the SFU hears nothing of them, … */
+  readonly #lost = new Set<string>();
+  /** … or the connection with their media is interrupted. */
+  readonly #broken = new Set<string>();
   #identified: SessionIdentified | undefined;
   /** In a session that is encrypted end to end, as soon as there is media. */
   #encryption: Encryption | undefined;
   #starting: Promise<Encryption> | undefined;
   #call: Call | undefined;
+  /** Those that were lost: what they received is seen until there is something newer. */
+  readonly #former = new Set<Call>();
   /** In a relayed session, in place of calls. */
   #direct: Direct | undefined;
   #emit: ((event: SignalingEvent) => void) | undefined;
@@ -154,8 +160,9 @@ export class Media {
 
   /** Somebody's stay has ended. */
   left(connectionId: string): void {
-    this.#received.delete(connectionId);
+    for (const known of [this.#received, this.#lost, this.#broken]) known.delete(connectionId);
     this.#call?.forget(connectionId);
+    this.#replaced(connectionId);
     this.#direct?.forget(connectionId);
   }
 
@@ -390,13 +397,22 @@ export class Media {
     return new Map([...this.#publications.values()].flatMap(({ tracks }) => [...tracks]));
   }
 
-  #hangUp(): void {
-    this.#call?.leaveNow();
+  /** Ends the call. What one that is `lost` has received is seen further. */
+  #hangUp(lost = false): void {
+    const call = this.#call;
+    if (call && lost && this.#received.size > 0) {
+      call.fade();
+      this.#former.add(call);
+    } else call?.leaveNow();
+    if (!lost) {
+      for (const former of this.#former) former.leaveNow();
+      this.#former.clear();
+    }
     this.#call = undefined;
     this.#emit = undefined;
     this.#busy = undefined;
-    this.#received.clear();
-    for (const subscription of this.#subscriptions.values()) subscription.receives([]);
+    for (const known of [this.#received, this.#lost, this.#broken]) known.clear();
+    for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
   }
 
   #on(call: Call, event: CallEvent): void {
@@ -414,12 +430,13 @@ export class Media {
         if (event.channel === "features") this.#told(event.message);
         return;
       case "received":
+      case "peerConnection":
         this.#hear(event);
         return;
       case "roomLost":
         // The next offer claims another SFU.
         this.#served = false;
-        this.#hangUp();
+        this.#hangUp(true);
         this.#connect();
         return;
       case "failed":
@@ -432,11 +449,17 @@ export class Media {
 
   /** What comes of what others send. */
   #hear(event: PeerMediaEvent): void {
-    if (event.type !== "received") return;
-    for (const [streamId, receivers] of event.streams)
-      for (const receiver of receivers) this.#encryption?.decrypt(receiver, streamId);
-    this.#received.set(event.peerId, event.streams);
-    for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
+    const { type, peerId } = event;
+    if (type === "peerConnection") {
+      if (event.state === "connected") this.#broken.delete(peerId);
+      else if (event.state === "disconnected" || event.state === "failed") this.#broken.add(peerId);
+    } else if (type === "received") {
+      for (const [streamId, receivers] of event.streams)
+        for (const receiver of receivers) this.#encryption?.decrypt(receiver, streamId);
+      this.#received.set(peerId, event.streams);
+      this.#replaced(peerId);
+    } else return;
+    this.#sortOf(peerId);
   }
 
   /** Tells the SFU who this is: what it says of speaking, and of who is lost, goes to those it knows. */
@@ -452,14 +475,31 @@ export class Media {
 
   /** What the SFU says of somebody's media. */
   #told({ id, presence }: Record<string, unknown>): void {
-    const alive = presence !== "lost" && presence !== "gone";
-    for (const subscription of this.#subscriptions.values())
-      if (subscription.stream.connectionId === id) subscription.alive(alive);
+    if (typeof id !== "string") return;
+    if (presence === "lost" || presence === "gone") this.#lost.add(id);
+    else this.#lost.delete(id);
+    this.#sortOf(id);
   }
 
+  /** What was received of somebody before is of no use. */
+  #replaced(peerId: string): void {
+    for (const call of this.#former) call.forget(peerId);
+  }
+
+  #sortOf(peerId: string): void {
+    for (const subscription of this.#subscriptions.values())
+      if (subscription.stream.connectionId === peerId) this.#sort(subscription);
+  }
+
+  /** Gives a subscription what is received of its stream. */
   #sort(subscription: Subscription): void {
-    const receivers = this.#received.get(subscription.stream.connectionId)?.get(subscription.streamId);
-    subscription.receives(receivers?.map(({ track }) => track) ?? []);
+    const { connectionId } = subscription.stream;
+    const receivers = this.#received.get(connectionId)?.get(subscription.streamId) ?? [];
+    const alive = !this.#lost.has(connectionId) && !this.#broken.has(connectionId);
+    subscription.receives(
+      receivers.map(({ track }) => track),
+      alive,
+    );
   }
 
   /** Media does not come about, or not again. */

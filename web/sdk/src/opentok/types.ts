@@ -123,7 +123,7 @@ export type PublisherEvents = {
 export type SubscriberEvents = {
   /** Its tracks have come, for the first time or again. */
   connected: undefined;
-  /** Whoever publishes it has lost their network: the picture is frozen, and may go on. */
+  /** Nothing of it comes any more, as whoever publishes it has lost their network, or the SFU is gone: the picture is frozen, and may go on. */
   disconnected: undefined;
   /** The stream has ended. */
   destroyed: { reason: StreamDestroyReason };

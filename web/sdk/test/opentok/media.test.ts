@@ -13,6 +13,7 @@ let published: Map<string, Stream>;
 beforeEach(async () => {
   installRtc();
   FakeConnection.all = [];
+  FakeConnection.sections = {};
   server = await SessionServer.start();
   server.identified = { features: ["ice-lite"] };
   open = [];
@@ -320,7 +321,63 @@ describe("subscribing", () => {
     await until("the end", () => told.length === 2);
     expect(told[1]).toBe("clientDisconnected");
     expect(subscriber.mediaStream.getTracks()).toEqual([]);
-    FakeConnection.sections = {};
+  });
+
+  /** A subscriber whose tracks have come, and what it is told. */
+  async function receiving(session: Session) {
+    const subscriber = await subscribed(session);
+    const told: string[] = [];
+    subscriber.on("connected", () => told.push("connected"));
+    subscriber.on("disconnected", () => told.push("disconnected"));
+    FakeConnection.sections = { v: new FakeTrack("video") };
+    const consumer = await offered({ v: "abcdefgh~ben" });
+    await until("the track", () => told.length === 1);
+    const [track] = subscriber.mediaStream.getTracks();
+    return { consumer, told, track: () => subscriber.mediaStream.getTracks()[0] === track };
+  }
+
+  /** What the SFU says of somebody on the channel. */
+  const says = (presence: string) =>
+    FakeConnection.all[0]?.channels.features?.says({ id: "ben", features: {}, presence });
+
+  test("is disconnected while the SFU hears nothing of the publisher, with the picture that there was", async () => {
+    const session = await connected();
+    const { told, track } = await receiving(session);
+    for (const presence of ["lost", "lost", "gone", "here", "here"]) says(presence);
+    expect(told).toEqual(["connected", "disconnected", "connected"]);
+    expect(track()).toBe(true);
+  });
+
+  test("is disconnected while its own connection is interrupted, unless the publisher is lost all the same", async () => {
+    const session = await connected();
+    const { consumer, told, track } = await receiving(session);
+    consumer.become("disconnected");
+    consumer.become("connected");
+    expect(told).toEqual(["connected", "disconnected", "connected"]);
+    says("lost");
+    consumer.become("disconnected");
+    consumer.become("connected");
+    expect(told.slice(3)).toEqual(["disconnected"]);
+    says("here");
+    expect(told.slice(4)).toEqual(["connected"]);
+    expect(track()).toBe(true);
+  });
+
+  test("is disconnected with the SFU, whose last picture stays open until another one offers", async () => {
+    const session = await connected();
+    const { consumer, told, track } = await receiving(session);
+    const first = FakeConnection.all[0];
+    server.peer.say({ type: "sfuDisconnect", roomId: "1_MX4", claimAfterMs: 0 });
+    await until("the end of the call", () => first?.signalingState === "closed");
+    expect([told, track()]).toEqual([["connected", "disconnected"], true]);
+    expect(consumer.signalingState, "a closed one's picture is black").not.toBe("closed");
+    server.peer.say({ type: "sfuConnect", roomId: "1_MX4" });
+    await until("a call", () => FakeConnection.all.length === 3);
+    FakeConnection.sections = { v: new FakeTrack("video") };
+    await offered({ v: "abcdefgh~ben" });
+    await until("the track", () => told.length === 3);
+    expect(told[2]).toBe("connected");
+    expect([consumer.signalingState, track()]).toEqual(["closed", false]);
   });
 
   test("to what is not there, or by a role that may not, is refused at once", async () => {
