@@ -40,6 +40,8 @@ export interface MediaHooks {
   stream(streamId: string): Stream | undefined;
   /** The encryption secret, if there is one. */
   secret(): string | undefined;
+  /** Somebody begins, or ceases, to speak. */
+  speaking(connectionId: string, speaking: boolean): void;
   /** How many of the others have been there for longer. */
   before(): number;
   log: Log;
@@ -64,6 +66,7 @@ export class Media {
   readonly #lost = new Set<string>();
   /** … or the connection with their media is interrupted. */
   readonly #broken = new Set<string>();
+  readonly #speaking = new Set<string>();
   #identified: SessionIdentified | undefined;
   /** In a session that is encrypted end to end, as soon as there is media. */
   #encryption: Encryption | undefined;
@@ -161,6 +164,7 @@ export class Media {
   /** Somebody's stay has ended. */
   left(connectionId: string): void {
     for (const known of [this.#received, this.#lost, this.#broken]) known.delete(connectionId);
+    this.#speaks(connectionId, false);
     this.#call?.forget(connectionId);
     this.#replaced(connectionId);
     this.#direct?.forget(connectionId);
@@ -186,6 +190,7 @@ export class Media {
         this.#direct?.sends(slot);
         await this.#call?.producer?.set(slot, local);
       },
+      stopped: () => this.#stop(publication),
     });
     const publisher = new Publisher(publication);
     this.#publications.set(publisher, publication);
@@ -195,6 +200,8 @@ export class Media {
       // From client to client there is nobody yet to agree.
       if (this.#direct) this.#publishing.get(publication)?.resolve();
       for (const [slot, local] of publication.tracks) void this.#call?.producer?.set(slot, local);
+      // Its sound is nobody's voice.
+      if (publication.isScreen) this.#announce();
       await Promise.all([publication.begin(), taken]);
       return publisher;
     } catch (error) {
@@ -323,6 +330,15 @@ export class Media {
     }
   }
 
+  /** There is no media any more to publish. */
+  #stop(publication: Publication): void {
+    for (const [publisher, each] of this.#publications)
+      if (each === publication) this.#publications.delete(publisher);
+    this.#publishing.get(publication)?.reject(notPublished("There is nothing any more to publish."));
+    publication.ended("mediaStopped");
+    void publication.end().catch(() => undefined);
+  }
+
   /** Has a call, if there is any use for one: whoever publishes claims an SFU with it. */
   #connect(): void {
     if (this.#identified?.mediaMode === "relayed") {
@@ -412,6 +428,7 @@ export class Media {
     this.#emit = undefined;
     this.#busy = undefined;
     for (const known of [this.#received, this.#lost, this.#broken]) known.clear();
+    for (const id of this.#speaking) this.#speaks(id, false);
     for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
   }
 
@@ -465,20 +482,30 @@ export class Media {
   /** Tells the SFU who this is: what it says of speaking, and of who is lost, goes to those it knows. */
   #announce(): void {
     const publications = [...this.#publications.values()];
+    const screen = publications.find(({ isScreen }) => isScreen);
     const isOn = (half: Half) => publications.some((publication) => publication.isOn(half));
     this.#call?.send("features", {
       id: this.#identified?.connection.connectionId,
-      features: { audio: isOn("audio"), video: isOn("video"), screen: null },
+      features: { audio: isOn("audio"), video: isOn("video"), screen: screen?.mediaStream.id ?? null },
       connectionId: this.#call.connectionId,
     });
   }
 
   /** What the SFU says of somebody's media. */
-  #told({ id, presence }: Record<string, unknown>): void {
+  #told({ id, presence, features }: Record<string, unknown>): void {
     if (typeof id !== "string") return;
-    if (presence === "lost" || presence === "gone") this.#lost.add(id);
+    const lost = presence === "lost" || presence === "gone";
+    if (lost) this.#lost.add(id);
     else this.#lost.delete(id);
+    this.#speaks(id, !lost && (features as Record<string, unknown> | null | undefined)?.speaking === true);
     this.#sortOf(id);
+  }
+
+  #speaks(id: string, speaking: boolean): void {
+    if (speaking === this.#speaking.has(id)) return;
+    if (speaking) this.#speaking.add(id);
+    else this.#speaking.delete(id);
+    this.#hooks.speaking(id, speaking);
   }
 
   /** What was received of somebody before is of no use. */
@@ -507,12 +534,8 @@ export class Media {
     const why = unpublished(error);
     for (const { reject } of this.#publishing.values()) reject(why);
     this.#hangUp();
-    for (const [publisher, publication] of this.#publications) {
-      if (this.#publishing.has(publication)) continue;
-      this.#publications.delete(publisher);
-      publication.ended("mediaStopped");
-      void publication.end().catch(() => undefined);
-    }
+    for (const publication of this.#publications.values())
+      if (!this.#publishing.has(publication)) this.#stop(publication);
     for (const subscription of this.#subscriptions.values()) subscription.failed(why);
   }
 

@@ -154,6 +154,8 @@ export type SessionEvents = {
   streamCreated: { stream: Stream };
   streamDestroyed: { stream: Stream; reason: StreamDestroyReason };
   streamPropertyChanged: { stream: Stream } & StreamPropertyChange;
+  /** Somebody begins, or ceases, to speak, this client too: by the SFU's word, so not in a relayed session. A shared screen's sound is nobody's voice. */
+  speaking: { connectionId: string; speaking: boolean };
   /** A moderator has muted everybody, and what is published from now on; or has ended that. */
   muteForced: { active: boolean };
   /** Any signal. */

@@ -227,6 +227,41 @@ describe("publishing", () => {
     await until("an offer of nothing", () => offers().at(-1)?.streams === undefined);
   });
 
+  test("tells that its pictures have another size when that lasts, once", async () => {
+    const session = await connected();
+    const camera = new FakeTrack("video");
+    await session.publish({ audioSource: false, videoSource: camera as unknown as MediaStreamTrack });
+    const updates = () => server.asked("updateStream").map(({ data }) => data.videoDimensions);
+    const sizes = [0, 1, 2].map((step) => ({ width: 720, height: 1280 + step }));
+    // A window that is being made larger.
+    for (const size of sizes) {
+      camera.size = size;
+      await new Promise((resolve) => setTimeout(resolve, 700));
+    }
+    await until("the size", () => updates().length > 0, 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(updates()).toEqual([sizes.at(-1)]);
+  });
+
+  test("of a screen ends when the person stops sharing it by the browser's button", async () => {
+    const session = await connected();
+    const screen = new FakeTrack("video");
+    const videoSource = screen as unknown as MediaStreamTrack;
+    const publisher = await session.publish({
+      audioSource: track("audio"),
+      videoSource,
+      videoType: "screen",
+    });
+    const announced = () => FakeConnection.all[0]?.channels.features?.sent.at(-1)?.features;
+    expect(announced()).toMatchObject({ screen: publisher.mediaStream.id });
+    const ended: string[] = [];
+    publisher.on("streamDestroyed", ({ reason }) => ended.push(reason));
+    screen.end();
+    await until("the end of the stream", () => server.asked("unpublish").length === 1);
+    expect(ended).toEqual(["mediaStopped"]);
+    await expect(session.unpublish(publisher)).rejects.toMatchObject({ otc: { number: 1113 } });
+  });
+
   test("goes on after a lost socket, but for what has ended meanwhile", async () => {
     const session = await connected();
     const [kept, lost] = [await publish(session, "kept"), await publish(session, "lost")];
@@ -346,6 +381,24 @@ describe("subscribing", () => {
     for (const presence of ["lost", "lost", "gone", "here", "here"]) says(presence);
     expect(told).toEqual(["connected", "disconnected", "connected"]);
     expect(track()).toBe(true);
+  });
+
+  test("tells who speaks, once each time, until they are lost or the SFU is", async () => {
+    const session = await connected();
+    await receiving(session);
+    const told: string[] = [];
+    session.on("speaking", ({ connectionId, speaking }) => told.push(`${connectionId} ${speaking}`));
+    const features = FakeConnection.all[0]?.channels.features;
+    const speaks = (id: string, speaking: boolean) => features?.says({ id, features: { speaking } });
+    for (const speaking of [false, true, true, false]) speaks("ben", speaking);
+    speaks("c0", true);
+    expect(told.splice(0)).toEqual(["ben true", "ben false", "c0 true"]);
+    speaks("ben", true);
+    features?.says({ id: "ben", features: { speaking: true }, presence: "lost" });
+    expect(told.splice(0)).toEqual(["ben true", "ben false"]);
+    server.peer.say({ type: "sfuDisconnect", roomId: "1_MX4", claimAfterMs: 0 });
+    await until("the end of the call", () => told.length === 1);
+    expect(told).toEqual(["c0 false"]);
   });
 
   test("is disconnected while its own connection is interrupted, unless the publisher is lost all the same", async () => {
