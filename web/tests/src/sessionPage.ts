@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
-import { coloursOf, PREPARATIONS } from "./person";
+import { coloursOf, drawScreens, PREPARATIONS } from "./person";
 import { BINARIES, type Stack } from "./stack";
 import { until } from "./until";
 
@@ -30,7 +30,7 @@ export class Visitor {
     const context = await browser.newContext({ permissions: ["camera", "microphone"] });
     const page = await context.newPage();
     page.on("pageerror", (error) => console.error(`${name}'s page:`, error));
-    for (const prepare of PREPARATIONS) await page.addInitScript(prepare);
+    for (const prepare of [...PREPARATIONS, drawScreens]) await page.addInitScript(prepare);
     if (script) await page.addInitScript(script);
     await page.goto(link.replace("#", `?name=${encodeURIComponent(name)}#`));
     await page.getByRole("button", { name: "Join", exact: true }).click();

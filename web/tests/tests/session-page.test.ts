@@ -101,6 +101,34 @@ test("a page that loses its connection goes on when it is back, and one without 
   await paul.page.getByRole("heading", { name: "This page needs a link" }).waitFor();
 });
 
+test("a publisher is named, is marked while speaking, and shares a screen beside the camera", async () => {
+  const links = await linksOf(all.stack);
+  const mona = await join(links.moderator, "Mona");
+  const paul = await join(links.publisher, "Paul");
+  await mona.sees("Paul");
+  // The browser's microphone beeps.
+  const marked = (visitor: Visitor, name: string) =>
+    until(`${name} is marked for ${visitor.name}`, async () =>
+      /arbiter-speaking/.test((await visitor.tile(name).getAttribute("class")) ?? ""),
+    );
+  await Promise.all([marked(mona, "Paul"), marked(paul, "You")]);
+
+  await paul.button("Share screen").click();
+  await paul.tile("Your screen").waitFor();
+  await Promise.all([mona.sees("Paul's screen"), mona.sees("Paul")]);
+  expect(await mona.tile("Paul's screen").getAttribute("class")).toContain("arbiter-staged");
+  // By the browser's own button.
+  await paul.page.evaluate(() => {
+    window.screenTrack?.stop();
+    window.screenTrack?.dispatchEvent(new Event("ended"));
+  });
+  await Promise.all([
+    mona.tile("Paul's screen").waitFor({ state: "detached" }),
+    paul.tile("Your screen").waitFor({ state: "detached" }),
+  ]);
+  await mona.sees("Paul");
+});
+
 test("whoever's machine sleeps, or dies, stays in the picture while it may come back, frozen and marked", async () => {
   const links = await linksOf(all.stack);
   const mona = await join(links.moderator, "Mona");

@@ -146,6 +146,30 @@ describe("streams of a session", () => {
     expect(sections, "sections: sound, camera, and one for all that is drawn").toBe(3);
   });
 
+  test("tell the size of their pictures, also when it changes", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "subscriber");
+    await ann.evaluate(async () => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
+      document.body.append(canvas);
+      setInterval(() => canvas.getContext("2d")?.fillRect(0, 0, Math.random() * 99, 99), 100);
+      const [track] = canvas.captureStream(10).getVideoTracks();
+      const options = { name: "window", audioSource: false, videoType: "screen" } as const;
+      await window.shared.publish({ ...options, videoSource: track as MediaStreamTrack });
+    });
+    const has = (size: string) =>
+      until(size, async () => {
+        const [stream] = await bob.evaluate(() => [...window.shared.streams.values()]);
+        return `${stream?.videoDimensions?.width}x${stream?.videoDimensions?.height}` === size;
+      });
+    await has("320x180");
+    await ann.evaluate(() =>
+      Object.assign(document.querySelector("canvas") ?? {}, { width: 240, height: 400 }),
+    );
+    await has("240x400");
+  });
+
   test("that the role does not allow are refused in OpenTok's numbers", async () => {
     const session = await Session.create(call.stack);
     const ann = await someone(session, "subscriber");
