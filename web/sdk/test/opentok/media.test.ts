@@ -443,6 +443,86 @@ describe("subscribing", () => {
   });
 });
 
+describe("an encryption secret", () => {
+  /** What the worker is asked, in order; `says` is its answer. */
+  class FakeWorker {
+    static latest: FakeWorker;
+    readonly asked: { type: string; id: number; secret: string }[] = [];
+    onmessage: ((event: { data: unknown }) => void) | null = null;
+    constructor() {
+      FakeWorker.latest = this;
+    }
+    postMessage(message: FakeWorker["asked"][number]): void {
+      this.asked.push(message);
+    }
+    says(data: Record<string, unknown>): void {
+      this.onmessage?.({ data });
+    }
+    terminate(): void {}
+  }
+
+  beforeEach(() => {
+    vi.stubGlobal("Worker", FakeWorker);
+    vi.stubGlobal("RTCRtpScriptTransform", class {});
+    server.identified = { features: ["ice-lite"], e2ee: true };
+  });
+  afterEach(() => void vi.unstubAllGlobals());
+
+  async function encrypted(): Promise<Session> {
+    const { session } = sessionWith(server, { encryptionSecret: "the first one" });
+    open.push(session);
+    await session.connect("token");
+    return session;
+  }
+
+  const asked = () => FakeWorker.latest.asked.map(({ secret }) => secret);
+
+  test("that is changed before the worker is there is the one that counts", async () => {
+    const session = await encrypted();
+    const publishing = publish(session);
+    const changed = session.setEncryptionSecret("the second one");
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the secrets", () => asked().length === 2);
+    expect(asked()).toEqual(["the first one", "the second one"]);
+    for (const { id } of FakeWorker.latest.asked) FakeWorker.latest.says({ type: "ready", id });
+    await changed;
+    await publishing;
+    expect(asked().length, "nothing of before is said again").toBe(2);
+  });
+
+  test("that is changed while the first is being set is the one that counts, and nothing is sent before", async () => {
+    const session = await encrypted();
+    const publishing = publish(session);
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the first secret", () => asked().length === 1);
+    const changed = session.setEncryptionSecret("the second one");
+    // Another publication meanwhile asks for no older one.
+    const other = publish(session, "other");
+    await until("the second secret", () => asked().includes("the second one"));
+    expect([server.asked("publish"), offers()]).toEqual([[], []]);
+    for (const { id } of FakeWorker.latest.asked) FakeWorker.latest.says({ type: "ready", id });
+    await changed;
+    await Promise.all([publishing, other]);
+    expect(asked().at(-1)).toBe("the second one");
+    expect(asked().filter((secret) => secret === "the first one").length).toBe(1);
+  });
+
+  test("that cannot be used publishes nothing, and the next one may", async () => {
+    const session = await encrypted();
+    const publishing = publish(session);
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the secret", () => asked().length === 1);
+    FakeWorker.latest.says({ type: "failed", id: FakeWorker.latest.asked[0]?.id ?? 0 });
+    await expect(publishing).rejects.toMatchObject({ otc: { number: 6001 } });
+    expect(server.asked("publish")).toEqual([]);
+    const again = publish(session);
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the secret", () => asked().length === 1);
+    FakeWorker.latest.says({ type: "ready", id: FakeWorker.latest.asked[0]?.id ?? 0 });
+    await again;
+  });
+});
+
 test("without a connection there is nothing to publish or subscribe to", async () => {
   const { session } = sessionWith(server);
   await expect(session.publish()).rejects.toMatchObject({ otc: { number: 1010 } });
