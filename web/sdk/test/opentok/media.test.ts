@@ -241,10 +241,17 @@ describe("publishing", () => {
     await until("the size", () => updates().length > 0, 5_000);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(updates()).toEqual([sizes.at(-1)]);
+    // One that the gateway does not take is not told again.
+    server.answers.updateStream = () => refusal(400, "bad_message");
+    camera.size = { width: 20_000, height: 1 };
+    await until("the size", () => updates().length === 2, 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(updates().length).toBe(2);
   });
 
   test("of a screen ends when the person stops sharing it by the browser's button", async () => {
     const session = await connected();
+    await publish(session, "camera");
     const screen = new FakeTrack("video");
     const videoSource = screen as unknown as MediaStreamTrack;
     const publisher = await session.publish({
