@@ -224,7 +224,7 @@ export async function shareDrawnScreen() {
   await window.arbiter.shareScreen(canvas.captureStream(10));
 }
 
-/** Runs in the page before everything else: a screen that is chosen is a drawn one, 960 by 540. Its track is `window.screenTrack`. */
+/** Runs in the page before everything else: a screen that is chosen is a drawn one. Its track is `window.screenTrack`. */
 export function drawScreens() {
   navigator.mediaDevices.getDisplayMedia = async () => {
     const canvas = Object.assign(document.createElement("canvas"), { width: 960, height: 540 });

@@ -413,7 +413,7 @@ export class Media {
     return new Map([...this.#publications.values()].flatMap(({ tracks }) => [...tracks]));
   }
 
-  /** Ends the call. What one that is `lost` has received is seen further. */
+  /** Ends the call. What one that is `lost` has received stays to be seen. */
   #hangUp(lost = false): void {
     const call = this.#call;
     if (call && lost && this.#received.size > 0) {

@@ -7,7 +7,7 @@ import { Wanted } from "./wanted.js";
 /** The two halves of a stream. */
 export type Half = "audio" | "video";
 
-/** How often it is seen whether the pictures have another size, in milliseconds. It is told when it has lasted for as long. */
+/** How often it is seen whether pictures have another size, in milliseconds. One that lasts for as long is told. */
 const LOOK_MS = 1_000;
 
 type Size = NonNullable<Stream["videoDimensions"]>;

@@ -65,8 +65,8 @@ export class Subscription {
   }
 
   /**
-   * The tracks of the stream, none while there is no connection with them, and whether anything can come of them. Those that there
-   * were stay until there are others: their last picture is better than none.
+   * The tracks of the stream, none while there is no connection with them, and whether anything can come of them. Those
+   * that there were stay until there are others: their last picture is better than none.
    */
   receives(tracks: readonly MediaStreamTrack[], alive: boolean): void {
     if (this.#ended) return;
