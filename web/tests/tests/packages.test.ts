@@ -174,6 +174,6 @@ test("a page without a bundler is a call with one file of the client", async () 
   const bytes = await readFile(file);
   // What the README says of its size.
   expect(bytes.length).toBeLessThan(88_900);
-  expect(gzipSync(bytes).length).toBeLessThan(28_700);
+  expect(gzipSync(bytes).length).toBeLessThan(28_900);
   await meet(await serve(plain, "page"), "Ann");
 });
