@@ -49,7 +49,7 @@ simulate: ## Simulate the gateway as seeds have it. [SEED=first RUNS=number JOBS
 	@SEED="$(SEED)" RUNS="$(RUNS)" JOBS="$(JOBS)" $(or $(CARGO_TARGET_DIR),target)/simulate/simulate
 
 test-web: gateway web ## The client's and the component's, and calls in a real browser
-	@scripts/tools.sh opentok older-opentok older-npm-opentok || echo "TESTS WITH OTHER VERSIONS OF opentok SKIPPED: they could not be installed."
+	@scripts/tools.sh opentok older-opentok older-npm-opentok vonage-video || echo "TESTS WITH OTHER VERSIONS OF opentok, AND WITH vonage-video, SKIPPED: they could not be installed."
 	@echo "Running the web tests."
 	@cd web && npm test --silent --workspace sdk --workspace react
 	@if chromium=$$(scripts/program.sh chromium); then \

@@ -16,6 +16,7 @@ version_of() {
     ministack) echo 1.5.33 ;; # AWS on this machine, for the tests of deploying
     opentok) echo 3.15.0 ;; # PyPI's server SDK of the vendor, for tests
     older-opentok) echo 3.6.0 ;; # the same, when it read XML alone and wrote Python's booleans
+    vonage-video) echo 1.6.1 ;; # the vendor's newer one
     older-npm-opentok) echo 2.10.0 ;; # npm's, before it was written anew
     wrtc) echo 0.10.0 ;; # libwebrtc for Node, which `make bench` measures ours against
     *) echo "scripts/tools.sh: unknown tool $1" >&2 && return 1 ;;

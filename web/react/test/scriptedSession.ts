@@ -23,6 +23,7 @@ type HalfEvents = Record<string, unknown>;
 export class ScriptedPublisher extends Scripted<HalfEvents> {
   hasAudio = true;
   hasVideo = true;
+  readonly mediaStream = new MediaStream();
   stream: Stream | undefined = streamOf("own~me", "me", "Ann");
   publishAudio = async (on: boolean) => {
     this.hasAudio = on;
@@ -62,6 +63,10 @@ export class ScriptedSession extends Scripted<SessionEvents> {
   readonly streams = new Map<string, Stream>();
   readonly subscribers = new Map<string, ScriptedSubscriber>();
   publisher: ScriptedPublisher | undefined;
+  /** What is published of a screen. */
+  screen: ScriptedPublisher | undefined;
+  /** What sharing one fails with. */
+  screenRefusal: (Error & { code: string }) | undefined;
   /** What is published begins without sound. */
   muted = false;
   connection: Connection | undefined;
@@ -78,14 +83,23 @@ export class ScriptedSession extends Scripted<SessionEvents> {
     if (this.connection) this.tell("sessionDisconnected", { reason: "clientDisconnected" });
     this.connection = undefined;
   };
-  publish = async ({ name, audioSource, videoSource }: PublisherOptions) => {
-    this.calls.push(`publish(${name})`);
+  publish = async ({ name, audioSource, videoSource, videoType }: PublisherOptions) => {
+    this.calls.push(`publish(${[name, ...(videoType ? [videoType] : [])]})`);
+    if (videoType === "screen") {
+      if (this.screenRefusal) throw this.screenRefusal;
+      this.screen = new ScriptedPublisher();
+      this.screen.stream = streamOf("screen~me", "me", "Ann");
+      return this.screen;
+    }
     this.publisher = new ScriptedPublisher();
     this.publisher.hasAudio = audioSource !== false && !this.muted;
     this.publisher.hasVideo = videoSource !== false;
     return this.publisher;
   };
-  unpublish = async () => void this.calls.push("unpublish()");
+  unpublish = async (publisher: ScriptedPublisher) => {
+    this.calls.push(`unpublish(${publisher.stream?.streamId})`);
+    publisher.tell("streamDestroyed", { reason: "clientDisconnected" });
+  };
   subscribe = async (streamId: string) => {
     this.calls.push(`subscribe(${streamId})`);
     const subscriber = new ScriptedSubscriber();

@@ -1,4 +1,4 @@
-import { act, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { act, cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { StrictMode } from "react";
 import { describe, expect, it } from "vitest";
 import { ArbiterSession } from "../src/index.ts";
@@ -115,6 +115,23 @@ describe("a session", () => {
     expect(row("ben").getAllByText("Ben"), "one person").toHaveLength(1);
   });
 
+  it("marks who speaks, oneself too, but no screen and nobody who is muted", async () => {
+    const session = await withBen("publisher");
+    await act(async () => {
+      session.publishes("ben", "", { streamId: "screen~ben", videoType: "screen" });
+      session.comes("eve");
+      session.publishes("eve", "Eve", { hasAudio: false });
+    });
+    const speaking = () =>
+      [...document.querySelectorAll(".arbiter-speaking .arbiter-name-text")].map((name) => name.textContent);
+    const speaks = (connectionId: string, speaking: boolean) =>
+      act(() => session.tell("speaking", { connectionId, speaking }));
+    for (const id of ["me", "ben", "eve"]) speaks(id, true);
+    expect(speaking()).toEqual(["You", "Ben"]);
+    speaks("ben", false);
+    expect(speaking()).toEqual(["You"]);
+  });
+
   it("changes how loud one person is, here alone", async () => {
     await withBen("subscriber");
     fireEvent.change(row("ben").getByRole("slider"), { target: { value: "20" } });
@@ -127,7 +144,7 @@ describe("what is published", () => {
     const session = await inSession("publisher");
     fireEvent.click(button("Stop publishing"));
     await screen.findByRole("button", { name: "Publish" });
-    expect(session.calls).toContain("unpublish()");
+    expect(session.calls).toContain("unpublish(own~me)");
     expect(machine.tracks.every(({ readyState }) => readyState === "ended")).toBe(true);
     fireEvent.click(button("Publish"));
     await screen.findByRole("button", { name: "Stop publishing" });
@@ -175,6 +192,62 @@ describe("what is published", () => {
     expect(screen.getByRole("alert").textContent).toContain("A moderator has stopped your stream.");
     expect(button("Publish")).toBeDefined();
     expect(machine.tracks.every(({ readyState }) => readyState === "ended")).toBe(true);
+  });
+});
+
+describe("a screen", () => {
+  const shared = () => button("Share screen").getAttribute("aria-pressed") === "true";
+
+  it.each(["button", "s"])("is shared beside the camera, and not any more, by %s", async (how) => {
+    const session = await inSession("publisher");
+    const toggle = () =>
+      how === "s" ? fireEvent.keyDown(document.body, { key: "s" }) : fireEvent.click(button("Share screen"));
+    toggle();
+    await waitFor(() => expect(shared()).toBe(true));
+    expect(session.calls).toEqual(["connect(secret)", "publish(Ann)", "publish(Ann,screen)"]);
+    expect(document.querySelector(".arbiter-staged")?.textContent).toContain("Your screen");
+    toggle();
+    await waitFor(() => expect(shared()).toBe(false));
+    expect(session.calls.at(-1)).toBe("unpublish(screen~me)");
+    expect(document.querySelector(".arbiter-staged")).toBeNull();
+    expect(button("Stop publishing"), "the camera goes on").toBeDefined();
+  });
+
+  it("that the browser, or a moderator, stops is gone", async () => {
+    const session = await inSession("publisher");
+    for (const reason of ["mediaStopped", "forceUnpublished"]) {
+      fireEvent.click(button("Share screen"));
+      await waitFor(() => expect(shared()).toBe(true));
+      act(() => session.screen?.tell("streamDestroyed", { reason }));
+      expect(shared()).toBe(false);
+    }
+    expect(screen.getByRole("alert").textContent).toContain("A moderator has stopped your stream.");
+  });
+
+  it("that its person does not choose is no error, and one that cannot be shared is", async () => {
+    const session = await inSession("publisher");
+    for (const [code, alerts] of [
+      ["media_refused", 0],
+      ["stream_limit_exceeded", 1],
+    ] as const) {
+      session.screenRefusal = Object.assign(new Error("x"), { code });
+      const asked = session.calls.length;
+      fireEvent.click(button("Share screen"));
+      await waitFor(() => expect(session.calls.length).toBe(asked + 1));
+      await waitFor(() => expect(screen.queryAllByRole("alert")).toHaveLength(alerts));
+    }
+    expect(shared()).toBe(false);
+  });
+
+  it("is for those who may publish, and keeps its sound when all are muted", async () => {
+    await withBen("subscriber");
+    expect(screen.queryByRole("button", { name: "Share screen" })).toBeNull();
+    cleanup();
+    const session = await withBen("moderator");
+    fireEvent.click(button("Share screen"));
+    await waitFor(() => expect(shared()).toBe(true));
+    fireEvent.click(button("Mute all"));
+    await waitFor(() => expect(session.calls.at(-1)).toBe("forceMuteAll(own~me,screen~me)"));
   });
 });
 

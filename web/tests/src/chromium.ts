@@ -1,4 +1,4 @@
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, type BrowserServer, chromium } from "playwright-core";
 
 /** What a call needs from Chromium on a machine without a camera, a GPU or a network. */
 const ARGUMENTS = [
@@ -21,8 +21,47 @@ const ARGUMENTS = [
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
 
-/** Starts the Chromium that `scripts/chromium.sh` found or installed. */
+/** The Chromium that `scripts/program.sh` found or installed. */
+const OPTIONS = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ARGUMENTS,
+  ignoreDefaultArgs: ["--mute-audio"],
+};
+
+/** Starts it. */
 export function launch(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  return chromium.launch({ executablePath, args: ARGUMENTS, ignoreDefaultArgs: ["--mute-audio"] });
+  return chromium.launch(OPTIONS);
+}
+
+/** A browser whose processes can be stopped, and killed, as a machine's are that sleeps, or loses its power. */
+export class Machine {
+  private constructor(
+    readonly browser: Browser,
+    private readonly server: BrowserServer,
+  ) {}
+
+  static async start(): Promise<Machine> {
+    const server = await chromium.launchServer(OPTIONS);
+    return new Machine(await chromium.connect(server.wsEndpoint()), server);
+  }
+
+  /** Nothing in it goes on: no packet is sent, none is answered, and no socket is closed. */
+  sleep(): void {
+    this.signal("SIGSTOP");
+  }
+
+  wake(): void {
+    this.signal("SIGCONT");
+  }
+
+  /** Its network is gone with it, before any page can say anything. */
+  async kill(): Promise<void> {
+    await this.server.kill();
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    const { pid } = this.server.process();
+    // It leads a group of its own, with all that it has started.
+    if (pid !== undefined) process.kill(-pid, signal);
+  }
 }

@@ -14,6 +14,8 @@ declare global {
     offline?: boolean;
     /** Let peer connections use nothing but TURN. */
     relayOnly?: boolean;
+    /** What {@link drawScreens} has drawn last. */
+    screenTrack?: MediaStreamTrack | undefined;
     /** What the camera is asked for in place of a small picture. */
     capture?: MediaTrackConstraints;
   }
@@ -220,6 +222,29 @@ export async function shareDrawnScreen() {
     context.fillRect(0, 0, 1280, 720);
   }, 100);
   await window.arbiter.shareScreen(canvas.captureStream(10));
+}
+
+/** Runs in the page before everything else: a screen that is chosen is a drawn one. Its track is `window.screenTrack`. */
+export function drawScreens() {
+  navigator.mediaDevices.getDisplayMedia = async () => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 960, height: 540 });
+    const context = canvas.getContext("2d");
+    setInterval(() => {
+      if (!context) return;
+      context.fillStyle = `hsl(${Date.now() / 20} 60% 50%)`;
+      context.fillRect(0, 0, canvas.width, canvas.height);
+    }, 100);
+    const stream = canvas.captureStream(10);
+    [window.screenTrack] = stream.getVideoTracks();
+    return stream;
+  };
+}
+
+/** Runs in the page. How many colours a picture has as it is on the screen: one that has lost its track may be black. */
+export function coloursOf(video: HTMLVideoElement): number {
+  const context = Object.assign(document.createElement("canvas"), { width: 32, height: 32 }).getContext("2d");
+  context?.drawImage(video, 0, 0, 32, 32);
+  return new Set(new Uint32Array(context?.getImageData(0, 0, 32, 32).data.buffer ?? new ArrayBuffer(0))).size;
 }
 
 /** What runs in a page before everything else. */

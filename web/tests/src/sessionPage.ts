@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
-import { PREPARATIONS } from "./person";
+import { coloursOf, drawScreens, PREPARATIONS } from "./person";
 import { BINARIES, type Stack } from "./stack";
 import { until } from "./until";
 
@@ -30,7 +30,7 @@ export class Visitor {
     const context = await browser.newContext({ permissions: ["camera", "microphone"] });
     const page = await context.newPage();
     page.on("pageerror", (error) => console.error(`${name}'s page:`, error));
-    for (const prepare of PREPARATIONS) await page.addInitScript(prepare);
+    for (const prepare of [...PREPARATIONS, drawScreens]) await page.addInitScript(prepare);
     if (script) await page.addInitScript(script);
     await page.goto(link.replace("#", `?name=${encodeURIComponent(name)}#`));
     await page.getByRole("button", { name: "Join", exact: true }).click();
@@ -71,6 +71,22 @@ export class Visitor {
   async seesMuted(name: string, muted: boolean): Promise<void> {
     const mark = this.tile(name).locator(".arbiter-muted");
     await mark.waitFor({ state: muted ? "attached" : "detached" });
+  }
+
+  /** Waits until somebody's picture stands still, and it is said why. */
+  async seesFrozen(name: string, seconds = 20): Promise<void> {
+    const tile = this.tile(name);
+    await tile.getByText("Connection lost").waitFor({ timeout: seconds * 1_000 });
+    const colours = await tile.locator("video").evaluate(coloursOf);
+    if (colours < 10) throw new Error(`${this.name} sees nothing of ${name}: ${colours} colours`);
+  }
+
+  /** Waits until somebody's picture is not said to stand still any more. */
+  async seesAgain(name: string, seconds = 30): Promise<void> {
+    await this.tile(name)
+      .getByText("Connection lost")
+      .waitFor({ state: "detached", timeout: seconds * 1_000 });
+    await this.sees(name, seconds);
   }
 
   button(name: string | RegExp) {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { calls } from "../src/call";
+import { Machine } from "../src/chromium";
 import { linksOf, Visitor } from "../src/sessionPage";
 import { until } from "../src/until";
 
@@ -9,8 +10,8 @@ afterEach(async () => {
   for (const visitor of visitors.splice(0)) await visitor.close();
 });
 
-async function join(link: string | undefined, name: string): Promise<Visitor> {
-  const visitor = await Visitor.join(all.browser, link ?? "", name);
+async function join(link: string | undefined, name: string, browser = all.browser): Promise<Visitor> {
+  const visitor = await Visitor.join(browser, link ?? "", name);
   visitors.push(visitor);
   return visitor;
 }
@@ -99,3 +100,71 @@ test("a page that loses its connection goes on when it is back, and one without 
   await paul.page.reload();
   await paul.page.getByRole("heading", { name: "This page needs a link" }).waitFor();
 });
+
+test("a publisher is named, is marked while speaking, and shares a screen beside the camera", async () => {
+  const links = await linksOf(all.stack);
+  const mona = await join(links.moderator, "Mona");
+  const paul = await join(links.publisher, "Paul");
+  await mona.sees("Paul");
+  // The browser's microphone beeps.
+  const marked = (visitor: Visitor, name: string) =>
+    until(`${name} is marked for ${visitor.name}`, async () =>
+      /arbiter-speaking/.test((await visitor.tile(name).getAttribute("class")) ?? ""),
+    );
+  await Promise.all([marked(mona, "Paul"), marked(paul, "You")]);
+
+  await paul.button("Share screen").click();
+  await paul.tile("Your screen").waitFor();
+  await Promise.all([mona.sees("Paul's screen"), mona.sees("Paul")]);
+  expect(await mona.tile("Paul's screen").getAttribute("class")).toContain("arbiter-staged");
+  // By the browser's own button.
+  await paul.page.evaluate(() => {
+    window.screenTrack?.stop();
+    window.screenTrack?.dispatchEvent(new Event("ended"));
+  });
+  await Promise.all([
+    mona.tile("Paul's screen").waitFor({ state: "detached" }),
+    paul.tile("Your screen").waitFor({ state: "detached" }),
+  ]);
+  await mona.sees("Paul");
+});
+
+test("whoever's machine sleeps, or dies, stays in the picture while it may come back, frozen and marked", async () => {
+  const links = await linksOf(all.stack);
+  const mona = await join(links.moderator, "Mona");
+  const [sleeps, dies] = await Promise.all([Machine.start(), Machine.start()]);
+  try {
+    await join(links.publisher, "Paul", sleeps.browser);
+    await join(links.publisher, "Dora", dies.browser);
+    await Promise.all([mona.sees("Paul"), mona.sees("Dora")]);
+    const shown = await tilesOf(mona);
+    sleeps.sleep();
+    await dies.kill();
+    await Promise.all([mona.seesFrozen("Paul"), mona.seesFrozen("Dora")]);
+    sleeps.wake();
+    await mona.seesAgain("Paul");
+    // The gateway gives her 30 seconds.
+    await mona.tile("Dora").getByText("Connection lost").waitFor();
+    await mona.tile("Dora").waitFor({ state: "detached", timeout: 45_000 });
+    await mona.sees("Paul");
+    expect(await shown(), "what was shown, one after the other").toEqual(["You, Paul, Dora", "You, Paul"]);
+  } finally {
+    await sleeps.kill();
+  }
+});
+
+/** Writes down whose tiles there are, each time that it changes. */
+async function tilesOf({ page }: Visitor): Promise<() => Promise<string[]>> {
+  const shown = await page.evaluateHandle(() => {
+    const shown: string[] = [];
+    const look = () => {
+      const names = [...document.querySelectorAll(".arbiter-tile .arbiter-name-text")];
+      const line = names.map(({ textContent }) => textContent).join(", ");
+      if (shown.at(-1) !== line) shown.push(line);
+    };
+    look();
+    new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+    return shown;
+  });
+  return () => shown.jsonValue();
+}

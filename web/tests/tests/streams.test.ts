@@ -1,36 +1,32 @@
-import { type AddressInfo, createServer } from "node:net";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { calls } from "../src/call";
-import { PREPARATIONS } from "../src/person";
+import { coloursOf, PREPARATIONS } from "../src/person";
 import { LIBRARY, Session } from "../src/session";
+import {
+  endSfus,
+  frames,
+  isShown,
+  isStill,
+  Metrics,
+  packets,
+  publish,
+  subscribe,
+  told,
+} from "../src/streams";
 import { until } from "../src/until";
 
-/** A port that is free now, for the SFU's metrics. */
-const metrics = await new Promise<number>((resolve) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo;
-    server.close(() => resolve(port));
-  });
-});
-
-/** Packets that the SFU has not sent, as nobody has subscribed to them. */
-async function withheld(): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
-  return Number(/packets_withheld_total\S* (\d+)/.exec(text)?.[1]);
-}
+const metrics = await Metrics.somewhere();
 
 describe("streams of a session", () => {
-  const call = calls({ demo: LIBRARY, sfu: { METRICS_PORT: String(metrics) } });
+  const call = calls({ demo: LIBRARY, sfu: { METRICS_PORT: String(metrics.port) } });
   let context: BrowserContext;
   beforeEach(async () => {
     context = await call.browser.newContext({ permissions: ["camera", "microphone"] });
   });
   afterEach(async () => {
     await context.close();
-    // The next one's SFU needs the port of this one's.
-    for (const { pid } of await call.stack.sfus()) process.kill(pid, "SIGTERM");
-    await until("no SFU", async () => (await call.stack.sfus()).length === 0);
+    await endSfus(call.stack);
   });
 
   /** Somebody who is connected. */
@@ -45,44 +41,6 @@ describe("streams of a session", () => {
     await session.connect(page, role, options);
     return page;
   }
-
-  const publish = (page: Page, name: string) =>
-    page.evaluate(async (name) => {
-      window.publisher = await window.shared.publish({ name, resolution: "640x360" });
-    }, name);
-
-  const subscribe = (page: Page, name: string) =>
-    page.evaluate(async (name) => {
-      const stream = [...window.shared.streams.values()].find((stream) => stream.name === name);
-      if (!stream) throw new Error(`no stream ${name}`);
-      const subscriber = await window.shared.subscribe(stream);
-      window.subscribers[name] = subscriber;
-      document.getElementById(name)?.remove();
-      const video = document.createElement("video");
-      video.srcObject = subscriber.mediaStream;
-      video.id = name;
-      video.autoplay = true;
-      document.body.append(video);
-    }, name);
-
-  /** How many frames of a stream have been shown. */
-  const frames = (page: Page, name: string) =>
-    page.evaluate(
-      (name) =>
-        (document.getElementById(name) as HTMLVideoElement | null)?.getVideoPlaybackQuality()
-          .totalVideoFrames ?? 0,
-      name,
-    );
-
-  const isShown = (page: Page, name: string) =>
-    until(`${name} is shown`, async () => {
-      const before = await frames(page, name);
-      await page.waitForTimeout(300);
-      return (await frames(page, name)) > before + 2;
-    });
-
-  const told = (page: Page, what: string) =>
-    until(what, () => page.evaluate((what) => window.told.includes(what), what));
 
   /** Ann, who publishes, and Bob, who is in that role and is shown it. */
   async function shown(role: string): Promise<{ ann: Page; bob: Page }> {
@@ -118,42 +76,19 @@ describe("streams of a session", () => {
     await told(bob, "no stream ann clientDisconnected");
   });
 
-  /** Packets of a stream that have arrived. */
-  const packets = (page: Page, name: string) =>
-    page.evaluate(async (name) => {
-      let packets = 0;
-      const ids = window.subscribers[name]?.mediaStream.getTracks().map(({ id }) => id) ?? [];
-      for (const connection of window.connections)
-        for (const report of (await connection.getStats()).values())
-          if (report.type === "inbound-rtp" && ids.includes(report.trackIdentifier))
-            packets += report.packetsReceived;
-      return packets;
-    }, name);
-
-  const isStill = (page: Page, name: string) =>
-    until(`nothing of ${name} comes`, async () => {
-      const before = await packets(page, name);
-      await page.waitForTimeout(500);
-      return (await packets(page, name)) === before;
-    });
-
   test("cost the SFU nothing while nobody wants them, and come back at once", async () => {
     const { bob } = await shown("subscriber");
 
     await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(false));
     await bob.evaluate(() => window.subscribers.ann?.subscribeToAudio(false));
     await isStill(bob, "ann");
-    const before = await withheld();
-    await bob.waitForTimeout(1_000);
-    expect((await withheld()) - before, "packets that are not sent in a second").toBeGreaterThan(30);
+    expect(await metrics.withheldInASecond(), "packets that are not sent").toBeGreaterThan(30);
 
     await bob.evaluate(() => window.subscribers.ann?.subscribeToVideo(true));
     await isShown(bob, "ann");
     await bob.evaluate(() => window.shared.unsubscribe(window.subscribers.ann as never));
     expect(await bob.evaluate(() => window.subscribers.ann?.mediaStream.getTracks().length)).toBe(0);
-    const later = await withheld();
-    await bob.waitForTimeout(1_000);
-    expect((await withheld()) - later, "packets that are not sent in a second").toBeGreaterThan(30);
+    expect(await metrics.withheldInASecond(), "packets that are not sent").toBeGreaterThan(30);
     await subscribe(bob, "ann");
     await isShown(bob, "ann");
   });
@@ -211,6 +146,30 @@ describe("streams of a session", () => {
     expect(sections, "sections: sound, camera, and one for all that is drawn").toBe(3);
   });
 
+  test("tell the size of their pictures, also when it changes", async () => {
+    const session = await Session.create(call.stack);
+    const ann = await someone(session, "publisher");
+    const bob = await someone(session, "subscriber");
+    await ann.evaluate(async () => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 180 });
+      document.body.append(canvas);
+      setInterval(() => canvas.getContext("2d")?.fillRect(0, 0, Math.random() * 99, 99), 100);
+      const [track] = canvas.captureStream(10).getVideoTracks();
+      const options = { name: "window", audioSource: false, videoType: "screen" } as const;
+      await window.shared.publish({ ...options, videoSource: track as MediaStreamTrack });
+    });
+    const has = (size: string) =>
+      until(size, async () => {
+        const [stream] = await bob.evaluate(() => [...window.shared.streams.values()]);
+        return `${stream?.videoDimensions?.width}x${stream?.videoDimensions?.height}` === size;
+      });
+    await has("320x180");
+    await ann.evaluate(() =>
+      Object.assign(document.querySelector("canvas") ?? {}, { width: 240, height: 400 }),
+    );
+    await has("240x400");
+  });
+
   test("that the role does not allow are refused in OpenTok's numbers", async () => {
     const session = await Session.create(call.stack);
     const ann = await someone(session, "subscriber");
@@ -255,10 +214,7 @@ describe("streams of a session", () => {
     );
     expect(refused).toEqual([1403, 1403]);
     await isShown(ann, "bob");
-    const people = (await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()).match(
-      /people\S* (\d+)/,
-    )?.[1];
-    expect(people, "in the SFU").toBe("0");
+    expect(await metrics.value("people"), "in the SFU").toBe(0);
   });
 
   test("of an encrypted session are shown to whoever has the secret, and others hear why not", async () => {
@@ -316,18 +272,24 @@ describe("streams of a session", () => {
   });
 
   test("go on with another SFU when theirs is gone", async () => {
-    const { bob } = await shown("subscriber");
+    const { bob } = await shown("publisher");
+    // Whoever publishes asks for another at once, and hears that there is none.
+    await publish(bob, "bob");
+    await bob.evaluate(() => {
+      for (const event of ["connected", "disconnected"] as const)
+        window.subscribers.ann?.on(event, () => window.told.push(event));
+    });
     for (const { pid } of await call.stack.sfus()) process.kill(pid, "SIGKILL");
+    await told(bob, "disconnected");
     await isStill(bob, "ann");
-    await fetch(`${call.stack.urls.httpUrl}/createRoom`, { method: "PUT" });
-    await until(
-      "the picture is back",
-      async () => {
-        const before = await frames(bob, "ann");
-        await bob.waitForTimeout(500);
-        return (await frames(bob, "ann")) > before + 2;
-      },
-      60,
+    // By then it is given up, and its connections are closed.
+    await bob.waitForTimeout(6_000);
+    expect(await bob.locator("#ann").evaluate(coloursOf), "colours of the frozen picture").toBeGreaterThan(
+      10,
     );
+    await fetch(`${call.stack.urls.httpUrl}/createRoom`, { method: "PUT" });
+    await isShown(bob, "ann", 60);
+    const heard = await bob.evaluate(() => window.told.filter((line) => line.endsWith("connected")));
+    expect(heard).toEqual(["disconnected", "connected"]);
   });
 });

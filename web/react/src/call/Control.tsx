@@ -1,5 +1,13 @@
 import { type ReactNode, type Ref, useRef } from "react";
-import { CameraIcon, CameraOffIcon, LeaveIcon, MicrophoneIcon, MicrophoneOffIcon } from "../icons.tsx";
+import {
+  CameraIcon,
+  CameraOffIcon,
+  LeaveIcon,
+  MicrophoneIcon,
+  MicrophoneOffIcon,
+  ScreenIcon,
+  ScreenOffIcon,
+} from "../icons.tsx";
 import { useLevel } from "../media/useLevel.ts";
 
 /** A microphone that is on or off, and how loud it is. */
@@ -33,6 +41,22 @@ export function CameraControl({ on, onClick }: { on: boolean; onClick(): void })
       onClick={onClick}
     >
       {on ? <CameraIcon /> : <CameraOffIcon />}
+    </Control>
+  );
+}
+
+/** Shares a screen, and stops that. Nothing on phones, which cannot. */
+export function ScreenControl({ sharing, onClick }: { sharing: boolean; onClick(): void }) {
+  if (typeof globalThis.navigator?.mediaDevices?.getDisplayMedia !== "function") return null;
+  return (
+    <Control
+      label="Share screen"
+      hint={sharing ? "Stop sharing (s)" : "Share screen (s)"}
+      pressed={sharing}
+      active={sharing}
+      onClick={onClick}
+    >
+      {sharing ? <ScreenOffIcon /> : <ScreenIcon />}
     </Control>
   );
 }

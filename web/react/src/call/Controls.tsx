@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { useArbiter } from "../context.ts";
-import { ChatIcon, ScreenIcon, ScreenOffIcon, SettingsIcon } from "../icons.tsx";
-import { CameraControl, Control, LeaveControl, MicrophoneControl } from "./Control.tsx";
+import { ChatIcon, SettingsIcon } from "../icons.tsx";
+import { CameraControl, Control, LeaveControl, MicrophoneControl, ScreenControl } from "./Control.tsx";
 
 /** The bar at the bottom of a call: all buttons, or those that are given as children. */
 export function Controls({ children }: { children?: ReactNode }) {
@@ -37,19 +37,7 @@ export function CameraButton() {
 /** Shares a screen, and stops that. Nothing on phones, which cannot. */
 export function ScreenButton() {
   const { call, actions } = useArbiter();
-  const sharing = call.self.screen !== undefined;
-  if (!canShare()) return null;
-  return (
-    <Control
-      label="Share screen"
-      hint={sharing ? "Stop sharing (s)" : "Share screen (s)"}
-      pressed={sharing}
-      active={sharing}
-      onClick={actions.toggleScreen}
-    >
-      {sharing ? <ScreenOffIcon /> : <ScreenIcon />}
-    </Control>
-  );
+  return <ScreenControl sharing={call.self.screen !== undefined} onClick={actions.toggleScreen} />;
 }
 
 /** Opens and closes the panel `chat`, and says how many messages are unread. */
@@ -89,9 +77,4 @@ export function SettingsButton() {
 /** Leaves the call. */
 export function LeaveButton() {
   return <LeaveControl what="the call" onClick={useArbiter().actions.leave} />;
-}
-
-/** Phones cannot share their screens, so they get no button for it. */
-function canShare(): boolean {
-  return typeof globalThis.navigator?.mediaDevices?.getDisplayMedia === "function";
 }

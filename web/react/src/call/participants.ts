@@ -93,7 +93,7 @@ function screenOf({ id, screen }: Self | Peer, name: string, self: boolean): Par
 }
 
 /** A whole monitor shown on itself is a hall of mirrors. */
-function isWholeMonitor(stream: MediaStream): boolean {
+export function isWholeMonitor(stream: MediaStream): boolean {
   return stream.getVideoTracks()[0]?.getSettings?.().displaySurface === "monitor";
 }
 

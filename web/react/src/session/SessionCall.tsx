@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { CameraControl, Control, LeaveControl, MicrophoneControl } from "../call/Control.tsx";
+import { CameraControl, Control, LeaveControl, MicrophoneControl, ScreenControl } from "../call/Control.tsx";
 import { Tiles } from "../call/Grid.tsx";
 import { Notice } from "../call/Notice.tsx";
 import { Region } from "../call/Region.tsx";
@@ -40,11 +40,12 @@ export function SessionCall({ store, snapshot, name }: SessionProps) {
   const toggleList = () => setOpen(!listed);
   const toggleAudio = () => void store.setAudio(!own?.audio);
   const toggleVideo = () => void store.setVideo(!own?.video);
+  const toggleScreen = () => void (capabilities?.publish === 1 && store.toggleScreen(name));
   return (
     <Region
       label="Session"
       announcement={announcement}
-      keys={{ m: toggleAudio, v: toggleVideo, p: toggleList }}
+      keys={{ m: toggleAudio, v: toggleVideo, s: toggleScreen, p: toggleList }}
     >
       <div className="arbiter-main">
         <div className="arbiter-scene">
@@ -76,6 +77,9 @@ export function SessionCall({ store, snapshot, name }: SessionProps) {
           <Control label="Stop publishing" hint="Stop publishing" active onClick={store.unpublish}>
             <PublishIcon />
           </Control>
+        )}
+        {capabilities?.publish === 1 && (
+          <ScreenControl sharing={snapshot.screen !== undefined} onClick={toggleScreen} />
         )}
         {!own && capabilities?.publish === 1 && (
           <button

@@ -1,5 +1,5 @@
 import type { Capabilities, Connection, Stream } from "@arbiter/client";
-import type { Participant } from "../call/participants.ts";
+import { isWholeMonitor, type Participant } from "../call/participants.ts";
 import { NAMELESS } from "../people.ts";
 import type { OwnStream, RemoteStream, SessionSnapshot } from "./sessionStore.ts";
 
@@ -71,30 +71,55 @@ export function tilesOf(
   members: readonly Member[],
 ): { people: Participant[]; screens: Participant[] } {
   const nameOf = (id: string) => members.find((one) => one.id === id)?.name ?? NAMELESS;
-  const { own, connection, streams } = snapshot;
-  const tiles = streams.map((one) => remoteTile(one, nameOf(one.stream.connectionId)));
-  if (own && connection)
-    tiles.unshift(ownTile(own, connection.connectionId, nameOf(connection.connectionId)));
+  const { own, screen, connection, streams, speaking } = snapshot;
+  const tiles = streams.map((one) => {
+    const { connectionId } = one.stream;
+    return remoteTile(one, nameOf(connectionId), speaking.has(connectionId));
+  });
+  if (connection) {
+    const { connectionId: id } = connection;
+    if (screen && !isWholeMonitor(screen)) tiles.unshift(ownScreen(screen, id));
+    if (own) tiles.unshift(ownTile(own, id, nameOf(id), speaking.has(id)));
+  }
   return {
     people: tiles.filter(({ kind }) => kind === "person"),
     screens: tiles.filter(({ kind }) => kind === "screen"),
   };
 }
 
-function ownTile({ media, audio, video, published }: OwnStream, id: string, fullName: string): Participant {
+function ownTile(
+  { media, audio, video, published }: OwnStream,
+  id: string,
+  fullName: string,
+  speaks: boolean,
+): Participant {
   return {
-    ...{ key: "own", id, kind: "person", name: "You", fullName, self: true, stream: media, speaking: false },
-    ...{ video, muted: !audio, status: published ? undefined : "Publishing…" },
+    ...{ key: "own", id, kind: "person", name: "You", fullName, self: true, stream: media },
+    ...{ video, muted: !audio, speaking: speaks && audio },
+    status: published ? undefined : "Publishing…",
   };
 }
 
-function remoteTile({ stream, media, connected, lost }: RemoteStream, of: string): Participant {
+function ownScreen(stream: MediaStream, id: string): Participant {
+  const name = "Your screen";
+  return {
+    ...{ key: "own screen", id, kind: "screen", name, fullName: name, self: true, stream },
+    ...{ video: true, muted: false, speaking: false, status: undefined },
+  };
+}
+
+function remoteTile(
+  { stream, media, connected, lost }: RemoteStream,
+  of: string,
+  speaks: boolean,
+): Participant {
   const isScreen = stream.videoType === "screen";
   const name = stream.name.trim() || of;
   const title = isScreen ? `${of}'s screen` : name;
   return {
     ...{ key: stream.streamId, id: stream.connectionId, kind: isScreen ? "screen" : "person" },
-    ...{ name: title, fullName: title, self: false, stream: media, speaking: false },
+    ...{ name: title, fullName: title, self: false, stream: media },
+    speaking: speaks && stream.hasAudio && !isScreen && !lost,
     video: stream.hasVideo && connected,
     muted: !stream.hasAudio,
     status: statusOf(media, connected, lost),

@@ -46,6 +46,10 @@ export interface SessionSnapshot {
   readonly connections: readonly Connection[];
   readonly streams: readonly RemoteStream[];
   readonly own: OwnStream | undefined;
+  /** The screen that this person shares. */
+  readonly screen: MediaStream | undefined;
+  /** Who speaks, by `connectionId`; this person too. */
+  readonly speaking: ReadonlySet<string>;
   /** What is wrong with this person's camera and microphone. */
   readonly problems: Acquired["problems"];
   /** What is published now begins without sound. */
@@ -63,6 +67,8 @@ const NEW: SessionSnapshot = {
   connections: [],
   streams: [],
   own: undefined,
+  screen: undefined,
+  speaking: new Set(),
   problems: {},
   muted: false,
   moderated: undefined,
@@ -75,7 +81,7 @@ interface Subscription {
   lost: boolean;
 }
 
-/** A `Session` as something that React can read, which subscribes to everything and publishes one camera. */
+/** A `Session` as something that React can read, which subscribes to everything and publishes a camera and a screen. */
 export class SessionStore {
   readonly session: Session;
   readonly #token: TokenSource;
@@ -83,6 +89,9 @@ export class SessionStore {
   readonly #listeners = new Set<() => void>();
   readonly #subscriptions = new Map<string, Subscription>();
   #publisher: Publisher | undefined;
+  #screen: Publisher | undefined;
+  /** The person is being asked for a screen. */
+  #choosing = false;
   /** Counts what ends a stream of one's own: media that comes for an older one is stopped at once. */
   #life = 0;
 
@@ -100,6 +109,10 @@ export class SessionStore {
     session.on("sessionReconnected", () => {
       this.#update({ state: "connected" });
       look();
+    });
+    session.on("speaking", ({ connectionId, speaking }) => {
+      const others = [...this.#snapshot.speaking].filter((id) => id !== connectionId);
+      this.#update({ speaking: new Set(speaking ? [...others, connectionId] : others) });
     });
     session.on("muteForced", look);
     session.on("sessionDisconnected", ({ reason, error }) => this.#ended(reason, error));
@@ -175,13 +188,40 @@ export class SessionStore {
     if (publisher) await this.attempt(() => this.session.unpublish(publisher));
   };
 
+  /** Shares a screen that the browser asks the person for, beside the camera; or stops that. */
+  readonly toggleScreen = async (name: string): Promise<void> => {
+    const screen = this.#screen;
+    if (screen) await this.attempt(() => this.session.unpublish(screen));
+    else if (!this.#choosing) await this.#shareScreen(name);
+  };
+
+  async #shareScreen(name: string): Promise<void> {
+    this.#choosing = true;
+    try {
+      const publisher = await this.session.publish({ name, videoType: "screen", audioSource: true });
+      this.#screen = publisher;
+      publisher.on("streamDestroyed", ({ reason }) => {
+        this.#screen = undefined;
+        this.#update({ screen: undefined });
+        if (reason === "forceUnpublished") this.#update({ moderated: { by: "unpublish" } });
+      });
+      this.#update({ screen: publisher.mediaStream });
+    } catch (error) {
+      // Whoever chooses none, or leaves meanwhile, knows that.
+      const { code } = error as SessionError;
+      if (code !== "media_refused" && this.#snapshot.state !== "ended") this.#failed(error);
+    } finally {
+      this.#choosing = false;
+    }
+  }
+
   readonly setAudio = (on: boolean): Promise<void> => this.#switch((publisher) => publisher.publishAudio(on));
   readonly setVideo = (on: boolean): Promise<void> => this.#switch((publisher) => publisher.publishVideo(on));
 
   /** Mutes all but this person, who has something to say. */
   readonly muteAll = (): Promise<void> => {
-    const own = this.#publisher?.stream;
-    return this.session.forceMuteAll(own ? [own] : []);
+    const own = [this.#publisher?.stream, this.#screen?.stream];
+    return this.session.forceMuteAll(own.filter((stream) => stream !== undefined));
   };
 
   /** Runs something that may go wrong, and keeps the error for the page to show. */
@@ -285,6 +325,7 @@ export class SessionStore {
 
   #ended(reason: DisconnectReason | undefined, error: SessionError | undefined): void {
     this.#endOwn();
+    this.#screen = undefined;
     this.#subscriptions.clear();
     // Who left before the connection was there left, too.
     const why = error?.code === "left" ? "clientDisconnected" : reason;

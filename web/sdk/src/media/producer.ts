@@ -35,6 +35,8 @@ export interface ProducerOptions {
   config: RTCConfiguration;
   simulcast: boolean;
   explicitSubscriptions: boolean;
+  /** The receiver is no SFU, and picks the codecs itself. */
+  anyCodec?: boolean;
   tracks: ReadonlyMap<Slot, LocalTrack>;
   numbers: { next(): number };
   style: () => CandidateStyle;
@@ -217,7 +219,7 @@ export class Producer {
     const transceiver = this.connection.addTransceiver(track, init);
     const kind = track.kind as "audio" | "video";
     const codecs = preferredCodecs(kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
-    if (codecs.length > 0) transceiver.setCodecPreferences?.(codecs);
+    if (codecs.length > 0 && !this.#options.anyCodec) transceiver.setCodecPreferences?.(codecs);
     this.#options.sends?.(transceiver.sender, local);
     this.#sections.set(slot, { source, transceiver, streamId });
   }

@@ -139,6 +139,7 @@ export class SessionConnection {
       request: (action, data) => this.request(action, data),
       stream: (streamId) => this.#known?.streams.present.get(streamId),
       secret: options.secret,
+      speaking: (connectionId, speaking) => this.#tell("speaking", { connectionId, speaking }),
       before: () => {
         const { connection, roster } = this.#known ?? {};
         const others = [...(roster?.present.values() ?? [])];

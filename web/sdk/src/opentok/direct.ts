@@ -113,6 +113,8 @@ export class Direct {
         // There is one receiver, which tells what it can take.
         simulcast: false,
         explicitSubscriptions: false,
+        // Chromium takes no offer in which Firefox has left codecs out (`findings/`).
+        anyCodec: true,
         tracks: new Map(wanted),
         // They grow from one connection to the next: an answer to an earlier one is told apart by that.
         numbers: { next: () => ++this.#last },

@@ -40,6 +40,8 @@ export interface MediaHooks {
   stream(streamId: string): Stream | undefined;
   /** The encryption secret, if there is one. */
   secret(): string | undefined;
+  /** Somebody begins, or ceases, to speak. */
+  speaking(connectionId: string, speaking: boolean): void;
   /** How many of the others have been there for longer. */
   before(): number;
   log: Log;
@@ -60,11 +62,18 @@ export class Media {
   readonly #subscriptions = new Map<Subscriber, Subscription>();
   /** What is received of each peer, by stream. */
   readonly #received = new Map<string, ReadonlyMap<string, readonly RTCRtpReceiver[]>>();
+  /** Peers of whom nothing can come: the SFU hears nothing of them, … */
+  readonly #lost = new Set<string>();
+  /** … or the connection with their media is interrupted. */
+  readonly #broken = new Set<string>();
+  readonly #speaking = new Set<string>();
   #identified: SessionIdentified | undefined;
   /** In a session that is encrypted end to end, as soon as there is media. */
   #encryption: Encryption | undefined;
   #starting: Promise<Encryption> | undefined;
   #call: Call | undefined;
+  /** Those that were lost: what they received is seen until there is something newer. */
+  readonly #former = new Set<Call>();
   /** In a relayed session, in place of calls. */
   #direct: Direct | undefined;
   #emit: ((event: SignalingEvent) => void) | undefined;
@@ -154,8 +163,10 @@ export class Media {
 
   /** Somebody's stay has ended. */
   left(connectionId: string): void {
-    this.#received.delete(connectionId);
+    for (const known of [this.#received, this.#lost, this.#broken]) known.delete(connectionId);
+    this.#speaks(connectionId, false);
     this.#call?.forget(connectionId);
+    this.#replaced(connectionId);
     this.#direct?.forget(connectionId);
   }
 
@@ -179,6 +190,7 @@ export class Media {
         this.#direct?.sends(slot);
         await this.#call?.producer?.set(slot, local);
       },
+      stopped: () => this.#stop(publication),
     });
     const publisher = new Publisher(publication);
     this.#publications.set(publisher, publication);
@@ -188,6 +200,8 @@ export class Media {
       // From client to client there is nobody yet to agree.
       if (this.#direct) this.#publishing.get(publication)?.resolve();
       for (const [slot, local] of publication.tracks) void this.#call?.producer?.set(slot, local);
+      // Its sound is nobody's voice.
+      if (publication.isScreen) this.#announce();
       await Promise.all([publication.begin(), taken]);
       return publisher;
     } catch (error) {
@@ -316,6 +330,15 @@ export class Media {
     }
   }
 
+  /** There is no media any more to publish. */
+  #stop(publication: Publication): void {
+    for (const [publisher, each] of this.#publications)
+      if (each === publication) this.#publications.delete(publisher);
+    this.#publishing.get(publication)?.reject(notPublished("There is nothing any more to publish."));
+    publication.ended("mediaStopped");
+    void publication.end().catch(() => undefined);
+  }
+
   /** Has a call, if there is any use for one: whoever publishes claims an SFU with it. */
   #connect(): void {
     if (this.#identified?.mediaMode === "relayed") {
@@ -390,13 +413,23 @@ export class Media {
     return new Map([...this.#publications.values()].flatMap(({ tracks }) => [...tracks]));
   }
 
-  #hangUp(): void {
-    this.#call?.leaveNow();
+  /** Ends the call. What one that is `lost` has received stays to be seen. */
+  #hangUp(lost = false): void {
+    const call = this.#call;
+    if (call && lost && this.#received.size > 0) {
+      call.fade();
+      this.#former.add(call);
+    } else call?.leaveNow();
+    if (!lost) {
+      for (const former of this.#former) former.leaveNow();
+      this.#former.clear();
+    }
     this.#call = undefined;
     this.#emit = undefined;
     this.#busy = undefined;
-    this.#received.clear();
-    for (const subscription of this.#subscriptions.values()) subscription.receives([]);
+    for (const known of [this.#received, this.#lost, this.#broken]) known.clear();
+    for (const id of this.#speaking) this.#speaks(id, false);
+    for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
   }
 
   #on(call: Call, event: CallEvent): void {
@@ -414,12 +447,13 @@ export class Media {
         if (event.channel === "features") this.#told(event.message);
         return;
       case "received":
+      case "peerConnection":
         this.#hear(event);
         return;
       case "roomLost":
         // The next offer claims another SFU.
         this.#served = false;
-        this.#hangUp();
+        this.#hangUp(true);
         this.#connect();
         return;
       case "failed":
@@ -432,34 +466,67 @@ export class Media {
 
   /** What comes of what others send. */
   #hear(event: PeerMediaEvent): void {
-    if (event.type !== "received") return;
-    for (const [streamId, receivers] of event.streams)
-      for (const receiver of receivers) this.#encryption?.decrypt(receiver, streamId);
-    this.#received.set(event.peerId, event.streams);
-    for (const subscription of this.#subscriptions.values()) this.#sort(subscription);
+    const { type, peerId } = event;
+    if (type === "peerConnection") {
+      if (event.state === "connected") this.#broken.delete(peerId);
+      else if (event.state === "disconnected" || event.state === "failed") this.#broken.add(peerId);
+    } else if (type === "received") {
+      for (const [streamId, receivers] of event.streams)
+        for (const receiver of receivers) this.#encryption?.decrypt(receiver, streamId);
+      this.#received.set(peerId, event.streams);
+      this.#replaced(peerId);
+    } else return;
+    this.#sortOf(peerId);
   }
 
   /** Tells the SFU who this is: what it says of speaking, and of who is lost, goes to those it knows. */
   #announce(): void {
     const publications = [...this.#publications.values()];
+    const screen = publications.find(({ isScreen }) => isScreen);
     const isOn = (half: Half) => publications.some((publication) => publication.isOn(half));
     this.#call?.send("features", {
       id: this.#identified?.connection.connectionId,
-      features: { audio: isOn("audio"), video: isOn("video"), screen: null },
+      features: { audio: isOn("audio"), video: isOn("video"), screen: screen?.mediaStream.id ?? null },
       connectionId: this.#call.connectionId,
     });
   }
 
   /** What the SFU says of somebody's media. */
-  #told({ id, presence }: Record<string, unknown>): void {
-    const alive = presence !== "lost" && presence !== "gone";
-    for (const subscription of this.#subscriptions.values())
-      if (subscription.stream.connectionId === id) subscription.alive(alive);
+  #told({ id, presence, features }: Record<string, unknown>): void {
+    if (typeof id !== "string") return;
+    const lost = presence === "lost" || presence === "gone";
+    if (lost) this.#lost.add(id);
+    else this.#lost.delete(id);
+    this.#speaks(id, !lost && (features as Record<string, unknown> | null | undefined)?.speaking === true);
+    this.#sortOf(id);
   }
 
+  #speaks(id: string, speaking: boolean): void {
+    if (speaking === this.#speaking.has(id)) return;
+    if (speaking) this.#speaking.add(id);
+    else this.#speaking.delete(id);
+    this.#hooks.speaking(id, speaking);
+  }
+
+  /** What was received of somebody before is of no use. */
+  #replaced(peerId: string): void {
+    for (const call of this.#former) call.forget(peerId);
+  }
+
+  #sortOf(peerId: string): void {
+    for (const subscription of this.#subscriptions.values())
+      if (subscription.stream.connectionId === peerId) this.#sort(subscription);
+  }
+
+  /** Gives a subscription what is received of its stream. */
   #sort(subscription: Subscription): void {
-    const receivers = this.#received.get(subscription.stream.connectionId)?.get(subscription.streamId);
-    subscription.receives(receivers?.map(({ track }) => track) ?? []);
+    const { connectionId } = subscription.stream;
+    const receivers = this.#received.get(connectionId)?.get(subscription.streamId) ?? [];
+    const alive = !this.#lost.has(connectionId) && !this.#broken.has(connectionId);
+    subscription.receives(
+      receivers.map(({ track }) => track),
+      alive,
+    );
   }
 
   /** Media does not come about, or not again. */
@@ -467,12 +534,8 @@ export class Media {
     const why = unpublished(error);
     for (const { reject } of this.#publishing.values()) reject(why);
     this.#hangUp();
-    for (const [publisher, publication] of this.#publications) {
-      if (this.#publishing.has(publication)) continue;
-      this.#publications.delete(publisher);
-      publication.ended("mediaStopped");
-      void publication.end().catch(() => undefined);
-    }
+    for (const publication of this.#publications.values())
+      if (!this.#publishing.has(publication)) this.#stop(publication);
     for (const subscription of this.#subscriptions.values()) subscription.failed(why);
   }
 

@@ -7,6 +7,11 @@ import { Wanted } from "./wanted.js";
 /** The two halves of a stream. */
 export type Half = "audio" | "video";
 
+/** How often it is seen whether pictures have another size, in milliseconds. One that lasts for as long is told. */
+const LOOK_MS = 1_000;
+
+type Size = NonNullable<Stream["videoDimensions"]>;
+
 /** What a publication needs of the session. */
 export interface PublicationHooks {
   /** Asks the gateway. Throws a {@link SessionError}. */
@@ -15,6 +20,8 @@ export interface PublicationHooks {
   up(): boolean;
   /** This slot sends another track, or that of another stream. */
   sends(slot: Slot, local: LocalTrack | undefined): Promise<void>;
+  /** The screen is not shared any more: the person has said so to the browser. */
+  stopped(): void;
 }
 
 /** A track that is published. */
@@ -48,6 +55,10 @@ export class Publication {
   #changing = false;
   #doubt = false;
   #ended = false;
+  readonly #looking: ReturnType<typeof setInterval> | undefined;
+  /** The pictures' size as it was seen last, and as it was told last. */
+  #seen: Size | undefined;
+  #told: Size | undefined;
 
   constructor(
     streamId: string,
@@ -71,6 +82,9 @@ export class Publication {
       () => this.#ask(),
       () => hooks.up(),
     );
+    if (!sent.video) return;
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    if (this.isScreen) sent.video.track.addEventListener("ended", () => this.#ended || hooks.stopped());
   }
 
   /** The stream as the gateway knows it; `undefined` until it is published, and when it has ended. */
@@ -81,6 +95,11 @@ export class Publication {
   /** The id that it has, or is being published under. */
   get streamId(): string {
     return this.#streamId;
+  }
+
+  /** Whether it is a screen. */
+  get isScreen(): boolean {
+    return this.#options.videoType === "screen";
   }
 
   /** Whether this half is on. */
@@ -138,6 +157,7 @@ export class Publication {
     if (this.#ended) return;
     const slots = [...this.tracks.keys()];
     this.#ended = true;
+    clearInterval(this.#looking);
     for (const slot of slots) void this.#hooks.sends(slot, undefined);
     for (const sent of Object.values(this.#sent)) if (sent.owned) sent.track.stop();
     this.#lose(reason);
@@ -147,6 +167,21 @@ export class Publication {
   close(reason: StreamDestroyReason, error: SessionError): void {
     this.ended(reason);
     this.#wanted.end(error);
+  }
+
+  /** Sees whether a phone has been turned, or a window made larger, since it was told. */
+  #look(): void {
+    const size = this.#size;
+    const lasts = isSame(size, this.#seen);
+    this.#seen = size;
+    if (!lasts || !this.#stream || isSame(size, this.#told)) return;
+    void this.#wanted.changed().catch(() => undefined);
+  }
+
+  /** The size of the pictures that are captured; `undefined` until there is one. */
+  get #size(): Size | undefined {
+    const { width, height } = this.#sent.video?.track.getSettings() ?? {};
+    return width && height ? { width, height } : undefined;
   }
 
   #lose(reason: StreamDestroyReason): void {
@@ -164,9 +199,12 @@ export class Publication {
       await this.#hooks.request("unpublish", { streamId });
       return;
     }
+    const size = this.#size;
+    this.#told = size;
     if (this.#stream) {
       const before = this.#stream;
       const changed = {
+        ...(size && !isSame(size, before.videoDimensions) && { videoDimensions: size }),
         ...((this.#doubt || before.hasAudio !== hasAudio) && { hasAudio }),
         ...(before.hasVideo !== hasVideo && { hasVideo }),
       };
@@ -183,14 +221,13 @@ export class Publication {
       return;
     }
     this.#asked = true;
-    const { width, height } = this.#sent.video?.track.getSettings() ?? {};
     const answer = await this.#hooks.request("publish", {
       streamId,
       name,
       hasAudio,
       hasVideo,
       videoType,
-      ...(width !== undefined && height !== undefined && { videoDimensions: { width, height } }),
+      ...(size && { videoDimensions: size }),
     });
     if (answer.type === "published") this.#published(answer, hasAudio);
   }
@@ -222,7 +259,11 @@ export class Publication {
   }
 
   #source(half: Half): TrackSource {
-    if (this.#options.videoType === "screen") return half === "audio" ? "screenAudio" : "screen";
+    if (this.isScreen) return half === "audio" ? "screenAudio" : "screen";
     return half === "audio" ? "microphone" : "camera";
   }
+}
+
+function isSame(one: Size | undefined, other: Size | undefined): boolean {
+  return one?.width === other?.width && one?.height === other?.height;
 }

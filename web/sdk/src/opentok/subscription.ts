@@ -64,20 +64,17 @@ export class Subscription {
     this.#wanted.again();
   }
 
-  /** The tracks of the stream, none while there is no connection with them. */
-  receives(tracks: readonly MediaStreamTrack[]): void {
-    for (const track of this.mediaStream.getTracks())
-      if (!tracks.includes(track)) this.mediaStream.removeTrack(track);
-    for (const track of tracks) this.mediaStream.addTrack(track);
-    if (tracks.length > 0) this.alive(true);
-  }
-
-  /** Whether its publisher can be heard of. */
-  alive(alive: boolean): void {
-    if (alive === this.#connected || this.#ended) return;
-    if (alive && this.mediaStream.getTracks().length === 0) return;
-    this.#connected = alive;
-    this.tell(alive ? "connected" : "disconnected", undefined);
+  /**
+   * The tracks of the stream, none while there is no connection with them, and whether anything can come of them. Those
+   * that there were stay until there are others: their last picture is better than none.
+   */
+  receives(tracks: readonly MediaStreamTrack[], alive: boolean): void {
+    if (this.#ended) return;
+    if (tracks.length > 0) this.#hold(tracks);
+    const connected = alive && tracks.length > 0;
+    if (connected === this.#connected) return;
+    this.#connected = connected;
+    this.tell(connected ? "connected" : "disconnected", undefined);
   }
 
   /** What comes of it can be decrypted, or not. */
@@ -96,7 +93,7 @@ export class Subscription {
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    this.receives([]);
+    this.#hold([]);
     await this.#wanted.changed();
   }
 
@@ -104,9 +101,15 @@ export class Subscription {
   close(reason: StreamDestroyReason, error: SessionError): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.receives([]);
+    this.#hold([]);
     this.#wanted.end(error);
     this.tell("destroyed", { reason });
+  }
+
+  #hold(tracks: readonly MediaStreamTrack[]): void {
+    for (const track of this.mediaStream.getTracks())
+      if (!tracks.includes(track)) this.mediaStream.removeTrack(track);
+    for (const track of tracks) this.mediaStream.addTrack(track);
   }
 
   #ask(): Promise<Message> {

@@ -123,7 +123,7 @@ export type PublisherEvents = {
 export type SubscriberEvents = {
   /** Its tracks have come, for the first time or again. */
   connected: undefined;
-  /** Whoever publishes it has lost their network: the picture is frozen, and may go on. */
+  /** Nothing of it comes, as whoever publishes it has lost their network, or the SFU is gone: it is frozen, and may go on. */
   disconnected: undefined;
   /** The stream has ended. */
   destroyed: { reason: StreamDestroyReason };
@@ -154,6 +154,11 @@ export type SessionEvents = {
   streamCreated: { stream: Stream };
   streamDestroyed: { stream: Stream; reason: StreamDestroyReason };
   streamPropertyChanged: { stream: Stream } & StreamPropertyChange;
+  /**
+   * Somebody begins, or ceases, to speak, this client too: by the SFU's word, so not in a relayed session. A shared screen's
+   * sound is nobody's voice.
+   */
+  speaking: { connectionId: string; speaking: boolean };
   /** A moderator has muted everybody, and what is published from now on; or has ended that. */
   muteForced: { active: boolean };
   /** Any signal. */

@@ -13,6 +13,7 @@ let published: Map<string, Stream>;
 beforeEach(async () => {
   installRtc();
   FakeConnection.all = [];
+  FakeConnection.sections = {};
   server = await SessionServer.start();
   server.identified = { features: ["ice-lite"] };
   open = [];
@@ -226,6 +227,48 @@ describe("publishing", () => {
     await until("an offer of nothing", () => offers().at(-1)?.streams === undefined);
   });
 
+  test("tells that its pictures have another size when that lasts, once", async () => {
+    const session = await connected();
+    const camera = new FakeTrack("video");
+    await session.publish({ audioSource: false, videoSource: camera as unknown as MediaStreamTrack });
+    const updates = () => server.asked("updateStream").map(({ data }) => data.videoDimensions);
+    const sizes = [0, 1, 2].map((step) => ({ width: 720, height: 1280 + step }));
+    // A window that is being made larger.
+    for (const size of sizes) {
+      camera.size = size;
+      await new Promise((resolve) => setTimeout(resolve, 700));
+    }
+    await until("the size", () => updates().length > 0, 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(updates()).toEqual([sizes.at(-1)]);
+    // One that the gateway does not take is not told again.
+    server.answers.updateStream = () => refusal(400, "bad_message");
+    camera.size = { width: 20_000, height: 1 };
+    await until("the size", () => updates().length === 2, 5_000);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(updates().length).toBe(2);
+  });
+
+  test("of a screen ends when the person stops sharing it by the browser's button", async () => {
+    const session = await connected();
+    await publish(session, "camera");
+    const screen = new FakeTrack("video");
+    const videoSource = screen as unknown as MediaStreamTrack;
+    const publisher = await session.publish({
+      audioSource: track("audio"),
+      videoSource,
+      videoType: "screen",
+    });
+    const announced = () => FakeConnection.all[0]?.channels.features?.sent.at(-1)?.features;
+    expect(announced()).toMatchObject({ screen: publisher.mediaStream.id });
+    const ended: string[] = [];
+    publisher.on("streamDestroyed", ({ reason }) => ended.push(reason));
+    screen.end();
+    await until("the end of the stream", () => server.asked("unpublish").length === 1);
+    expect(ended).toEqual(["mediaStopped"]);
+    await expect(session.unpublish(publisher)).rejects.toMatchObject({ otc: { number: 1113 } });
+  });
+
   test("goes on after a lost socket, but for what has ended meanwhile", async () => {
     const session = await connected();
     const [kept, lost] = [await publish(session, "kept"), await publish(session, "lost")];
@@ -320,7 +363,81 @@ describe("subscribing", () => {
     await until("the end", () => told.length === 2);
     expect(told[1]).toBe("clientDisconnected");
     expect(subscriber.mediaStream.getTracks()).toEqual([]);
-    FakeConnection.sections = {};
+  });
+
+  /** A subscriber whose tracks have come, and what it is told. */
+  async function receiving(session: Session) {
+    const subscriber = await subscribed(session);
+    const told: string[] = [];
+    subscriber.on("connected", () => told.push("connected"));
+    subscriber.on("disconnected", () => told.push("disconnected"));
+    FakeConnection.sections = { v: new FakeTrack("video") };
+    const consumer = await offered({ v: "abcdefgh~ben" });
+    await until("the track", () => told.length === 1);
+    const [track] = subscriber.mediaStream.getTracks();
+    return { consumer, told, track: () => subscriber.mediaStream.getTracks()[0] === track };
+  }
+
+  /** What the SFU says of somebody on the channel. */
+  const says = (presence: string) =>
+    FakeConnection.all[0]?.channels.features?.says({ id: "ben", features: {}, presence });
+
+  test("is disconnected while the SFU hears nothing of the publisher, with the picture that there was", async () => {
+    const session = await connected();
+    const { told, track } = await receiving(session);
+    for (const presence of ["lost", "lost", "gone", "here", "here"]) says(presence);
+    expect(told).toEqual(["connected", "disconnected", "connected"]);
+    expect(track()).toBe(true);
+  });
+
+  test("tells who speaks, once each time, until they are lost or the SFU is", async () => {
+    const session = await connected();
+    await receiving(session);
+    const told: string[] = [];
+    session.on("speaking", ({ connectionId, speaking }) => told.push(`${connectionId} ${speaking}`));
+    const features = FakeConnection.all[0]?.channels.features;
+    const speaks = (id: string, speaking: boolean) => features?.says({ id, features: { speaking } });
+    for (const speaking of [false, true, true, false]) speaks("ben", speaking);
+    speaks("c0", true);
+    expect(told.splice(0)).toEqual(["ben true", "ben false", "c0 true"]);
+    speaks("ben", true);
+    features?.says({ id: "ben", features: { speaking: true }, presence: "lost" });
+    expect(told.splice(0)).toEqual(["ben true", "ben false"]);
+    server.peer.say({ type: "sfuDisconnect", roomId: "1_MX4", claimAfterMs: 0 });
+    await until("the end of the call", () => told.length === 1);
+    expect(told).toEqual(["c0 false"]);
+  });
+
+  test("is disconnected while its own connection is interrupted, unless the publisher is lost all the same", async () => {
+    const session = await connected();
+    const { consumer, told, track } = await receiving(session);
+    consumer.become("disconnected");
+    consumer.become("connected");
+    expect(told).toEqual(["connected", "disconnected", "connected"]);
+    says("lost");
+    consumer.become("disconnected");
+    consumer.become("connected");
+    expect(told.slice(3)).toEqual(["disconnected"]);
+    says("here");
+    expect(told.slice(4)).toEqual(["connected"]);
+    expect(track()).toBe(true);
+  });
+
+  test("is disconnected with the SFU, whose last picture stays open until another one offers", async () => {
+    const session = await connected();
+    const { consumer, told, track } = await receiving(session);
+    const first = FakeConnection.all[0];
+    server.peer.say({ type: "sfuDisconnect", roomId: "1_MX4", claimAfterMs: 0 });
+    await until("the end of the call", () => first?.signalingState === "closed");
+    expect([told, track()]).toEqual([["connected", "disconnected"], true]);
+    expect(consumer.signalingState, "a closed one's picture is black").not.toBe("closed");
+    server.peer.say({ type: "sfuConnect", roomId: "1_MX4" });
+    await until("a call", () => FakeConnection.all.length === 3);
+    FakeConnection.sections = { v: new FakeTrack("video") };
+    await offered({ v: "abcdefgh~ben" });
+    await until("the track", () => told.length === 3);
+    expect(told[2]).toBe("connected");
+    expect([consumer.signalingState, track()]).toEqual(["closed", false]);
   });
 
   test("to what is not there, or by a role that may not, is refused at once", async () => {
@@ -330,6 +447,86 @@ describe("subscribing", () => {
     const deaf = await connected();
     await expect(deaf.subscribe("abcdefgh~ben")).rejects.toMatchObject({ otc: { number: 1501 } });
     expect(server.asked("subscribe")).toEqual([]);
+  });
+});
+
+describe("an encryption secret", () => {
+  /** What the worker is asked, in order; `says` is its answer. */
+  class FakeWorker {
+    static latest: FakeWorker;
+    readonly asked: { type: string; id: number; secret: string }[] = [];
+    onmessage: ((event: { data: unknown }) => void) | null = null;
+    constructor() {
+      FakeWorker.latest = this;
+    }
+    postMessage(message: FakeWorker["asked"][number]): void {
+      this.asked.push(message);
+    }
+    says(data: Record<string, unknown>): void {
+      this.onmessage?.({ data });
+    }
+    terminate(): void {}
+  }
+
+  beforeEach(() => {
+    vi.stubGlobal("Worker", FakeWorker);
+    vi.stubGlobal("RTCRtpScriptTransform", class {});
+    server.identified = { features: ["ice-lite"], e2ee: true };
+  });
+  afterEach(() => void vi.unstubAllGlobals());
+
+  async function encrypted(): Promise<Session> {
+    const { session } = sessionWith(server, { encryptionSecret: "the first one" });
+    open.push(session);
+    await session.connect("token");
+    return session;
+  }
+
+  const asked = () => FakeWorker.latest.asked.map(({ secret }) => secret);
+
+  test("that is changed before the worker is there is the one that counts", async () => {
+    const session = await encrypted();
+    const publishing = publish(session);
+    const changed = session.setEncryptionSecret("the second one");
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the secrets", () => asked().length === 2);
+    expect(asked()).toEqual(["the first one", "the second one"]);
+    for (const { id } of FakeWorker.latest.asked) FakeWorker.latest.says({ type: "ready", id });
+    await changed;
+    await publishing;
+    expect(asked().length, "nothing of before is said again").toBe(2);
+  });
+
+  test("that is changed while the first is being set is the one that counts, and nothing is sent before", async () => {
+    const session = await encrypted();
+    const publishing = publish(session);
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the first secret", () => asked().length === 1);
+    const changed = session.setEncryptionSecret("the second one");
+    // Another publication meanwhile asks for no older one.
+    const other = publish(session, "other");
+    await until("the second secret", () => asked().includes("the second one"));
+    expect([server.asked("publish"), offers()]).toEqual([[], []]);
+    for (const { id } of FakeWorker.latest.asked) FakeWorker.latest.says({ type: "ready", id });
+    await changed;
+    await Promise.all([publishing, other]);
+    expect(asked().at(-1)).toBe("the second one");
+    expect(asked().filter((secret) => secret === "the first one").length).toBe(1);
+  });
+
+  test("that cannot be used publishes nothing, and the next one may", async () => {
+    const session = await encrypted();
+    const publishing = publish(session);
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the secret", () => asked().length === 1);
+    FakeWorker.latest.says({ type: "failed", id: FakeWorker.latest.asked[0]?.id ?? 0 });
+    await expect(publishing).rejects.toMatchObject({ otc: { number: 6001 } });
+    expect(server.asked("publish")).toEqual([]);
+    const again = publish(session);
+    FakeWorker.latest.says({ type: "loaded" });
+    await until("the secret", () => asked().length === 1);
+    FakeWorker.latest.says({ type: "ready", id: FakeWorker.latest.asked[0]?.id ?? 0 });
+    await again;
   });
 });
 

@@ -33,7 +33,7 @@ export class Member {
   /** Opens a socket and enters a session; answers with the first thing that is said. */
   static async enter(
     signalUrl: string,
-    identify: { sessionId: string; apiKey: string; token: string; id?: string },
+    identify: { sessionId: string; apiKey: string; token: string; id?: string; e2eeReady?: boolean },
   ): Promise<{ member: Member; answer: Message }> {
     const member = await Member.open(signalUrl);
     const { sessionId, ...rest } = identify;

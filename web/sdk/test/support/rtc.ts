@@ -25,6 +25,8 @@ export class FakeTrack extends EventTarget {
   enabled = true;
   readyState: MediaStreamTrackState = "live";
   contentHint = "";
+  /** Of what a camera captures. */
+  size = { width: 1280, height: 720 };
 
   constructor(
     readonly kind: "audio" | "video",
@@ -34,7 +36,7 @@ export class FakeTrack extends EventTarget {
   }
 
   getSettings(): MediaTrackSettings {
-    return { deviceId: this.deviceId, ...(this.kind === "video" && { width: 1280, height: 720 }) };
+    return { deviceId: this.deviceId, ...(this.kind === "video" && this.size) };
   }
 
   stop(): void {
