@@ -30,6 +30,8 @@ pub(crate) struct Client {
     /// By number; `None`: given up.
     sockets: Vec<Option<Open>>,
     requests: usize,
+    /// The streams that it has asked for, whatever has become of them.
+    pub(crate) streams: Vec<String>,
     /// How often it has left, and kept its socket.
     pub(crate) left: usize,
     /// How long it waits for an answer, where one may be lost.
@@ -38,7 +40,15 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(person: Person, moments: Moments, patience: Option<Duration>) -> Self {
-        Self { person, heard: Heard::new(moments), sockets: vec![], requests: 0, left: 0, patience }
+        Self {
+            person,
+            heard: Heard::new(moments),
+            sockets: vec![],
+            requests: 0,
+            streams: vec![],
+            left: 0,
+            patience,
+        }
     }
 
     /// Opens a socket; answers with its number.
@@ -103,7 +113,8 @@ impl Client {
 
     /// What it identifies with.
     pub(crate) fn identity(&self, project: &Project<'_>, session: &str) -> Value {
-        let token = project.token(session, &json!({ "role": self.person.role }));
+        let claims = json!({ "role": self.person.role, "initial_layout_class_list": self.person.classes });
+        let token = project.token(session, &claims);
         let mut more = json!({ "connectionEventsSuppressed": self.person.suppressed });
         if let Some(id) = &self.person.id {
             more["id"] = json!(id);

@@ -15,10 +15,10 @@ use model::stamp::Stamp;
 use tokio::time::{Instant, sleep};
 
 use crate::app::App;
-use crate::{aws, config};
 use crate::failure::Failure;
 use crate::sockets::Sockets;
 use crate::store::{Limited, Sequence};
+use crate::{aws, config};
 
 /// How long a request waits for its sender's identify.
 const IDENTIFY_WITHIN: Duration = Duration::from_secs(1);
