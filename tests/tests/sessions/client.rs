@@ -85,7 +85,7 @@ impl Client {
     /// Sends a request; answers with its name. That it cannot be sent is seen by the answer that does not come.
     pub(crate) async fn send(&mut self, socket: usize, action: &str, data: &Value) -> String {
         self.requests += 1;
-        let id = format!("request-{}", self.requests);
+        let id = format!("{action}-{}", self.requests);
         if action == "identify" {
             self.heard.note(socket, Note::Asks);
         }
@@ -102,7 +102,12 @@ impl Client {
         match (tokio::time::timeout(self.patience.unwrap_or(DEADLINE), answer).await, self.patience) {
             (Ok(answer), _) => answer,
             (Err(_), Some(_)) => None,
-            (Err(_), None) => panic!("no answer to {request} on socket {socket} within {DEADLINE:?}"),
+            (Err(_), None) => {
+                let (person, entries) = (&self.person, self.heard.entries());
+                panic!(
+                    "no answer to {request} on socket {socket} within {DEADLINE:?}: {person:?} {entries:#?}"
+                )
+            }
         }
     }
 
