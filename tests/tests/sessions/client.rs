@@ -14,6 +14,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::heard::{Heard, Moments, Note};
 use crate::plan::Person;
+use crate::streams;
+use crate::view::View;
 
 type Sink = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
 
@@ -49,6 +51,13 @@ impl Client {
             left: 0,
             patience,
         }
+    }
+
+    /// The newest stream of who it is now.
+    pub(crate) fn newest_stream(&self) -> Option<String> {
+        let view = View::of(&self.heard.entries());
+        let own = &view.present()?.own.0;
+        self.streams.iter().rev().find(|stream| streams::is_of(stream, own)).cloned()
     }
 
     /// Opens a socket; answers with its number.

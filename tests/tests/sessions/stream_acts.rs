@@ -32,7 +32,7 @@ impl Context<'_> {
                 self.expect(act, answer.as_ref(), &["identified", "peer_in_use", "connection_not_found"]);
             }
             (Act::Unpublish, Some(socket)) => {
-                if let Some(stream) = client.streams.last().cloned() {
+                if let Some(stream) = client.newest_stream() {
                     self.ask_of_stream(client, socket, act, "unpublish", &stream).await;
                 }
             }
@@ -100,7 +100,7 @@ impl Context<'_> {
     }
 
     async fn update_stream(&self, client: &mut Client, socket: usize, on: bool) {
-        let Some(stream) = client.streams.last().cloned() else { return };
+        let Some(stream) = client.newest_stream() else { return };
         let mut requests = vec![];
         for on in [on, !on] {
             let data = json!({ "streamId": stream, "hasAudio": on, "hasVideo": !on });

@@ -12,10 +12,10 @@ use crate::run::Run;
 use crate::settling::{Server, Table, nothing_left, settled};
 
 /// Runs at the same time on a stack.
-const SIDE_BY_SIDE: usize = 96;
+const SIDE_BY_SIDE: usize = 48;
 /// Waves on a stack. Its sockets stay open, and are looked at whenever a wave settles: a fresh stack is cheaper in the
 /// end.
-const WAVES: usize = 3;
+const WAVES: usize = 4;
 /// Of each function. More would take longer to start than they help.
 const PROCESSES: &str = "16";
 
