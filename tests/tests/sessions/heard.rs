@@ -73,8 +73,8 @@ impl Heard {
         at
     }
 
-    /// A client takes the first answer to a request: a post whose answer was lost is made again, and may say late what is
-    /// out of date by then.
+    /// All notes. A client takes the first answer to a request: a post whose answer was lost is made again, and may say
+    /// late what is out of date by then.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut entries = self.entries.lock().unwrap().clone();
         let mut answered = BTreeSet::new();

@@ -32,7 +32,7 @@ pub(crate) enum Act {
     Reconnect,
     /// The socket breaks.
     Cut,
-    /// The socket breaks, and when that has been noticed, the project's server says so many things; then it comes back.
+    /// The socket breaks. When that has been noticed, the project's server says something, and then it comes back.
     Away(Said),
     /// The socket breaks, and somebody else tries to be who was lost, again and again.
     CutAndImpersonated,
@@ -58,7 +58,7 @@ pub(crate) enum Act {
     JoinAndPublish,
     /// Ends the newest of its streams.
     Unpublish,
-    /// Switches the sound of the newest of its streams, and its pictures the other way, and both back at the same moment.
+    /// Switches the sound of the newest of its streams and, the other way, its pictures; and both back at that moment.
     UpdateStream(bool),
     /// Mutes somebody's newest stream: by a moderator, or refused, as the next ones.
     Mute(usize),

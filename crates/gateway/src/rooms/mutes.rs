@@ -56,7 +56,8 @@ async fn mute_members(app: &App, session: &RoomId, roster: &mut Roster, mute: &M
         }
         true
     });
-    stream::iter(muted).buffer_unordered(CONCURRENT_MUTES).all(async |muted| muted).await
+    // One that fails stops none of the others.
+    stream::iter(muted).buffer_unordered(CONCURRENT_MUTES).fold(true, async |all, muted| all & muted).await
 }
 
 /// Tells the SFU of whom it is to forward no sound any more.
