@@ -17,6 +17,9 @@ use crate::plan::Person;
 use crate::streams;
 use crate::view::View;
 
+/// How long an answer is waited for that cannot be lost, beside all the other runs.
+const ANSWERED: Duration = Duration::from_mins(1);
+
 type Sink = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
 
 /// A socket that this side has not given up.
@@ -108,13 +111,13 @@ impl Client {
     /// The answer to a request; `None`: there will be none.
     pub(crate) async fn answer(&self, socket: usize, request: &str) -> Option<Value> {
         let answer = self.heard.answer(socket, request);
-        match (tokio::time::timeout(self.patience.unwrap_or(DEADLINE), answer).await, self.patience) {
+        match (tokio::time::timeout(self.patience.unwrap_or(ANSWERED), answer).await, self.patience) {
             (Ok(answer), _) => answer,
             (Err(_), Some(_)) => None,
             (Err(_), None) => {
                 let (person, entries) = (&self.person, self.heard.entries());
                 panic!(
-                    "no answer to {request} on socket {socket} within {DEADLINE:?}: {person:?} {entries:#?}"
+                    "no answer to {request} on socket {socket} within {ANSWERED:?}: {person:?} {entries:#?}"
                 )
             }
         }

@@ -35,8 +35,8 @@ pub(crate) async fn many(runs: usize, time: Duration) {
     let mut played = 0;
     for seeds in seeds.chunks(WAVES) {
         played += play(seeds, || start.elapsed() < time).await;
+        println!("{played} runs in {:?}", start.elapsed());
     }
-    println!("{played} runs in {:?}", start.elapsed());
 }
 
 /// Plays one run many times.
