@@ -77,9 +77,9 @@ impl Check<'_> {
             self.told_of_streams(n, &streams);
             self.told_of_mutes(n, &streams, mutes::stored(items));
         }
-        for (stream, _) in streams.iter().filter(|(_, sound)| **sound) {
-            if let Some(missed) = self.shared.mutes.missed(session, stream) {
-                self.found.push(format!("{stream} has sound, which {missed:?} should have muted"));
+        for (id, _) in streams.iter().filter(|(_, stream)| stream.has_audio) {
+            if let Some(missed) = self.shared.mutes.missed(session, id) {
+                self.found.push(format!("{id} has sound, which {missed:?} should have muted"));
             }
         }
         // Nothing owed.
@@ -130,10 +130,10 @@ impl Check<'_> {
             self.found.push(format!("client {n} knows the mute {known:?}, and it is {mute:?}"));
         }
         let own = there.iter().filter(|(id, _)| streams::is_of(id, &present.own.0));
-        for (id, sound) in own.filter(|(id, _)| !self.shared.mutes.was_changed(id)) {
+        for (id, stream) in own.filter(|(id, _)| !self.shared.mutes.was_changed(id)) {
             let known = mutes::own_sound(&self.logs[n], id);
-            if known.is_some_and(|known| known != *sound) {
-                self.found.push(format!("client {n} knows of its own {id} {known:?}, and it is {sound}"));
+            if known.is_some_and(|known| known != stream.has_audio) {
+                self.found.push(format!("client {n} knows of its own {id} {known:?}, and it is {stream:?}"));
             }
         }
     }

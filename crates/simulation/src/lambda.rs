@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use gateway::app::App;
 use gateway::edge::Refusals;
 use gateway::machine::{self, Machine};
+use gateway::rooms::sender;
 use gateway::{aws, edge};
 use model::codec::json::Json;
 use model::error::Error;
@@ -95,8 +96,8 @@ enum Code {
     Identify(identify::Deps),
     Handshake(handshake::Deps),
     Leave(leave::Deps),
-    Signal(signal::Deps),
-    Publish(publish::Deps),
+    Signal(sender::Deps),
+    Publish(sender::Deps),
     GetRoomId(get_room_id::Deps),
     ClaimRoom(claim_room::Deps),
     CreateRoom(create_room::Deps),
@@ -169,8 +170,8 @@ impl Code {
             Function::Identify => Self::Identify(identify::Deps::from_env().await?),
             Function::Handshake => Self::Handshake(handshake::Deps::from_env().await?),
             Function::Leave => Self::Leave(leave::Deps::from_env().await?),
-            Function::Signal => Self::Signal(signal::Deps::from_env().await?),
-            Function::Publish => Self::Publish(publish::Deps::from_env().await?),
+            Function::Signal => Self::Signal(signal::deps().await?),
+            Function::Publish => Self::Publish(publish::deps().await?),
             Function::GetRoomId => Self::GetRoomId(get_room_id::Deps::from_env().await?),
             Function::ClaimRoom => Self::ClaimRoom(claim_room::Deps::from_env().await?),
             Function::CreateRoom => Self::CreateRoom(create_room::Deps::from_env().await?),

@@ -28,6 +28,7 @@ mod heard;
 mod history;
 mod invocation;
 mod lambda;
+#[path = "../../../tests/tests/sessions/mutes.rs"]
 mod mutes;
 mod names;
 mod page;
@@ -39,6 +40,8 @@ mod run;
 mod services;
 mod sfu;
 mod sockets;
+#[expect(dead_code, reason = "what is told may be told twice here")]
+#[path = "../../../tests/tests/sessions/streams.rs"]
 mod streams;
 mod tables;
 #[path = "../../../tests/tests/sessions/view.rs"]

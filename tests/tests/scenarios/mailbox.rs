@@ -261,3 +261,28 @@ async fn a_mailbox_is_not_delivered_to_another_stay() {
     let (_socket, heard) = back(&project, &session).await;
     assert_eq!(texts(&heard), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn two_who_are_away_have_a_mailbox_each() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let cyd = json!({ "id": "cyd", "resumeToken": "fedcba9876543210" });
+    for identity in [&bob(), &cyd] {
+        project.join(&session, "publisher", identity).await.0.cut();
+    }
+    until("both are away", async || {
+        let members = stack.rooms("PEER#").await;
+        (members.len() == 2 && members.iter().all(|one| one.get("awayUntil").is_some())).then_some(())
+    })
+    .await;
+    assert_eq!(say(&project, &session, "both").await, 204);
+    let to_cyd =
+        project.rest(Method::POST, &session, "/connection/cyd/signal", Some(json!({ "data": "cyd" })));
+    assert_eq!(to_cyd.await.0, 204);
+    let (_bob, heard) = back(&project, &session).await;
+    assert_eq!(texts(&heard), ["both"]);
+    assert_eq!(say(&project, &session, "later").await, 204);
+    let (mut socket, _) = project.join(&session, "publisher", &cyd).await;
+    assert_eq!(texts(&socket.heard().await), ["both", "cyd", "later"]);
+}

@@ -484,19 +484,24 @@ async fn away(stack: &Stack, project: &Project<'_>, session: &str) {
     }
 }
 
-/// None of its writes is answered: it is acknowledged all the same, and somebody else does the work.
+/// None of its writes is answered, and there are too many of them to wait for each: it is acknowledged all the same, and
+/// somebody else does the work.
 #[tokio::test]
 async fn a_mute_that_takes_too_long_is_acknowledged_and_carried_out_by_others() {
     let stack = Stack::start().await;
-    let (_project, _session, mut moderator, mut ann) = two(&stack).await;
+    let (project, session, mut moderator, mut ann) = two(&stack).await;
     published(&mut ann, stream(ANN)).await;
+    away(&stack, &project, &session).await;
     let hold =
         json!({ "fault": "dynamodb", "function": "moderate", "operation": "UpdateItem", "delayMs": 60_000 });
     stack.fault(hold).await;
     acked(&mut moderator, "forceMuteAll", json!({})).await;
     nothing_owed(&stack).await;
     assert_eq!(sound(&stack, ANN).await, false);
-    assert_eq!(named(&ann.next_of("muteForced").await), [ANN.to_owned()].into());
+    let mut heard = BTreeSet::new();
+    while !heard.contains(ANN) {
+        heard.extend(named(&ann.next_of("muteForced").await));
+    }
 }
 
 /// Nobody works in the session, and the stream's function dies at first.

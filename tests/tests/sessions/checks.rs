@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::heard::{Entry, Note};
-use crate::history::{Forced, Sender, Signal, Taken};
+use crate::heard::{Entry, Moment, Note};
+use crate::history::{Away, Forced, Sender, Signal, Taken};
 use crate::run::Run;
 use crate::settling::Server;
 use crate::view::{Presence, Stay, View, stay};
@@ -22,7 +22,10 @@ pub(crate) fn failures(run: &Run<'_>, server: &Server, lossy: bool) -> Vec<Strin
     check.server(server);
     check.lists(server);
     check.events(server, lossy);
+    check.streams(server, lossy);
+    check.mutes(server);
     check.signals(lossy);
+    check.kept();
     check.numbers(lossy);
     check.places();
     // Where a function is killed API Gateway answers, and a place stays taken until somebody posts to it.
@@ -32,17 +35,24 @@ pub(crate) fn failures(run: &Run<'_>, server: &Server, lossy: bool) -> Vec<Strin
     check.found
 }
 
-struct Check<'a> {
-    run: &'a Run<'a>,
-    logs: Vec<Vec<Entry>>,
-    views: Vec<View>,
-    found: Vec<String>,
+pub(crate) struct Check<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) logs: Vec<Vec<Entry>>,
+    pub(crate) views: Vec<View>,
+    pub(crate) found: Vec<String>,
+}
+
+/// A time for which somebody was away, from when that was noticed, and then back in the same stay.
+struct Absence {
+    /// It ends with that of its return.
+    presence: Presence,
+    back: Moment,
 }
 
 impl Check<'_> {
     /// Table, REST list and count say the same, and the members are exactly those who think that they are.
     fn server(&mut self, server: &Server) {
-        let Server { listed, members, count } = server;
+        let Server { listed, members, count, .. } = server;
         if listed != members || *count != members.len() as u64 {
             self.found.push(format!("the server disagrees with itself: {server:?}"));
         }
@@ -124,13 +134,19 @@ impl Check<'_> {
 
     fn signals(&mut self, lossy: bool) {
         let (signals, forced) = (self.run.history.signals(), self.run.history.all_forced());
-        for signal in &signals {
-            for n in 0..self.logs.len() {
+        for n in 0..self.logs.len() {
+            let absences = self.absences(n);
+            let mut missed = vec![];
+            for signal in &signals {
                 let heard = heard(&self.logs[n], &signal.text);
-                let owed = self.views[n].presences.iter().any(|one| owed(one, signal, &forced));
-                let once = if owed && signal.acknowledged && !lossy { 1..=1 } else { 0..=1 };
-                if !once.contains(&heard.len()) {
+                let mut there = self.views[n].presences.iter();
+                let owed_there = signal.acknowledged && there.any(|one| owed(one, signal, &forced));
+                let mut away = absences.iter().filter(|one| owed(&one.presence, signal, &forced));
+                let owed_away = away.next().filter(|_| signal.acknowledged);
+                if heard.len() > 1 || (heard.is_empty() && owed_there && !lossy) {
                     self.found.push(format!("client {n} has heard {} times: {signal:?}", heard.len()));
+                } else if let (true, Some(absence)) = (heard.is_empty() && !owed_there, owed_away) {
+                    missed.push((signal, absence));
                 }
                 if let Some(to) = &signal.to
                     && !heard.is_empty()
@@ -139,7 +155,48 @@ impl Check<'_> {
                     self.found.push(format!("client {n} has heard what was not for it: {signal:?}"));
                 }
             }
+            let told = told_missed(&self.logs[n]);
+            if missed.len() as u64 > told && !lossy {
+                let missed: Vec<_> = missed.iter().map(|(signal, _)| signal).collect();
+                self.found.push(format!("client {n} was told that {told} are missing, which are {missed:?}"));
+            }
+            for (missed, absence) in missed {
+                let after = |signal: &&Signal| signal.asked > missed.answered && signal.asked < absence.back;
+                let kept = kept(&self.logs[n]).flatten();
+                for later in kept.filter_map(|text| signals.iter().find(|one| one.text == text)).filter(after)
+                {
+                    self.found.push(format!("client {n} has missed {missed:?}, and {later:?} was kept"));
+                }
+            }
         }
+    }
+
+    /// What was kept comes in its order.
+    fn kept(&mut self) {
+        let signals = self.run.history.signals();
+        for (n, log) in self.logs.iter().enumerate() {
+            for kept in kept(log) {
+                let kept: Vec<_> =
+                    kept.filter_map(|text| signals.iter().find(|one| one.text == text)).collect();
+                for pair in kept.windows(2).filter(|pair| pair[1].answered < pair[0].asked) {
+                    self.found.push(format!("client {n} has heard {:?} before {:?}", pair[0], pair[1]));
+                }
+            }
+        }
+    }
+
+    /// What is posted before somebody's loss was noticed goes to a socket that nobody reads.
+    fn absences(&self, n: usize) -> Vec<Absence> {
+        let away = self.run.history.all_away();
+        let pairs = self.views[n].presences.windows(2).filter(|pair| pair[0].own == pair[1].own);
+        pairs
+            .filter_map(|pair| {
+                let between =
+                    |from: &Moment| pair[0].until.is_some_and(|until| until < *from) && *from < pair[1].from;
+                let from = away.iter().filter(|away| away.client == n).map(|away| away.from).find(between)?;
+                Some(Absence { presence: Presence { from, ..pair[1].clone() }, back: pair[1].from })
+            })
+            .collect()
     }
 
     /// The numbers of the signals to all that came from one socket.
@@ -171,13 +228,42 @@ impl Check<'_> {
     }
 }
 
-/// The numbers with which a signal was heard.
+/// The numbers with which a signal was heard. What was kept comes again with each identify, under the same id.
 fn heard(log: &[Entry], text: &str) -> Vec<Option<u64>> {
-    let signals = log.iter().filter_map(|entry| match &entry.note {
-        Note::Hears(message) if message["type"] == "signal" => Some(&message["signal"]),
-        Note::Hears(_) | Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
-    });
-    signals.filter(|signal| signal["data"] == text).map(|signal| signal["seq"].as_u64()).collect()
+    let messages = |kind: &'static str| messages(log).filter(move |message| message["type"] == kind);
+    let live = messages("signal").map(|message| &message["signal"]);
+    let mut heard: Vec<_> = live.filter(|signal| signal["data"] == text).collect();
+    let kept = messages("kept").flat_map(|message| message["signals"].as_array().unwrap());
+    for signal in kept.filter(|signal| signal["data"] == text) {
+        if heard.iter().all(|before| before["id"] != signal["id"]) {
+            heard.push(signal);
+        }
+    }
+    heard.into_iter().map(|signal| signal["seq"].as_u64()).collect()
+}
+
+/// The texts of each mailbox that was delivered.
+fn kept(log: &[Entry]) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+    let kept = messages(log).filter(|message| message["type"] == "kept");
+    kept.map(|message| message["signals"].as_array().unwrap().iter().filter_map(|one| one["data"].as_str()))
+}
+
+/// How many signals are missing, by what somebody was told.
+fn told_missed(log: &[Entry]) -> u64 {
+    let kept = messages(log).filter(|message| message["type"] == "kept");
+    let mailboxes: BTreeMap<_, _> = kept
+        .map(|message| {
+            (message["signals"][0]["id"].to_string(), message["missed"].as_u64().unwrap_or_default())
+        })
+        .collect();
+    mailboxes.values().sum()
+}
+
+pub(crate) fn messages(log: &[Entry]) -> impl Iterator<Item = &Value> {
+    log.iter().filter_map(|entry| match &entry.note {
+        Note::Hears(message) => Some(message),
+        Note::Asks | Note::Goes | Note::Breaks | Note::Ends => None,
+    })
 }
 
 /// Whether somebody was there from before a signal was sent until after it was acknowledged, and nobody made it go
@@ -208,6 +294,9 @@ pub(crate) fn story(run: &Run<'_>) -> String {
     }
     for forced in run.history.all_forced() {
         lines.push((forced.asked, format!("{:5} {forced:?}", forced.asked)));
+    }
+    for Away { client, from } in run.history.all_away() {
+        lines.push((from, format!("{from:5} client {client} is away")));
     }
     for Taken { peer, asked, answered } in run.history.all_taken() {
         lines.push((asked, format!("{asked:5} somebody else became {peer} by {answered}")));

@@ -14,6 +14,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::heard::{Heard, Moments, Note};
 use crate::plan::Person;
+use crate::streams;
+use crate::view::View;
+
+/// How long an answer is waited for that cannot be lost, beside all the other runs.
+const ANSWERED: Duration = Duration::from_mins(1);
 
 type Sink = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
 
@@ -30,6 +35,8 @@ pub(crate) struct Client {
     /// By number; `None`: given up.
     sockets: Vec<Option<Open>>,
     requests: usize,
+    /// The streams that it has asked for, whatever has become of them.
+    pub(crate) streams: Vec<String>,
     /// How often it has left, and kept its socket.
     pub(crate) left: usize,
     /// How long it waits for an answer, where one may be lost.
@@ -38,7 +45,22 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(person: Person, moments: Moments, patience: Option<Duration>) -> Self {
-        Self { person, heard: Heard::new(moments), sockets: vec![], requests: 0, left: 0, patience }
+        Self {
+            person,
+            heard: Heard::new(moments),
+            sockets: vec![],
+            requests: 0,
+            streams: vec![],
+            left: 0,
+            patience,
+        }
+    }
+
+    /// The newest stream of who it is now.
+    pub(crate) fn newest_stream(&self) -> Option<String> {
+        let view = View::of(&self.heard.entries());
+        let own = &view.present()?.own.0;
+        self.streams.iter().rev().find(|stream| streams::is_of(stream, own)).cloned()
     }
 
     /// Opens a socket; answers with its number.
@@ -75,7 +97,7 @@ impl Client {
     /// Sends a request; answers with its name. That it cannot be sent is seen by the answer that does not come.
     pub(crate) async fn send(&mut self, socket: usize, action: &str, data: &Value) -> String {
         self.requests += 1;
-        let id = format!("request-{}", self.requests);
+        let id = format!("{action}-{}", self.requests);
         if action == "identify" {
             self.heard.note(socket, Note::Asks);
         }
@@ -89,10 +111,15 @@ impl Client {
     /// The answer to a request; `None`: there will be none.
     pub(crate) async fn answer(&self, socket: usize, request: &str) -> Option<Value> {
         let answer = self.heard.answer(socket, request);
-        match (tokio::time::timeout(self.patience.unwrap_or(DEADLINE), answer).await, self.patience) {
+        match (tokio::time::timeout(self.patience.unwrap_or(ANSWERED), answer).await, self.patience) {
             (Ok(answer), _) => answer,
             (Err(_), Some(_)) => None,
-            (Err(_), None) => panic!("no answer to {request} on socket {socket} within {DEADLINE:?}"),
+            (Err(_), None) => {
+                let (person, entries) = (&self.person, self.heard.entries());
+                panic!(
+                    "no answer to {request} on socket {socket} within {ANSWERED:?}: {person:?} {entries:#?}"
+                )
+            }
         }
     }
 
@@ -103,7 +130,8 @@ impl Client {
 
     /// What it identifies with.
     pub(crate) fn identity(&self, project: &Project<'_>, session: &str) -> Value {
-        let token = project.token(session, &json!({ "role": self.person.role }));
+        let claims = json!({ "role": self.person.role, "initial_layout_class_list": self.person.classes });
+        let token = project.token(session, &claims);
         let mut more = json!({ "connectionEventsSuppressed": self.person.suppressed });
         if let Some(id) = &self.person.id {
             more["id"] = json!(id);

@@ -1,5 +1,6 @@
 //! What a client has done and heard, in the order in which it did and heard it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -66,20 +67,21 @@ impl Heard {
     pub(crate) fn note(&self, socket: usize, note: Note) -> Moment {
         let mut entries = self.entries.lock().unwrap();
         let at = self.moments.now();
-        let entry = Entry { at, socket, note };
-        // A client takes the first answer to a request: a post whose answer was lost is made again, and may say late what
-        // is out of date by then.
-        let answers = entry.answers();
-        if answers.is_none() || !entries.iter().any(|before| before.answers() == answers) {
-            entries.push(entry);
-        }
+        entries.push(Entry { at, socket, note });
         drop(entries);
         self.news.send_replace(());
         at
     }
 
+    /// All notes. A client takes the first answer to a request: a post whose answer was lost is made again, and may say
+    /// late what is out of date by then.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap().clone()
+        let mut entries = self.entries.lock().unwrap().clone();
+        let mut answered = BTreeSet::new();
+        entries.retain(|entry| {
+            entry.answers().is_none_or(|(socket, request)| answered.insert((socket, request.to_owned())))
+        });
+        entries
     }
 
     /// Whether the gateway has ended a socket.

@@ -41,12 +41,28 @@ pub(crate) struct Taken {
     pub(crate) answered: Moment,
 }
 
+/// It was noticed that somebody's sockets are gone, and its place is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Away {
+    pub(crate) client: usize,
+    pub(crate) from: Moment,
+}
+
+/// The project's server gave a stream other layout classes, or may have.
+#[derive(Clone, Debug)]
+pub(crate) struct Classes {
+    pub(crate) stream: String,
+    pub(crate) classes: Vec<String>,
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     signals: Mutex<Vec<Signal>>,
     forced: Mutex<Vec<Forced>>,
     taken: Mutex<Vec<Taken>>,
+    away: Mutex<Vec<Away>>,
+    classes: Mutex<Vec<Classes>>,
     /// Answers that nothing in the run explains.
     surprises: Mutex<Vec<String>>,
 }
@@ -64,6 +80,14 @@ impl History {
         self.taken.lock().unwrap().push(taken);
     }
 
+    pub(crate) fn away(&self, away: Away) {
+        self.away.lock().unwrap().push(away);
+    }
+
+    pub(crate) fn classes(&self, classes: Classes) {
+        self.classes.lock().unwrap().push(classes);
+    }
+
     pub(crate) fn surprise(&self, surprise: String) {
         self.surprises.lock().unwrap().push(surprise);
     }
@@ -78,6 +102,14 @@ impl History {
 
     pub(crate) fn all_taken(&self) -> Vec<Taken> {
         self.taken.lock().unwrap().clone()
+    }
+
+    pub(crate) fn all_away(&self) -> Vec<Away> {
+        self.away.lock().unwrap().clone()
+    }
+
+    pub(crate) fn all_classes(&self) -> Vec<Classes> {
+        self.classes.lock().unwrap().clone()
     }
 
     pub(crate) fn surprises(&self) -> Vec<String> {

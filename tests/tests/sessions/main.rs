@@ -1,6 +1,6 @@
 //! Random runs of sessions through the real wire, with faults: whatever happens, when it has settled every client's
-//! list of connections is the server's, no event has come twice and none is missing, and what was acknowledged was
-//! heard once.
+//! lists of connections and of streams are the server's, who is muted is known to all, no event has come twice and none
+//! is missing, and what was acknowledged was heard once, also by who was away.
 //!
 //! A run that fails prints its seed and its steps. `SEED=<seed> cargo test -p arbiter-tests --test sessions` plays it
 //! again, many times concurrently: the seed decides what is done and which faults are in force, not how the machine
@@ -10,13 +10,17 @@
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "this is a test")]
 
 mod checks;
+mod checks_of_streams;
 mod client;
 mod faults;
 mod heard;
 mod history;
+mod mutes;
 mod plan;
 mod run;
 mod settling;
+mod stream_acts;
+mod streams;
 mod view;
 mod wave;
 

@@ -12,6 +12,8 @@ pub(crate) struct Person {
     pub(crate) resume_token: Option<String>,
     pub(crate) suppressed: bool,
     pub(crate) role: &'static str,
+    /// The layout classes of its streams, as tokens name them.
+    pub(crate) classes: &'static str,
 }
 
 /// One thing that one of them does. What makes no sense at the moment (a signal of somebody who is not there) is left
@@ -30,6 +32,8 @@ pub(crate) enum Act {
     Reconnect,
     /// The socket breaks.
     Cut,
+    /// The socket breaks. When that has been noticed, the project's server says something, and then it comes back.
+    Away(Said),
     /// The socket breaks, and somebody else tries to be who was lost, again and again.
     CutAndImpersonated,
     /// The socket is closed with 1000.
@@ -48,6 +52,35 @@ pub(crate) enum Act {
     RestForce(usize),
     /// On a socket of its own, without the resume token; whoever is let in closes at once.
     Impersonate(usize),
+    /// Begins a stream, and asks so many times at the same moment.
+    Publish(usize),
+    /// The same after an identify, without waiting for the answer.
+    JoinAndPublish,
+    /// Ends the newest of its streams.
+    Unpublish,
+    /// Switches the sound of the newest of its streams and, the other way, its pictures; and both back at that moment.
+    UpdateStream(bool),
+    /// Mutes somebody's newest stream: by a moderator, or refused, as the next ones.
+    Mute(usize),
+    /// Mutes all streams, but perhaps somebody's newest.
+    MuteAll(Option<usize>),
+    DisableMute,
+    /// Ends somebody's newest stream.
+    ForceUnpublish(usize),
+    RestMute(usize),
+    RestMuteAll,
+    RestDisableMute,
+    /// Gives somebody's newest stream other layout classes.
+    RestClasses(usize),
+}
+
+/// What is said to who is away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said {
+    /// So many short texts.
+    Short(usize),
+    /// More than a mailbox has room for.
+    TooMuch,
 }
 
 /// A run: rounds of things that are done at the same moment, by different people.
@@ -62,7 +95,7 @@ impl Plan {
         let rng = &mut StdRng::seed_from_u64(seed);
         let people: Vec<_> = (0..rng.random_range(2..=5)).map(|n| person(rng, n)).collect();
         let mut there = vec![false; people.len()];
-        let rounds = (0..rng.random_range(2..=4)).map(|_| round(rng, &people, &mut there)).collect();
+        let rounds = (0..rng.random_range(2..=5)).map(|_| round(rng, &people, &mut there)).collect();
         Self { people, rounds }
     }
 }
@@ -74,6 +107,7 @@ fn person(rng: &mut StdRng, n: usize) -> Person {
         resume_token: (named && rng.random_bool(0.6)).then(|| format!("resume-token-{n:04}")),
         suppressed: rng.random_bool(0.15),
         role: ["publisher", "moderator", "moderator"].choose(rng).copied().unwrap(),
+        classes: ["", "focus", "small left"].choose(rng).copied().unwrap(),
     }
 }
 
@@ -105,7 +139,9 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
             };
             there[n] = match act {
                 Act::Cut | Act::CutAndImpersonated | Act::Close | Act::Leave | Act::JoinAndCut => false,
-                Act::Join | Act::JoinAndSignal | Act::LeaveAndJoin => true,
+                Act::Join | Act::JoinAndSignal | Act::JoinAndPublish | Act::LeaveAndJoin | Act::Away(_) => {
+                    true
+                }
                 Act::Repeat
                 | Act::Reconnect
                 | Act::Signal(_)
@@ -114,7 +150,18 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
                 | Act::RestSignalTo(_)
                 | Act::Force(_)
                 | Act::RestForce(_)
-                | Act::Impersonate(_) => there[n],
+                | Act::Impersonate(_)
+                | Act::Publish(_)
+                | Act::Unpublish
+                | Act::UpdateStream(_)
+                | Act::Mute(_)
+                | Act::MuteAll(_)
+                | Act::DisableMute
+                | Act::ForceUnpublish(_)
+                | Act::RestMute(_)
+                | Act::RestMuteAll
+                | Act::RestDisableMute
+                | Act::RestClasses(_) => there[n],
             };
             if let Act::Force(whom) | Act::RestForce(whom) = act {
                 there[whom] = false;
@@ -126,35 +173,50 @@ fn round(rng: &mut StdRng, people: &[Person], there: &mut [bool]) -> Vec<(usize,
 }
 
 fn outside(rng: &mut StdRng, people: usize) -> Act {
-    match rng.random_range(0..11) {
+    match rng.random_range(0..14) {
         0 => Act::JoinAndCut,
         1 => Act::JoinAndSignal,
         2 => Act::Impersonate(rng.random_range(0..people)),
+        3..=6 => Act::JoinAndPublish,
         _ => Act::Join,
     }
 }
 
 fn moving(rng: &mut StdRng) -> Act {
-    let moves =
-        [Act::Reconnect, Act::Reconnect, Act::LeaveAndJoin, Act::Cut, Act::CutAndImpersonated, Act::Close];
-    moves.choose(rng).copied().unwrap()
+    match rng.random_range(0..15) {
+        0..=1 => Act::Reconnect,
+        2 => Act::LeaveAndJoin,
+        3 => Act::Cut,
+        4 => Act::CutAndImpersonated,
+        5 => Act::Close,
+        6..=8 => away(rng),
+        9..=11 => Act::Publish(rng.random_range(1..=2)),
+        12 => Act::Unpublish,
+        _ => Act::UpdateStream(rng.random_bool(0.5)),
+    }
 }
 
 fn towards(rng: &mut StdRng, whom: usize) -> Act {
-    match rng.random_range(0..11) {
-        0..=2 => Act::Signal(rng.random_range(1..=3)),
-        3 => Act::SignalTo(whom),
-        4 => Act::RestSignal,
-        5 => Act::RestSignalTo(whom),
-        6 => Act::Force(whom),
-        7..=9 => Act::Impersonate(whom),
+    match rng.random_range(0..22) {
+        0..=10 => moderates(rng, whom),
+        11..=13 => Act::Signal(rng.random_range(1..=3)),
+        14 => Act::SignalTo(whom),
+        15 => Act::RestSignal,
+        16 => Act::RestSignalTo(whom),
+        17 => Act::Force(whom),
+        18..=20 => Act::Impersonate(whom),
         _ => Act::RestForce(whom),
     }
 }
 
 fn within(rng: &mut StdRng, people: usize) -> Act {
     let whom = rng.random_range(0..people);
-    match rng.random_range(0..27) {
+    match rng.random_range(0..60) {
+        27..=33 => Act::Publish(rng.random_range(1..=2)),
+        34..=36 => Act::Unpublish,
+        37..=41 => Act::UpdateStream(rng.random_bool(0.5)),
+        42..=50 => moderates(rng, whom),
+        51..=59 => away(rng),
         0 => Act::Cut,
         1..=2 => Act::CutAndImpersonated,
         3..=4 => Act::Close,
@@ -170,4 +232,21 @@ fn within(rng: &mut StdRng, people: usize) -> Act {
         22..=24 => Act::Impersonate(whom),
         _ => Act::RestForce(whom),
     }
+}
+
+fn moderates(rng: &mut StdRng, whom: usize) -> Act {
+    match rng.random_range(0..14) {
+        0..=1 => Act::Mute(whom),
+        2..=4 => Act::MuteAll(rng.random_bool(0.4).then_some(whom)),
+        5..=6 => Act::DisableMute,
+        7..=8 => Act::ForceUnpublish(whom),
+        9 => Act::RestMute(whom),
+        10 => Act::RestMuteAll,
+        11 => Act::RestDisableMute,
+        _ => Act::RestClasses(whom),
+    }
+}
+
+fn away(rng: &mut StdRng) -> Act {
+    Act::Away(if rng.random_bool(0.15) { Said::TooMuch } else { Said::Short(rng.random_range(0..=4)) })
 }

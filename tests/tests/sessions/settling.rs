@@ -1,12 +1,14 @@
 //! Waiting until nothing is under way any more, and asking the server who is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arbiter_tests::{Stack, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::mutes;
 use crate::run::Run;
+use crate::streams::{self, Streams};
 use crate::view::Stay;
 
 /// Waits until the gateway has noticed every end of a socket, every function has ended, and everything that was posted
@@ -27,6 +29,49 @@ pub(crate) async fn settled(stack: &Stack, runs: &[Run<'_>]) {
     .await;
 }
 
+/// Waits until nobody is away any more, and no session is owed anything.
+pub(crate) async fn nothing_left(stack: &Stack) {
+    until("all graces are over, and everybody has been told", async || {
+        let items = stack.items("RoomsTable").await;
+        let left = |item: &Value| {
+            item["sk"].as_str().is_some_and(|sk| sk.starts_with("OWED#")) || item.get("awayUntil").is_some()
+        };
+        (!items.iter().any(left)).then_some(())
+    })
+    .await;
+}
+
+/// The rooms table, at the wire.
+pub(crate) struct Table<'a> {
+    pub(crate) stack: &'a Stack,
+    pub(crate) http: reqwest::Client,
+    pub(crate) name: String,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) async fn of(stack: &'a Stack) -> Self {
+        let table = stack.admin("/tables/RoomsTable?limit=0").await;
+        let name = table["name"].as_str().unwrap().to_owned();
+        Self { stack, http: reqwest::Client::new(), name }
+    }
+
+    /// The items of a session.
+    pub(crate) async fn session(&self, session: &str) -> Vec<Value> {
+        let query = json!({
+            "TableName": self.name, "ConsistentRead": true, "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": { ":pk": { "S": format!("ROOM#{session}") } },
+        });
+        let request = self
+            .http
+            .post(&self.stack.urls.dynamodb_url)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "DynamoDB_20120810.Query")
+            .body(query.to_string());
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["Items"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+    }
+}
+
 /// A session as the server has it.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -36,17 +81,30 @@ pub(crate) struct Server {
     pub(crate) members: BTreeSet<Stay>,
     /// The session's own count.
     pub(crate) count: u64,
+    /// The layout classes of the streams, by REST.
+    pub(crate) classes: BTreeMap<String, Vec<String>>,
+    /// In the table.
+    pub(crate) streams: Streams,
+    /// The version of the session's mute, and whether it is on.
+    pub(crate) mute: (u64, bool),
 }
 
 impl Server {
-    pub(crate) async fn of(stack: &Stack, http: &reqwest::Client, table: &str, run: &Run<'_>) -> Self {
+    pub(crate) async fn of(table: &Table<'_>, run: &Run<'_>) -> Self {
         let (project, session) = (run.project, run.session.as_str());
         let (status, listed) = project.rest(Method::GET, session, "/connection", None).await;
         assert_eq!(status, 200, "{listed}");
         let listed = listed["items"].as_array().unwrap().iter().map(|one| {
             (one["connectionId"].as_str().unwrap().to_owned(), one["createdAt"].as_u64().unwrap())
         });
-        let items = items(stack, http, table, session).await;
+        let (status, streams) = project.rest(Method::GET, session, "/stream", None).await;
+        assert_eq!(status, 200, "{streams}");
+        let classes = streams["items"].as_array().unwrap().iter().map(|one| {
+            let classes = one["layoutClassList"].as_array().unwrap().iter();
+            let classes = classes.map(|class| class.as_str().unwrap().to_owned());
+            (one["id"].as_str().unwrap().to_owned(), classes.collect())
+        });
+        let items = table.session(session).await;
         let own = items.iter().find(|item| item["sk"]["S"] == "SESSION").unwrap();
         let members = items.iter().filter_map(|item| {
             let peer = item["sk"]["S"].as_str()?.strip_prefix("PEER#")?;
@@ -56,20 +114,9 @@ impl Server {
             listed: listed.collect(),
             members: members.collect(),
             count: own["connections"]["N"].as_str().unwrap().parse().unwrap(),
+            classes: classes.collect(),
+            streams: streams::stored(&items),
+            mute: mutes::stored(&items),
         }
     }
-}
-
-async fn items(stack: &Stack, http: &reqwest::Client, table: &str, session: &str) -> Vec<Value> {
-    let query = json!({
-        "TableName": table, "ConsistentRead": true, "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": { ":pk": { "S": format!("ROOM#{session}") } },
-    });
-    let request = http
-        .post(&stack.urls.dynamodb_url)
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", "DynamoDB_20120810.Query")
-        .body(query.to_string());
-    let answer: Value = request.send().await.unwrap().json().await.unwrap();
-    answer["Items"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }

@@ -4,24 +4,26 @@ use std::time::{Duration, Instant};
 
 use arbiter_tests::{Project, Stack};
 use futures::future::join_all;
+use tokio::time::sleep;
 
 use crate::checks::{failures, story};
-use crate::faults::Faults;
+use crate::faults::{self, Faults};
 use crate::run::Run;
-use crate::settling::{Server, settled};
+use crate::settling::{Server, Table, nothing_left, settled};
 
 /// Runs at the same time on a stack.
-const SIDE_BY_SIDE: usize = 96;
+const SIDE_BY_SIDE: usize = 48;
 /// Waves on a stack. Its sockets stay open, and are looked at whenever a wave settles: a fresh stack is cheaper in the
 /// end.
-const WAVES: usize = 3;
+const WAVES: usize = 4;
 /// Of each function. More would take longer to start than they help.
 const PROCESSES: &str = "16";
 
 /// Plays so many runs with new seeds, as far as the time allows.
 pub(crate) async fn many(runs: usize, time: Duration) {
     let start = Instant::now();
-    let first = u64::from(rand::random::<u32>());
+    // The first of a stack's.
+    let first = u64::from(rand::random::<u32>()) / WAVES as u64 * WAVES as u64;
     let waves = runs.div_ceil(SIDE_BY_SIDE);
     // Faults are a stack's, so that a run's faults are known by its seed: the upper half of it is its wave's.
     let seeds: Vec<Vec<u64>> = (0..waves as u64)
@@ -33,8 +35,8 @@ pub(crate) async fn many(runs: usize, time: Duration) {
     let mut played = 0;
     for seeds in seeds.chunks(WAVES) {
         played += play(seeds, || start.elapsed() < time).await;
+        println!("{played} runs in {:?}", start.elapsed());
     }
-    println!("{played} runs in {:?}", start.elapsed());
 }
 
 /// Plays one run many times.
@@ -47,17 +49,16 @@ async fn play(waves: &[Vec<u64>], in_time: impl Fn() -> bool) -> usize {
     if !in_time() {
         return 0;
     }
-    // The rules are those of ends that are told at once; of graces the simulation knows.
+    let grace = faults::grace((waves[0][0] >> 32) / WAVES as u64);
     let stack = Stack::with().arguments(&["--max-processes", PROCESSES]);
-    let stack = stack.parameter("ReconnectGraceSeconds", "0").start().await;
+    let stack = stack.parameter("ReconnectGraceSeconds", &grace.to_string()).start().await;
     let project = Project::create(&stack).await;
-    let table = stack.admin("/tables/RoomsTable?limit=0").await["name"].as_str().unwrap().to_owned();
+    let table = Table::of(&stack).await;
     let mut done: Vec<Run<'_>> = vec![];
     let mut broken = 0;
-    let http = reqwest::Client::new();
     for seeds in waves.iter().take_while(|_| in_time()) {
-        let faults = Faults::of(seeds[0] >> 32);
-        let fresh = join_all(seeds.iter().map(|seed| Run::new(&stack, &project, *seed, faults.lossy))).await;
+        let faults = Faults::of(seeds[0] >> 32, grace);
+        let fresh = join_all(seeds.iter().map(|seed| Run::new(&table, &project, *seed, faults.lossy))).await;
         let first = done.len();
         done.extend(fresh);
         for fault in &faults.list {
@@ -70,12 +71,19 @@ async fn play(waves: &[Vec<u64>], in_time: impl Fn() -> bool) -> usize {
             join_all(done[first..].iter().map(Run::post_to_all)).await;
             settled(&stack, &done).await;
         }
+        if grace > 0 && (faults.late || faults.lossy) {
+            sleep(Duration::from_secs(grace)).await;
+            join_all(done[first..].iter().map(Run::post_to_all)).await;
+        }
+        nothing_left(&stack).await;
+        settled(&stack, &done).await;
         if faults.lossy {
             join_all(done[first..].iter_mut().map(Run::identify_again)).await;
+            nothing_left(&stack).await;
             settled(&stack, &done).await;
         }
         for run in &done[first..] {
-            let server = Server::of(&stack, &http, &table, run).await;
+            let server = Server::of(&table, run).await;
             let found = failures(run, &server, faults.lossy);
             if !found.is_empty() {
                 broken += 1;

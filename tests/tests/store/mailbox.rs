@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use model::outcome::Kept;
-use model::session::mailbox::{ClosedMailbox, MAX_SIGNALS, Mailbox};
+use model::session::mailbox::{ClosedMailbox, MAX_BYTES, MAX_SIGNALS, Mailbox};
 use model::session::notice::ReceivedSignal;
 
 use super::*;
@@ -13,15 +13,22 @@ fn lost() -> ConnectionId {
 
 impl Tables {
     async fn say(&self, id: &str) -> Kept {
-        let (kind, data) = (String::new(), "x".repeat(8));
-        let signal = ReceivedSignal { id: id.into(), kind, data, from: None, seq: None, to: None };
-        self.store.keep_signal(&lost(), &signal, START).await.unwrap()
+        self.say_so_much(id, 8).await
+    }
+
+    async fn say_so_much(&self, id: &str, length: usize) -> Kept {
+        self.store.keep_signal(&lost(), &signal(id, length), START).await.unwrap()
     }
 
     async fn mailbox(&self) -> Mailbox {
         let closed = [ClosedMailbox { lost: lost(), closed_at: START }];
         self.store.mailboxes(&closed).await.unwrap().remove(0)
     }
+}
+
+fn signal(id: &str, length: usize) -> ReceivedSignal {
+    let (kind, data) = (String::new(), "x".repeat(length));
+    ReceivedSignal { id: id.into(), kind, data, from: None, seq: None, to: None }
 }
 
 #[tokio::test]
@@ -38,4 +45,21 @@ async fn of_signals_that_come_at_once_those_that_have_room_are_kept_and_the_othe
     // The answer to its write was lost, and it is written again.
     assert_eq!(tables.say("0").await, Kept::Kept);
     assert_eq!(tables.mailbox().await.missed, 3);
+}
+
+#[tokio::test]
+async fn a_mailbox_is_full_to_the_byte_and_nothing_is_kept_after_what_did_not_fit() {
+    let tables = Tables::new().await;
+    let envelope = serde_json::to_string(&signal("0", 0)).unwrap().len();
+    let half = MAX_BYTES / 2 - envelope;
+    assert_eq!(tables.say_so_much("0", half).await, Kept::Kept);
+    assert_eq!(tables.say_so_much("1", half).await, Kept::Kept, "the last byte");
+    assert_eq!(tables.mailbox().await.signals.len(), 2);
+
+    let tables = Tables::new().await;
+    assert_eq!(tables.say_so_much("0", half).await, Kept::Kept);
+    assert_eq!(tables.say_so_much("1", half + 1).await, Kept::Full, "a byte too much");
+    assert_eq!(tables.say("2").await, Kept::Full, "there is room for it, and a gap before it");
+    let mailbox = tables.mailbox().await;
+    assert_eq!((mailbox.signals.len(), mailbox.missed), (1, 2));
 }

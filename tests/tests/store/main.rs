@@ -13,6 +13,7 @@ mod grace;
 mod held;
 mod leases;
 mod mailbox;
+mod mutes;
 mod races;
 mod sessions;
 mod streams;

@@ -8,12 +8,12 @@ use model::session::stream::{Stream, StreamId, Unchanged, VideoType};
 use super::races::TRANSACT;
 use super::*;
 
-fn id(text: &str) -> StreamId {
+pub(super) fn id(text: &str) -> StreamId {
     StreamId::try_from(text.to_owned()).unwrap()
 }
 
 impl Tables {
-    async fn publish(&self, stamp: &Stamp, text: &str, now: EpochMillis) -> StreamsChanged {
+    pub(super) async fn publish(&self, stamp: &Stamp, text: &str, now: EpochMillis) -> StreamsChanged {
         let id = id(text);
         let stream = Stream {
             since: now,
@@ -37,7 +37,7 @@ impl Tables {
     }
 }
 
-fn is_changed(changed: &StreamsChanged) -> bool {
+pub(super) fn is_changed(changed: &StreamsChanged) -> bool {
     matches!(changed, StreamsChanged::Changed(..))
 }
 

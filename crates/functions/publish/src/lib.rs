@@ -1,11 +1,9 @@
 //! `publish`, `unpublish` and `updateStream`: the streams of a session.
 
-use gateway::app::App;
-use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::machine;
-use gateway::rooms::sender::{Allowance, Allowed, Sender};
+use gateway::rooms::sender::{Allowed, Deps, Sender};
 use gateway::rooms::streams;
 use gateway::store::Sequence;
 use model::error::Error;
@@ -20,24 +18,12 @@ use model::session::stream::Mute;
 use model::session::stream::{Publish, Stream, StreamId, Unpublish, UpdateStream};
 use rand::RngExt as _;
 
-/// What the function needs.
-#[derive(Debug)]
-pub struct Deps {
-    /// The tables and the sockets.
-    pub app: App,
-    /// Who may publish, and how often: everybody in the session hears of it, as of a signal.
-    pub allowance: Allowance,
-}
-
-impl Deps {
-    /// Reads the settings and opens the connections.
-    ///
-    /// # Errors
-    /// Names the variable that is wrong.
-    pub async fn from_env() -> Result<Self, Failure> {
-        let allowance = Allowance::new(Permission::Publish, false, config::signal_rate()?);
-        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
-    }
+/// What the function needs: who may publish, as often as signal: everybody in the session hears of it.
+///
+/// # Errors
+/// Names the variable that is wrong.
+pub async fn deps() -> Result<Deps, Failure> {
+    Deps::from_env(Permission::Publish, false).await
 }
 
 /// Serves the three requests.

@@ -13,7 +13,7 @@ use model::id::RequestId;
 use model::notice::Notice;
 use model::request::{Action, Request};
 use model::session::signal::{SendSignal, Signal};
-use signal::{Deps, signal};
+use signal::{deps, signal};
 
 struct Words;
 
@@ -49,7 +49,7 @@ impl Codec for Words {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let mut deps = Deps::from_env().await?;
+    let mut deps = deps().await?;
     deps.app.codecs = Codecs::new(&[&Json, &Words]);
     edge::serve_messages_in(&Words, &deps.app, async |sender, request| {
         let Request::Signal(request) = request else { return Err(Error::UnknownAction) };

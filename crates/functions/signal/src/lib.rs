@@ -1,10 +1,9 @@
 //! `signal`: a text for everybody in a session, or for one.
 
-use gateway::app::App;
 use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
-use gateway::rooms::sender::{Allowance, Allowed, Sender};
+use gateway::rooms::sender::{Allowed, Deps, Sender};
 use gateway::rooms::signal;
 use gateway::store::Sequence;
 use model::error::Error;
@@ -13,25 +12,12 @@ use model::session::Permission;
 use model::session::notice::ReceivedSignal;
 use model::session::signal::{SendSignal, Signal};
 
-/// What the function needs.
-#[derive(Debug)]
-pub struct Deps {
-    /// The tables and the sockets.
-    pub app: App,
-    /// Who may signal, and how fast.
-    pub allowance: Allowance,
-}
-
-impl Deps {
-    /// Reads the settings and opens the connections.
-    ///
-    /// # Errors
-    /// Names the variable that is wrong.
-    pub async fn from_env() -> Result<Self, Failure> {
-        let (subscribers, rate) = (config::flag("SUBSCRIBERS_MAY_SIGNAL")?, config::signal_rate()?);
-        let allowance = Allowance::new(Permission::Signal, subscribers, rate);
-        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
-    }
+/// What the function needs: who may signal.
+///
+/// # Errors
+/// Names the variable that is wrong.
+pub async fn deps() -> Result<Deps, Failure> {
+    Deps::from_env(Permission::Signal, config::flag("SUBSCRIBERS_MAY_SIGNAL")?).await
 }
 
 /// Delivers a signal: one conditional write, which counts it and tells who sends it; then one read of who receives it,

@@ -3,12 +3,12 @@
 use gateway::{edge, logging};
 use model::error::Error;
 use model::request::Request;
-use signal::{Deps, signal};
+use signal::{deps, signal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let deps = Deps::from_env().await?;
+    let deps = deps().await?;
     edge::serve_messages(&deps.app, async |sender, request| {
         let Request::Signal(request) = request else { return Err(Error::UnknownAction) };
         signal(&deps, sender, request).await

@@ -1,12 +1,10 @@
 //! `subscribe` and `unsubscribe`: a client tells its session's SFU what it wants of somebody's stream; in a relayed session, the
 //! publisher.
 
-use gateway::app::App;
-use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::rooms::delivery::{Recipient, relay};
-use gateway::rooms::sender::{Allowance, Allowed, Sender};
+use gateway::rooms::sender::{Allowed, Deps, Sender};
 use gateway::rooms::{departure, relayed};
 use gateway::store::Sequence;
 use model::error::Error;
@@ -15,24 +13,12 @@ use model::outcome::Delivery;
 use model::session::Permission;
 use model::session::stream::Subscribe;
 
-/// What the function needs.
-#[derive(Debug)]
-pub struct Deps {
-    /// The tables and the sockets.
-    pub app: App,
-    /// Who may subscribe, and how often.
-    pub allowance: Allowance,
-}
-
-impl Deps {
-    /// Reads the settings and opens the connections.
-    ///
-    /// # Errors
-    /// Names the variable that is wrong.
-    pub async fn from_env() -> Result<Self, Failure> {
-        let allowance = Allowance::new(Permission::Subscribe, false, config::signal_rate()?);
-        Ok(Self { allowance, app: App::from_env(&gateway::aws::load().await).await? })
-    }
+/// What the function needs: who may subscribe, as often as signal.
+///
+/// # Errors
+/// Names the variable that is wrong.
+pub async fn deps() -> Result<Deps, Failure> {
+    Deps::from_env(Permission::Subscribe, false).await
 }
 
 /// Tells the SFU what the sender wants of a stream: one conditional write, which counts the request and tells who sends it; one

@@ -3,12 +3,12 @@
 use gateway::{edge, logging};
 use model::error::Error;
 use model::request::Request;
-use subscribe::{Deps, subscribe};
+use subscribe::{deps, subscribe};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), edge::Error> {
     logging::init();
-    let deps = Deps::from_env().await?;
+    let deps = deps().await?;
     edge::serve_messages(&deps.app, async |sender, request| {
         let Request::Subscribe(request) = request else { return Err(Error::UnknownAction) };
         subscribe(&deps, sender, request).await

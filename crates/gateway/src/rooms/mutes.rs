@@ -70,7 +70,8 @@ async fn mute_members(app: &App, session: &RoomId, roster: &Roster, mute: &Mute)
         }
         true
     });
-    stream::iter(muted).buffer_unordered(CONCURRENT_MUTES).all(async |muted| muted).await
+    // One that fails stops none of the others.
+    stream::iter(muted).buffer_unordered(CONCURRENT_MUTES).fold(true, async |all, muted| all & muted).await
 }
 
 /// Tells the SFU of whom it is to forward no sound any more.
@@ -79,7 +80,7 @@ async fn tell_sfu(app: &App, session: &RoomId, roster: &Roster, mute: &Mute) -> 
     let sfu = &Recipient::sfu(session, sfu);
     let told = roster.members.iter().filter(|(_, member)| member.streams.muted_by(mute).next().is_some());
     let told = told.map(|(peer, member)| told_of(app, sfu, peer, member));
-    stream::iter(told).buffer_unordered(CONCURRENT_MUTES).all(async |told| told).await
+    stream::iter(told).buffer_unordered(CONCURRENT_MUTES).fold(true, async |all, told| all & told).await
 }
 
 async fn told_of(app: &App, sfu: &Recipient, peer: &PeerId, member: &Member) -> bool {

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::sockets::Sockets;
 use crate::store::{Limited, Sequence};
+use crate::{aws, config};
 
 /// How long a request waits for its sender's identify.
 const IDENTIFY_WITHIN: Duration = Duration::from_secs(1);
@@ -58,6 +59,26 @@ impl Allowance {
     #[must_use]
     pub fn new(permission: Permission, subscribers_may_signal: bool, rate: Rate) -> Self {
         Self { permission, roles: permission.roles(subscribers_may_signal), rate }
+    }
+}
+
+/// What a function needs whose requests only some connections of a session may send, and only so fast.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables and the sockets.
+    pub app: App,
+    /// Who may send them, and how fast.
+    pub allowance: Allowance,
+}
+
+impl Deps {
+    /// Reads the settings and opens the connections; as [`Allowance::new`], at the rate of signals.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env(permission: Permission, subscribers_may_signal: bool) -> Result<Self, Failure> {
+        let allowance = Allowance::new(permission, subscribers_may_signal, config::signal_rate()?);
+        Ok(Self { allowance, app: App::from_env(&aws::load().await).await? })
     }
 }
 

@@ -16,7 +16,7 @@ use super::call::{Called, NO_ANSWER};
 use super::reply::Reply;
 use crate::faults::Sqs;
 use crate::queues::backlog::Message;
-use crate::queues::{Queue, Queues};
+use crate::queues::{Delivery, Queue, Queues};
 
 /// The largest message, in bytes.
 const BODY: usize = 1024 * 1024;
@@ -78,7 +78,7 @@ struct Named {
 
 /// Answers a call, with whatever fault is due.
 pub(crate) async fn answer(queues: &Queues, called: &Called<'_>) -> Reply {
-    let mut copies = 1;
+    let mut delivery = Delivery::ONCE;
     if let Some(mut struck) = called.struck(called.operation, Sqs::text) {
         struck.hold(struck.fault.delay()).await;
         if struck.fault.is_timeout() {
@@ -87,22 +87,23 @@ pub(crate) async fn answer(queues: &Queues, called: &Called<'_>) -> Reply {
         if let Some(failure) = struck.fault.failure() {
             return failure;
         }
-        copies += usize::from(struck.fault.repeat);
+        delivery.copies += usize::from(struck.fault.repeat);
+        delivery.late = struck.fault.late();
     }
-    match execute(queues, called.operation, called.body, copies).await {
+    match execute(queues, called.operation, called.body, delivery).await {
         Ok(answer) => Reply::ok(answer.to_string()),
         Err((kind, message)) => Reply::failure(StatusCode::BAD_REQUEST, kind, &message),
     }
 }
 
-async fn execute(queues: &Queues, operation: &str, body: &[u8], copies: usize) -> Result<Json, Refusal> {
+async fn execute(queues: &Queues, operation: &str, body: &[u8], delivery: Delivery) -> Result<Json, Refusal> {
     let Named { queue_url } = read(body)?;
     let missing =
         || ("com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.".to_owned());
     let queue = queues.by_url(&queue_url).ok_or_else(missing)?;
     match operation {
-        "SendMessage" => send(queues, queue, read(body)?, copies),
-        "SendMessageBatch" => send_batch(queues, queue, read(body)?, copies),
+        "SendMessage" => send(queues, queue, read(body)?, delivery),
+        "SendMessageBatch" => send_batch(queues, queue, read(body)?, delivery),
         "ReceiveMessage" => receive(queues, queue, &read(body)?).await,
         "DeleteMessage" => {
             let Delete { receipt_handle } = read(body)?;
@@ -136,8 +137,8 @@ fn seconds(name: &str, given: Option<u32>, most: u32) -> Result<Option<Duration>
     }
 }
 
-fn send(queues: &Queues, queue: &Queue, request: Send, copies: usize) -> Result<Json, Refusal> {
-    let Sent { id, md5 } = sent(queues, queue, request, copies)?;
+fn send(queues: &Queues, queue: &Queue, request: Send, delivery: Delivery) -> Result<Json, Refusal> {
+    let Sent { id, md5 } = sent(queues, queue, request, delivery)?;
     Ok(json!({ "MessageId": id, "MD5OfMessageBody": md5 }))
 }
 
@@ -146,7 +147,7 @@ struct Sent {
     md5: String,
 }
 
-fn sent(queues: &Queues, queue: &Queue, request: Send, copies: usize) -> Result<Sent, Refusal> {
+fn sent(queues: &Queues, queue: &Queue, request: Send, delivery: Delivery) -> Result<Sent, Refusal> {
     let delay = seconds("DelaySeconds", request.delay_seconds, DELAY)?;
     if request.message_body.is_empty() {
         return Err(invalid("MessageBody must not be empty"));
@@ -155,11 +156,16 @@ fn sent(queues: &Queues, queue: &Queue, request: Send, copies: usize) -> Result<
         return Err(invalid(&format!("a message may have {BODY} bytes")));
     }
     let md5 = md5(request.message_body.as_bytes());
-    let message = queues.send(queue, request.message_body, request.message_attributes, delay, copies);
+    let message = queues.send(queue, request.message_body, request.message_attributes, delay, delivery);
     Ok(Sent { id: message.id, md5 })
 }
 
-fn send_batch(queues: &Queues, queue: &Queue, request: SendBatch, copies: usize) -> Result<Json, Refusal> {
+fn send_batch(
+    queues: &Queues,
+    queue: &Queue,
+    request: SendBatch,
+    delivery: Delivery,
+) -> Result<Json, Refusal> {
     let ids: HashSet<_> = request.entries.iter().map(|entry| entry.id.as_str()).collect();
     if request.entries.is_empty() || request.entries.len() > BATCH {
         return Err(invalid(&format!("a batch has 1 to {BATCH} entries")));
@@ -173,7 +179,7 @@ fn send_batch(queues: &Queues, queue: &Queue, request: SendBatch, copies: usize)
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in request.entries {
         let own = entry.id.clone();
-        match sent(queues, queue, entry, copies) {
+        match sent(queues, queue, entry, delivery) {
             Ok(Sent { id, md5 }) => {
                 successful.push(json!({ "Id": own, "MessageId": id, "MD5OfMessageBody": md5 }));
             }

@@ -1,4 +1,4 @@
-//! A call of SQS is slow or fails, or what it sends is delivered twice.
+//! A call of SQS is slow or fails, or what it sends is delivered twice, or late.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub(crate) struct Sqs {
     error: Option<Error>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) repeat: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    late_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<String>,
     #[serde(default)]
@@ -33,6 +35,11 @@ enum Error {
 impl Sqs {
     pub(crate) fn delay(&self) -> Duration {
         Duration::from_millis(self.delay_ms)
+    }
+
+    /// How much later than it should come what is sent.
+    pub(crate) fn late(&self) -> Duration {
+        Duration::from_millis(self.late_ms)
     }
 
     /// Whether the caller gives up before it is answered.
@@ -56,14 +63,20 @@ impl Sqs {
         match self.error {
             Some(error) => format!("{error:?}"),
             None if self.repeat => "delivered twice".to_owned(),
+            None if self.late_ms > 0 => format!("delivered {} ms late", self.late_ms),
             None => format!("{} ms late", self.delay_ms),
         }
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
+}
+
 impl Kind for Sqs {
     const NAME: &'static str = "sqs";
-    const MEMBERS: &'static [&'static str] = &["error", "repeat", "operation", "delayMs"];
+    const MEMBERS: &'static [&'static str] = &["error", "repeat", "lateMs", "operation", "delayMs"];
     /// The operation.
     type Site = str;
 

@@ -34,6 +34,7 @@ fn every_kind_of_the_admin_api_is_read_and_shown_as_it_was_given() {
         json!({"fault": "ecs", "error": "failure"}),
         json!({"fault": "sqs", "error": "throttle", "operation": "SendMessage", "delayMs": 5}),
         json!({"fault": "sqs", "repeat": true, "delayMs": 0}),
+        json!({"fault": "sqs", "lateMs": 700, "delayMs": 0}),
         json!({"fault": "stream", "table": "Table", "repeat": true, "delayMs": 0}),
         json!({"fault": "kill", "function": "identify", "afterCalls": 1}),
         json!({"fault": "delay", "route": "*", "delayMs": 0, "jitterMs": 50}),

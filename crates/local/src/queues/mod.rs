@@ -26,6 +26,18 @@ pub(crate) struct Queue {
     changed: Notify,
 }
 
+/// How what is sent is delivered: at least once, and not before its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) copies: usize,
+    pub(crate) late: Duration,
+}
+
+impl Delivery {
+    /// As it should be.
+    pub(crate) const ONCE: Self = Self { copies: 1, late: Duration::ZERO };
+}
+
 /// All queues of a template.
 pub(crate) struct Queues {
     queues: Vec<Arc<Queue>>,
@@ -49,17 +61,17 @@ impl Queues {
         self.queues.iter().find(|queue| queue.definition.arn == arn)
     }
 
-    /// Puts a message into a queue, `copies` times: SQS delivers at least once. `None`: with the queue's own delay.
+    /// Puts a message into a queue. `None`: with the queue's own delay.
     pub(crate) fn send(
         &self,
         queue: &Queue,
         body: String,
         attributes: Json,
         delay: Option<Duration>,
-        copies: usize,
+        Delivery { copies, late }: Delivery,
     ) -> Message {
         let definition = &queue.definition;
-        let delay = delay.unwrap_or(definition.delay);
+        let delay = delay.unwrap_or(definition.delay) + late;
         let times = Times { now: Instant::now(), delay, retention: definition.retention };
         let message = Message::new(body, attributes, now_ms(), times);
         for _ in 0..copies {

@@ -21,8 +21,8 @@ use crate::events::{Event, Kind};
 use crate::faults::Stream;
 use crate::ids;
 use crate::lambda::{Failure, Invocation, Lambda};
-use crate::queues::Queues;
 use crate::queues::source::Failed;
+use crate::queues::{Delivery, Queues};
 use crate::state::State;
 use crate::sync::lock;
 use crate::template::names;
@@ -228,7 +228,7 @@ impl Reader {
         self.report(deps, true, text);
         if let Some(queue) = queue {
             let body = self.obituary(deps, piece, condition).to_string();
-            deps.queues.send(queue, body, Json::Null, None, 1);
+            deps.queues.send(queue, body, Json::Null, None, Delivery::ONCE);
         }
         self.settle_some(deps, piece.records.last().map(|record| record.sequence.as_str()));
     }

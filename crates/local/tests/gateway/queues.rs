@@ -200,4 +200,10 @@ async fn a_queue_fails_or_delivers_twice_when_it_is_told_to() {
     assert_eq!(taken.len(), 2);
     assert_eq!(taken[0]["messageId"], taken[1]["messageId"]);
     assert!(taken.iter().all(|record| record["body"] == "twice"));
+    let late = json!({ "fault": "sqs", "operation": "SendMessage", "lateMs": 700, "times": 1 });
+    gateway.fault(late).await;
+    let started = Instant::now();
+    gateway.send("late").await;
+    assert!(gateway.taken(3).await.iter().any(|record| record["body"] == "late"));
+    assert!(started.elapsed() >= Duration::from_millis(700));
 }
