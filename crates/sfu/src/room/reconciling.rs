@@ -56,9 +56,8 @@ impl Room {
                 }
                 Some(listed) => {
                     self.be_on(key, &listed.stamp);
-                    if listed.away {
-                        self.lose(now, key);
-                    } else {
+                    // Whoever is away has its grace, and whatever media there is goes on.
+                    if !listed.away {
                         self.find(now, key);
                     }
                     self.take_listed_streams(now, &id, listed, order);

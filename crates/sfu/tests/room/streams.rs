@@ -338,9 +338,9 @@ fn a_stay_that_ends_unheard_while_the_next_one_begins_on_its_socket_takes_its_st
 #[test]
 fn the_roster_is_believed_though_a_clock_was_slow() {
     let mut world = published();
-    let mut word = world.streams_of("anna", "anna-1");
-    (word["creationTime"], word["streams"]) = (9.into(), json!([]));
-    world.gateway(&word);
+    let mut later = world.streams_of("anna", "anna-1");
+    (later["creationTime"], later["streams"]) = (9.into(), json!([]));
+    world.gateway(&later);
     assert_eq!(comes(&mut world, "ben"), (false, false));
     world.until("she is asked for", 61, |world| comes(world, "ben") == (true, true));
 }
