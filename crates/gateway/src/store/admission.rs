@@ -115,13 +115,13 @@ impl Store {
                 return Ok(refused);
             }
             let member = join.member(seen.place.as_ref(), now);
-            let pauses = match join.policy {
+            let mut pauses = match join.policy {
                 Policy::Page { .. } => Pauses::new(),
                 // All that join or leave a session write its count.
                 Policy::Session { .. } => Pauses::contended(),
             };
             let writes = self.join_writes(join, &member, &seen, now);
-            match self.transact(writes, pauses).await? {
+            match self.transact(writes, &mut pauses).await? {
                 Transacted::Done => {
                     let previous = match seen.place {
                         None if seen.held.is_some() => PreviousHolder::Lost,
