@@ -203,3 +203,36 @@ async fn a_loss_and_a_firing_that_come_twice_are_one() {
     .await;
     assert_eq!(ends(&bob.heard().await, "ada"), 0, "once");
 }
+
+/// It is its member's to come back to, whoever comes meanwhile.
+#[tokio::test]
+async fn a_place_that_is_kept_counts_until_its_grace_is_over() {
+    for limit in ["ConnectionsPerToken", "SessionConnections"] {
+        let stack = Stack::with().parameter("ReconnectGraceSeconds", "5").parameter(limit, "2").start().await;
+        let project = Project::create(&stack).await;
+        let session = project.routed().await;
+        let token = project.token(&session, &json!({}));
+        let come = async |peer: &str| {
+            let mut socket = stack.connect().await;
+            let who = json!({ "id": peer, "resumeToken": format!("{peer} keeps this secret") });
+            let answer = socket.request("identify", project.identity(&session, &token, &who)).await;
+            (socket, answer)
+        };
+        for peer in ["ada", "bob"] {
+            let (socket, answer) = come(peer).await;
+            assert_eq!(answer["type"], "identified", "{answer}");
+            socket.cut();
+            away(&stack, peer).await;
+        }
+        let (_, refused) = come("cyd").await;
+        assert_eq!(
+            (&refused["status"], &refused["code"]),
+            (&json!(429), &json!("connection_limit_exceeded"))
+        );
+        let (_ada, answer) = come("ada").await;
+        assert_eq!(answer["type"], "identified", "{limit}: her own place: {answer}");
+        assert_eq!(come("cyd").await.1["code"], "connection_limit_exceeded");
+        until("bob's grace is over", async || (come("cyd").await.1["type"] == "identified").then_some(()))
+            .await;
+    }
+}
