@@ -236,3 +236,33 @@ async fn a_place_that_is_kept_counts_until_its_grace_is_over() {
             .await;
     }
 }
+
+/// API Gateway said once that a socket is gone that is not.
+#[tokio::test]
+async fn who_was_found_gone_on_a_socket_that_lives_has_its_place_again_when_it_asks_there() {
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "3").start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    let who = json!({ "id": "ada", "resumeToken": RESUME });
+    let (mut ada, first) = project.join(&session, "publisher", &who).await;
+    let identity = project.identity(&session, &project.token(&session, &json!({})), &who);
+    let socket = stack.rooms("PEER#ada").await[0]["connectionId"].clone();
+    let lost = json!({ "fault": "management", "error": 410, "connectionId": socket, "times": 1 });
+    for (time, kept) in [(1, "ack"), (2, "error")] {
+        stack.fault(lost.clone()).await;
+        let said = bob.request("signal", json!({ "data": "kept", "to": "ada" })).await;
+        assert_eq!(said["type"], kept, "it has one mailbox: {said}");
+        assert!(stack.rooms("PEER#ada").await[0].get("awayUntil").is_some());
+        let again = ada.request("identify", identity.clone()).await;
+        assert_eq!(again["connection"], first["connection"], "the same stay: {again}");
+        assert_eq!(ada.next_of("kept").await["signals"][0]["data"], "kept");
+        assert_eq!(stack.rooms("PEER#ada").await[0].get("awayUntil"), None);
+        let there = json!({ "data": format!("there {time}"), "to": "ada" });
+        assert_eq!(bob.request("signal", there).await["type"], "ack");
+        assert_eq!(ada.next_of("signal").await["signal"]["data"], format!("there {time}"));
+    }
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(ends(&bob.heard().await, "ada"), 0);
+    assert_eq!(stack.rooms("SESSION").await[0]["connections"], 2);
+}
