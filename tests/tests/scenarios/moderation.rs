@@ -237,7 +237,7 @@ async fn a_projects_server_mutes_one_and_all_and_is_answered_with_the_project() 
         ("/stream/x/mute", None, 404),
         ("/mute", None, 400),
         ("/mute", Some(json!({})), 400),
-        ("/mute", Some(json!({ "active": true, "excludedStreamIds": ["x"] })), 404),
+        ("/mute", Some(json!({ "active": true, "excludedStreamIds": ["x"] })), 400),
     ] {
         let answer = post(path, body).await;
         assert_eq!((answer.0, &answer.1["code"]), (status, &json!(status)), "{path}");
