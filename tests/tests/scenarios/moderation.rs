@@ -130,23 +130,27 @@ async fn all_are_muted_but_those_that_are_left_out_and_so_is_what_begins_until_t
 /// All at once, as the rate allows.
 #[tokio::test]
 async fn a_publishers_burst_keeps_no_moderator_from_acting_and_is_no_failure_of_ours() {
-    const BURST: usize = 24;
+    const BURST: usize = 45;
     let stack = Stack::start().await;
     let (_project, _session, mut moderator, mut ann) = two(&stack).await;
     published(&mut ann, stream(ANN)).await;
     for number in 0..BURST {
-        let data = json!({ "streamId": ANN, "hasVideo": number % 2 == 1 });
+        let data = json!({ "streamId": ANN, "videoDimensions": { "width": number, "height": 1 } });
         let update = json!({ "action": "updateStream", "requestId": format!("u{number}"), "data": data });
         ann.send(&update.to_string()).await;
     }
     acked(&mut moderator, "forceMuteStream", stream(ANN)).await;
+    let (mut answers, mut codes) = (0, BTreeSet::new());
+    while answers < BURST {
+        let notice = ann.next().await;
+        if notice["requestId"].is_string() {
+            answers += 1;
+            codes.extend(notice["code"].as_str().map(str::to_owned));
+        }
+    }
+    codes.remove("too_many_requests");
+    assert_eq!(codes, BTreeSet::new());
     acked(&mut moderator, "forceUnpublish", stream(ANN)).await;
-    acked(&mut moderator, "forceDisconnect", json!({ "connectionId": "ann" })).await;
-    let heard = ann.told_or_closed().await;
-    let refused = heard.iter().filter(|notice| notice["type"] == "error");
-    let codes: BTreeSet<_> = refused.map(|error| error["code"].as_str().unwrap()).collect();
-    assert!(!codes.contains("internal_error"), "{codes:?}");
-    assert_eq!(stack.rooms("OWED#").await, Vec::<Value>::new());
 }
 
 #[tokio::test]
