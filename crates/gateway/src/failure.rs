@@ -12,12 +12,23 @@ use model::session::rest::RestError;
 pub struct Failure {
     operation: &'static str,
     reason: String,
+    contended: bool,
 }
 
 impl Failure {
     /// A failure of `operation`, e.g. `dynamodb:Query`.
     pub fn new(operation: &'static str, reason: impl Into<String>) -> Self {
-        Self { operation, reason: reason.into() }
+        Self { operation, reason: reason.into(), contended: false }
+    }
+
+    /// The same, because others write the same all the time.
+    pub(crate) fn contended(self) -> Self {
+        Self { contended: true, ..self }
+    }
+
+    /// Whether others were always quicker.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.contended
     }
 
     /// A failure that an SDK reports. The SDK's own `Debug` text would hold whole responses, so only the error

@@ -66,7 +66,7 @@ pub enum Error {
         /// Its limit, with the unit.
         allowed: &'static str,
     },
-    /// The receiver's socket takes no more for now.
+    /// The receiver's socket takes no more for now, or others are always quicker.
     #[error("too many requests")]
     TooManyRequests,
     /// The person has done this too often, or has too much of it.

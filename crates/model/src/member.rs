@@ -132,11 +132,11 @@ pub enum Admission {
 
 impl Member {
     /// The rule of PROTOCOL, "identify": a place is taken only when it has expired, or by the holder of its resume token on a
-    /// newer connection (on any, while the member is away). Without a token a stranger could end anybody's call; without the
+    /// newer connection (on any, while the member is away; its own, which was found closed and is not, is one of them). Without a token a stranger could end anybody's call; without the
     /// order a slow older socket could push out the newer one.
     pub fn admits(&self, newcomer: &Stamp, resume: Option<&SecretHash>, now: EpochMillis) -> Admission {
         if self.stamp == *newcomer {
-            Admission::Own
+            if self.away_until.is_some() { Admission::Replace } else { Admission::Own }
         } else if self.expires_at.expired(now) {
             Admission::Replace
         } else if resume.is_none() || self.resume_hash.as_ref() != resume {
@@ -199,6 +199,7 @@ mod tests {
         assert_eq!(admits(&stamp(5, "older"), "t"), Admission::Replace);
         assert_eq!(admits(&stamp(20, "newer"), "t"), Admission::Replace);
         assert_eq!(admits(&stamp(20, "newer"), "u"), Admission::PeerInUse);
+        assert_eq!(admits(&stamp(10, "m"), "u"), Admission::Replace, "its own");
         assert_eq!(
             (away.is_overdue(EpochMillis(49_999)), away.is_overdue(EpochMillis(50_000))),
             (false, true)

@@ -246,4 +246,6 @@ pub enum StreamsChanged {
     Unchanged(Box<Member>, Unchanged),
     /// The member is not there, or on another socket by now.
     NotThere,
+    /// Others have changed them each time that it was tried: nothing has changed by this.
+    Contended,
 }

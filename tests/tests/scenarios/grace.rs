@@ -203,3 +203,66 @@ async fn a_loss_and_a_firing_that_come_twice_are_one() {
     .await;
     assert_eq!(ends(&bob.heard().await, "ada"), 0, "once");
 }
+
+/// It is its member's to come back to, whoever comes meanwhile.
+#[tokio::test]
+async fn a_place_that_is_kept_counts_until_its_grace_is_over() {
+    for limit in ["ConnectionsPerToken", "SessionConnections"] {
+        let stack = Stack::with().parameter("ReconnectGraceSeconds", "5").parameter(limit, "2").start().await;
+        let project = Project::create(&stack).await;
+        let session = project.routed().await;
+        let token = project.token(&session, &json!({}));
+        let come = async |peer: &str| {
+            let mut socket = stack.connect().await;
+            let who = json!({ "id": peer, "resumeToken": format!("{peer} keeps this secret") });
+            let answer = socket.request("identify", project.identity(&session, &token, &who)).await;
+            (socket, answer)
+        };
+        for peer in ["ada", "bob"] {
+            let (socket, answer) = come(peer).await;
+            assert_eq!(answer["type"], "identified", "{answer}");
+            socket.cut();
+            away(&stack, peer).await;
+        }
+        let (_, refused) = come("cyd").await;
+        assert_eq!(
+            (&refused["status"], &refused["code"]),
+            (&json!(429), &json!("connection_limit_exceeded"))
+        );
+        let (_ada, answer) = come("ada").await;
+        assert_eq!(answer["type"], "identified", "{limit}: her own place: {answer}");
+        assert_eq!(come("cyd").await.1["code"], "connection_limit_exceeded");
+        until("bob's grace is over", async || (come("cyd").await.1["type"] == "identified").then_some(()))
+            .await;
+    }
+}
+
+/// API Gateway said once that a socket is gone that is not.
+#[tokio::test]
+async fn who_was_found_gone_on_a_socket_that_lives_has_its_place_again_when_it_asks_there() {
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "3").start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    let who = json!({ "id": "ada", "resumeToken": RESUME });
+    let (mut ada, first) = project.join(&session, "publisher", &who).await;
+    let identity = project.identity(&session, &project.token(&session, &json!({})), &who);
+    let socket = stack.rooms("PEER#ada").await[0]["connectionId"].clone();
+    let lost = json!({ "fault": "management", "error": 410, "connectionId": socket, "times": 1 });
+    for (time, kept) in [(1, "ack"), (2, "error")] {
+        stack.fault(lost.clone()).await;
+        let said = bob.request("signal", json!({ "data": "kept", "to": "ada" })).await;
+        assert_eq!(said["type"], kept, "it has one mailbox: {said}");
+        assert!(stack.rooms("PEER#ada").await[0].get("awayUntil").is_some());
+        let again = ada.request("identify", identity.clone()).await;
+        assert_eq!(again["connection"], first["connection"], "the same stay: {again}");
+        assert_eq!(ada.next_of("kept").await["signals"][0]["data"], "kept");
+        assert_eq!(stack.rooms("PEER#ada").await[0].get("awayUntil"), None);
+        let there = json!({ "data": format!("there {time}"), "to": "ada" });
+        assert_eq!(bob.request("signal", there).await["type"], "ack");
+        assert_eq!(ada.next_of("signal").await["signal"]["data"], format!("there {time}"));
+    }
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(ends(&bob.heard().await, "ada"), 0);
+    assert_eq!(stack.rooms("SESSION").await[0]["connections"], 2);
+}

@@ -255,6 +255,21 @@ async fn a_socket_that_does_not_identify_within_30_s_is_closed_when_it_speaks() 
     left.identify(&room.id, "left").await;
 }
 
+/// Sends the same until the socket is closed; answers how often it was refused. Each copy of a function counts for itself, and
+/// one message after the other needs few copies.
+async fn refused_until_closed(socket: &mut Socket, request: Value, bound: usize) -> usize {
+    let (text, mut times) = (request.to_string(), 0);
+    loop {
+        socket.send(&text).await;
+        match socket.next_frame().await {
+            Message::Close(_) => return times,
+            Message::Text(_) => times += 1,
+            _ => {}
+        }
+        assert!(times <= 4 * (bound + 1), "still open after {times} refusals more");
+    }
+}
+
 #[tokio::test]
 async fn a_socket_that_is_refused_again_and_again_is_closed_when_it_has_heard_why() {
     let stack = Stack::start().await;
@@ -269,20 +284,27 @@ async fn a_socket_that_is_refused_again_and_again_is_closed_when_it_has_heard_wh
         eve.request("identify", json!({})).await;
     }
     assert_eq!(eve.request("ping", json!({})).await["type"], "pong", "after 50");
-    // Each copy of the function counts for itself, and one message after the other needs few copies.
-    let mut more = 0;
-    loop {
-        eve.send(&json!({ "action": "identify", "data": {} }).to_string()).await;
-        if let Message::Close(_) = eve.next_frame().await {
-            break;
-        }
-        more += 1;
-        assert!(more <= 4 * 51, "still open after {more} refusals more");
-    }
+    refused_until_closed(&mut eve, json!({ "action": "identify", "data": {} }), 50).await;
     // It has not left: its place is held for it.
     assert_eq!(ann.next_of("clientDisconnect").await["reason"], "lost");
     let mut mallory = stack.connect().await;
     let stranger = json!({ "type": "client", "id": "eve", "roomId": room.id, "resumeToken": "m".repeat(16) });
     assert_eq!(mallory.request("identify", stranger).await["code"], "peer_in_use");
     assert_eq!(stack.connect().await.request("identify", who).await["type"], "identified");
+}
+
+/// A button too many is a user's, and so is what is over a rate: more of that is borne, and not without end.
+#[tokio::test]
+async fn what_a_role_forbids_or_is_over_a_rate_is_refused_600_times_and_then_closed() {
+    let stack = Stack::with().parameter("SignalsPerSecond", "1").parameter("SignalBurst", "1").start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let who = json!({ "connectionEventsSuppressed": true });
+    for (role, action) in [("subscriber", "publish"), ("publisher", "signal"), ("publisher", "forceMuteAll")]
+    {
+        let (mut eve, _) = project.join(&session, role, &who).await;
+        let request = json!({ "action": action, "data": {} });
+        let times = refused_until_closed(&mut eve, request, 600).await;
+        assert!(times >= 600, "{action}: closed after {times}");
+    }
 }

@@ -399,3 +399,24 @@ async fn a_projects_server_lists_streams_and_gives_them_layout_classes() {
         assert_eq!(project.rest(Method::GET, &session, path, None).await.0, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn who_comes_back_with_a_lesser_role_ends_what_it_has_published_and_publishes_no_more() {
+    let stack = Stack::start().await;
+    let (project, session, mut watcher, mut ann) = two(&stack).await;
+    for id in ["annscam1~ann", "annscam2~ann"] {
+        published(&mut ann, json!({ "streamId": id })).await;
+    }
+    let again = json!({ "id": "ann", "resumeToken": "ann-keeps-this-secret" });
+    let (mut ann, back) = project.join(&session, "subscriber", &again).await;
+    assert_eq!(back["streams"].as_array().unwrap().len(), 2, "{back}");
+    acked(&mut ann, "unpublish", json!({ "streamId": "annscam1~ann" })).await;
+    assert_eq!(watcher.next_of("streamDestroyed").await["streamIds"], json!(["annscam1~ann"]));
+    for (action, data) in [
+        ("publish", json!({})),
+        ("updateStream", json!({ "streamId": "annscam2~ann", "hasAudio": false })),
+        ("unpublish", json!({ "streamId": "watching~watcher" })),
+    ] {
+        assert_eq!(refused(&mut ann, action, data).await, is(403, "forbidden", 1500), "{action}");
+    }
+}

@@ -129,3 +129,13 @@ async fn a_loss_that_meets_a_take_over_keeps_nothing() {
     let member = tables.member_at(START).await.unwrap();
     assert_eq!((member.stamp, member.away_until), (newer, None));
 }
+
+#[tokio::test]
+async fn a_place_that_was_kept_by_mistake_is_taken_anew_on_its_own_socket() {
+    let tables = Tables::new().await;
+    let (stamp, until) = tables.kept().await;
+    assert_eq!(tables.resume(&stamp, "p", "r").await, Came::Member(PreviousHolder::Away));
+    assert_eq!(tables.member_at(until).await.map(|member| member.away_until), Some(None));
+    assert_eq!(tables.fire(&stamp, until).await, None);
+    assert_eq!(tables.resume(&stamp, "p", "r").await, AGAIN, "it is there");
+}

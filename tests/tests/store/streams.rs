@@ -1,9 +1,12 @@
 //! Streams, with another call in between.
 
+use arbiter_tests::until;
 use model::outcome::StreamsChanged;
 use model::session::event::StreamEvent;
+use model::session::notice::Destroyed;
 use model::session::stream::Mute;
 use model::session::stream::{Stream, StreamId, Unchanged, VideoType};
+use serde_json::json;
 
 use super::races::TRANSACT;
 use super::*;
@@ -31,9 +34,46 @@ impl Tables {
         self.store.change_streams(&room("s"), &id, Some(stamp), now, begin).await.unwrap()
     }
 
+    async fn unpublish(&self, stamp: &Stamp, text: &str) -> StreamsChanged {
+        let id = id(text);
+        let end = |member: &mut model::member::Member, _: &Mute| {
+            member.streams.unpublish(&id).map(|()| StreamEvent::Destroyed(Destroyed::ClientDisconnected))
+        };
+        self.store.change_streams(&room("s"), &id, Some(stamp), START, end).await.unwrap()
+    }
+
     async fn streams_of(&self, peer_id: &str, now: EpochMillis) -> Option<Vec<StreamId>> {
         let member = self.store.member(&room("s"), &peer(peer_id), now).await.unwrap();
         member.map(|member| member.streams.ids())
+    }
+}
+
+impl Tables {
+    /// Runs `end`, and is quicker each time that it comes to its write, `times` times.
+    async fn overtaken<T>(
+        &self,
+        times: usize,
+        end: impl Future<Output = T>,
+        quicker: impl AsyncFn(usize),
+    ) -> T {
+        let hold = json!({ "fault": "dynamodb", "operation": TRANSACT, "delayMs": 60_000, "times": 1 });
+        let mut holding = self.stack.fault(hold.clone()).await;
+        let overtake = async {
+            for time in 1..=times {
+                until("the write that is held back", async || {
+                    (self.stack.admin("/faults").await[0]["fired"] == 1).then_some(())
+                })
+                .await;
+                quicker(time).await;
+                if time == times {
+                    self.stack.no_fault(&holding).await;
+                } else {
+                    let next = self.stack.fault(hold.clone()).await;
+                    self.stack.no_fault(&std::mem::replace(&mut holding, next)).await;
+                }
+            }
+        };
+        futures::join!(end, overtake).0
     }
 }
 
@@ -109,4 +149,52 @@ async fn the_streams_of_a_stay_whose_lease_has_ended_end_when_another_begins() {
     assert_eq!(ended.streams, [id("abcdefgh~p"), id("ijklmnop~p")]);
     assert_eq!(member.streams.ids(), []);
     assert_eq!(tables.streams_of("p", later).await, Some(vec![]));
+}
+
+#[tokio::test]
+async fn a_stay_ends_however_often_its_streams_change_meanwhile() {
+    let tables = Tables::new().await;
+    tables.session("s").await;
+    let (stamp, _) = tables.joined("a", "p", START).await;
+    let publish = async |time: usize| {
+        let text = format!("stream{:02}~p", time.div_ceil(2));
+        let changed = if time % 2 == 1 {
+            tables.publish(&stamp, &text, START).await
+        } else {
+            tables.unpublish(&stamp, &text).await
+        };
+        assert!(is_changed(&changed), "{changed:?}");
+    };
+    let ended = tables.overtaken(11, tables.end(&stamp), publish).await;
+    let Departed::Gone(ended) = ended else { panic!("{ended:?}") };
+    assert_eq!(ended.streams, [id("stream06~p")]);
+    assert_eq!(tables.count_of("s").await, 0);
+}
+
+/// Its publisher's own changes give way after two seconds, and are no failure of ours.
+#[tokio::test]
+async fn what_others_do_to_a_stream_is_done_however_long_its_publisher_is_quicker() {
+    let tables = Tables::new().await;
+    tables.session("s").await;
+    let (stamp, _) = tables.joined("a", "p", START).await;
+    let one = id("abcdefgh~p");
+    assert!(is_changed(&tables.publish(&stamp, "abcdefgh~p", START).await));
+    let slowly = async |time: usize| {
+        let text = format!("stream{time:02}~p");
+        assert!(is_changed(&tables.publish(&stamp, &text, START).await));
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+    };
+    let mute =
+        |member: &mut model::member::Member, _: &Mute| member.streams.mute(&one).map(|()| StreamEvent::Muted);
+    let session = room("s");
+    let others = tables.store.change_streams(&session, &one, None, START, mute);
+    let others = tables.overtaken(1, others, slowly).await.unwrap();
+    assert!(is_changed(&others), "{others:?}");
+    let slowly = async |_| {
+        assert!(is_changed(&tables.unpublish(&stamp, "stream01~p").await));
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+    };
+    let own = tables.overtaken(1, tables.unpublish(&stamp, "abcdefgh~p"), slowly).await;
+    assert_eq!(own, StreamsChanged::Contended);
+    assert_eq!(tables.streams_of("p", START).await.unwrap(), [one]);
 }

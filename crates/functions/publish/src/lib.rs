@@ -1,9 +1,11 @@
 //! `publish`, `unpublish` and `updateStream`: the streams of a session.
 
+use gateway::app::App;
+use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::machine;
-use gateway::rooms::sender::{Allowed, Deps, Sender};
+use gateway::rooms::sender::{Allowance, Allowed, Sender};
 use gateway::rooms::streams;
 use gateway::store::Sequence;
 use model::error::Error;
@@ -18,12 +20,28 @@ use model::session::stream::Mute;
 use model::session::stream::{Publish, Stream, StreamId, Unpublish, UpdateStream};
 use rand::RngExt as _;
 
-/// What the function needs: who may publish, as often as signal: everybody in the session hears of it.
-///
-/// # Errors
-/// Names the variable that is wrong.
-pub async fn deps() -> Result<Deps, Failure> {
-    Deps::from_env(Permission::Publish, false).await
+/// What the function needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// The tables and the sockets.
+    pub app: App,
+    /// Who may publish, and how often: everybody in the session hears of it, as of a signal.
+    pub allowance: Allowance,
+    /// Who may end a stream of its own, as often: everybody, for it may have a lesser role by now.
+    pub ending: Allowance,
+}
+
+impl Deps {
+    /// Reads the settings and opens the connections.
+    ///
+    /// # Errors
+    /// Names the variable that is wrong.
+    pub async fn from_env() -> Result<Self, Failure> {
+        let rate = config::signal_rate()?;
+        let allowance = Allowance::new(Permission::Publish, false, rate);
+        let ending = Allowance::new(Permission::Belong, false, rate);
+        Ok(Self { allowance, ending, app: App::from_env(&gateway::aws::load().await).await? })
+    }
 }
 
 /// Serves the three requests.
@@ -60,7 +78,7 @@ pub async fn handle(deps: &Deps, sender: &Sender<'_>, request: Request<'_>) -> R
 pub async fn publish(deps: &Deps, sender: &Sender<'_>, request: Publish) -> Result<Reply, Error> {
     let app = &deps.app;
     let Publish { id, name, has_audio, has_video, video_type, dimensions } = request;
-    let Allowed { session, peer, .. } = allowed(deps, sender).await?;
+    let Allowed { session, peer, .. } = allowed(deps, sender, &deps.allowance).await?;
     let id = id.unwrap_or_else(|| StreamId::from_bits(machine::chance().random(), peer.clone()));
     if *id.peer() != peer {
         return Err(Error::Forbidden("streamId: must end in the connection's own id"));
@@ -84,8 +102,8 @@ pub async fn publish(deps: &Deps, sender: &Sender<'_>, request: Publish) -> Resu
 /// new.
 ///
 /// # Errors
-/// `connection_not_found` before an identify; `forbidden` for a role that may not, for somebody else's stream, and from an SFU
-/// for another room; `stream_not_found`; `too_many_requests` above the rate.
+/// `connection_not_found` before an identify; `forbidden` for somebody else's stream, and from an SFU for another room;
+/// `stream_not_found`; `too_many_requests` above the rate.
 pub async fn unpublish(deps: &Deps, sender: &Sender<'_>, request: Unpublish) -> Result<Reply, Error> {
     let app = &deps.app;
     let Unpublish { id, room } = request;
@@ -96,7 +114,7 @@ pub async fn unpublish(deps: &Deps, sender: &Sender<'_>, request: Unpublish) -> 
         }
     };
     let Some(room) = room else {
-        let session = own(deps, sender, &id).await?;
+        let session = own(deps, sender, &deps.ending, &id).await?;
         let stamp = Some(sender.stamp());
         streams::change(app, &session, &id, stamp, end(Destroyed::ClientDisconnected)).await?;
         return Ok(Reply::Ack);
@@ -115,21 +133,26 @@ pub async fn unpublish(deps: &Deps, sender: &Sender<'_>, request: Unpublish) -> 
 /// Changes properties of one of the sender's streams. What does not change is told to nobody.
 ///
 /// # Errors
-/// As for [`unpublish`].
+/// As for [`unpublish`], and `forbidden` for a role that may not publish.
 pub async fn update_stream(deps: &Deps, sender: &Sender<'_>, request: UpdateStream) -> Result<Reply, Error> {
-    let session = own(deps, sender, &request.id).await?;
+    let session = own(deps, sender, &deps.allowance, &request.id).await?;
     let update =
         |member: &mut Member, mute: &Mute| member.streams.update(&request, mute).map(StreamEvent::Changed);
     streams::change(&deps.app, &session, &request.id, Some(sender.stamp()), update).await?;
     Ok(Reply::Ack)
 }
 
-async fn allowed(deps: &Deps, sender: &Sender<'_>) -> Result<Allowed, Error> {
-    sender.allowed(&deps.app, &deps.allowance, Sequence::Unnumbered, "Streams are for sessions").await
+async fn allowed(deps: &Deps, sender: &Sender<'_>, allowance: &Allowance) -> Result<Allowed, Error> {
+    sender.allowed(&deps.app, allowance, Sequence::Unnumbered, "Streams are for sessions").await
 }
 
 /// The session in which a stream is the sender's own.
-async fn own(deps: &Deps, sender: &Sender<'_>, id: &StreamId) -> Result<RoomId, Error> {
-    let Allowed { session, peer, .. } = allowed(deps, sender).await?;
+async fn own(
+    deps: &Deps,
+    sender: &Sender<'_>,
+    allowance: &Allowance,
+    id: &StreamId,
+) -> Result<RoomId, Error> {
+    let Allowed { session, peer, .. } = allowed(deps, sender, allowance).await?;
     if *id.peer() == peer { Ok(session) } else { Err(Error::Forbidden("The stream is somebody else's")) }
 }

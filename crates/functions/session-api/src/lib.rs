@@ -207,6 +207,7 @@ async fn mute_stream(
     match moderation::mute_stream(&deps.app, session, id).await {
         Ok(()) => Ok(Answer::Project(project)),
         Err(Error::StreamNotFound) => Err(RestError::StreamNotFound),
+        Err(Error::TooManyRequests) => Err(RestError::Busy),
         Err(error) => Err(RestError::Internal(Box::new(error))),
     }
 }

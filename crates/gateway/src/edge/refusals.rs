@@ -8,8 +8,10 @@ use model::error::Error as Refusal;
 use model::id::ConnectionId;
 use tokio::time::Instant;
 
-/// So many refusals within [`WITHIN`] are borne.
+/// So many refusals within [`WITHIN`] are borne of what no honest client sends.
 const MOST: u32 = 50;
+/// So many of what an application's users may do: as many as the signals that somebody may send, by default.
+const MOST_OF_USERS: u32 = 600;
 const WITHIN: Duration = Duration::from_mins(1);
 /// How many sockets are kept in mind.
 const MAX_KEPT: usize = 1024;
@@ -22,13 +24,25 @@ pub struct Refusals(Mutex<HashMap<ConnectionId, Window>>);
 #[derive(Clone, Copy, Debug)]
 struct Window {
     began: Instant,
-    refusals: u32,
+    senders: u32,
+    users: u32,
+}
+
+/// Whose doing a refusal is.
+enum Doing {
+    /// Of the program that has sent the request.
+    Senders,
+    /// Of an application's user, who is told about it.
+    Users,
+    /// Nobody's: it is not to be punished.
+    Nobodys,
 }
 
 impl Refusals {
     /// Takes notice of a refusal; `true` if it is one too many.
     pub(super) fn too_many(&self, connection: &ConnectionId, refusal: &Refusal, now: Instant) -> bool {
-        if !is_senders(refusal) {
+        let doing = Doing::of(refusal);
+        if matches!(doing, Doing::Nobodys) {
             return false;
         }
         let Ok(mut kept) = self.0.lock() else { return false };
@@ -40,26 +54,54 @@ impl Refusals {
                 kept.remove(&oldest);
             }
         }
-        let fresh = Window { began: now, refusals: 0 };
+        let fresh = Window { began: now, senders: 0, users: 0 };
         let window = kept.entry(connection.clone()).or_insert(fresh);
         if is_over(window) {
             *window = fresh;
         }
-        window.refusals += 1;
-        window.refusals > MOST
+        match doing {
+            Doing::Senders => window.senders += 1,
+            Doing::Users => window.users += 1,
+            Doing::Nobodys => {}
+        }
+        window.senders > MOST || window.users > MOST_OF_USERS
     }
 }
 
-/// Whether a refusal is the sender's own doing. That a receiver is not there is nobody's, and what may succeed later is
-/// not to be punished.
-fn is_senders(refusal: &Refusal) -> bool {
-    // What an application's users may do, and are told about: that somebody is gone, a text too long, a button too many.
-    let is_users = matches!(
-        refusal,
-        Refusal::PeerNotFound | Refusal::Forbidden(_) | Refusal::TooLarge { .. } | Refusal::InvalidSignal(_)
-    );
-    let is_nobodys = matches!(refusal, Refusal::RoomNeeded | Refusal::RoomClaimed);
-    !is_users && !is_nobodys && !refusal.retryable()
+impl Doing {
+    fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            // A text too long, a button too many, and what somebody has done too often or has too much of.
+            Refusal::Forbidden(_)
+            | Refusal::TooLarge { .. }
+            | Refusal::InvalidSignal(_)
+            | Refusal::RateExceeded(_)
+            | Refusal::ConnectionLimitExceeded(_)
+            | Refusal::StreamLimitExceeded => Self::Users,
+            // Somebody else has gone, or takes no more; a pool has changed; our side has failed.
+            Refusal::PeerNotFound
+            | Refusal::TooManyRequests
+            | Refusal::SfuUnavailable
+            | Refusal::RoomNeeded
+            | Refusal::RoomClaimed
+            | Refusal::IssueNotStored(_)
+            | Refusal::Internal(_) => Self::Nobodys,
+            Refusal::BadJson
+            | Refusal::UnknownAction
+            | Refusal::MissingType
+            | Refusal::BadMessage { .. }
+            | Refusal::ConnectionNotFound
+            | Refusal::Unauthorized(_)
+            | Refusal::RoomNotFound
+            | Refusal::RoomClosed
+            | Refusal::AlreadyIdentified
+            | Refusal::PeerInUse
+            | Refusal::Superseded
+            | Refusal::RelayedSessionFull
+            | Refusal::StreamNotFound
+            | Refusal::EncryptionSecretMissing => Self::Senders,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +123,20 @@ mod tests {
         assert!(!refusals.too_many(&socket(2), &Refusal::BadJson, now));
         assert!(refusals.too_many(&socket(1), &Refusal::BadJson, now));
         assert!(!refusals.too_many(&socket(1), &Refusal::BadJson, now + WITHIN));
+    }
+
+    #[test]
+    fn of_what_users_do_more_is_borne_and_not_without_end() {
+        let (refusals, now) = (Refusals::default(), Instant::now());
+        for _ in 0..MOST_OF_USERS / 2 {
+            assert!(!refusals.too_many(&socket(1), &Refusal::Forbidden("x"), now));
+            assert!(!refusals.too_many(&socket(1), &Refusal::RateExceeded("x"), now));
+            assert!(!refusals.too_many(&socket(1), &Refusal::TooManyRequests, now), "a receiver's");
+        }
+        for _ in 0..MOST {
+            assert!(!refusals.too_many(&socket(1), &Refusal::BadJson, now), "each has its own bound");
+        }
+        assert!(refusals.too_many(&socket(1), &Refusal::Forbidden("x"), now));
     }
 
     #[test]

@@ -133,7 +133,8 @@ pub(crate) enum Met {
 /// Race: `$disconnect`, or another function with the same finding, may be quicker. Whoever frees the place announces it,
 /// nobody else does.
 ///
-/// Race: who is away may come back at the same moment. Its mailbox is closed then, and it is looked up again.
+/// Race: who is away may come back at the same moment. Its mailbox is closed then, and it is looked up again. Who has come back
+/// on the very socket that it was lost with, and is lost with it a second time, has no other mailbox: nothing is kept for it.
 ///
 /// Race: a member of a session may have gone and come again. That is another stay, whose list is newer than what is said here,
 /// and which might never hear the end of it.
@@ -173,6 +174,7 @@ pub(crate) async fn follow(
         };
         identity = member.identity(peer_id, room_id);
         met = match member.reach() {
+            Reach::None if member.stamp == last => return Ok(Delivery::Busy),
             Reach::None => Met::Away(member.stamp),
             Reach::Socket(socket) if socket.stamp == last => return Ok(Delivery::Gone(None)),
             Reach::Socket(socket) => {

@@ -123,5 +123,6 @@ pub(super) async fn overtaken(
             Ok(announcement.map(|announcement| (*member, announcement)))
         }
         StreamsChanged::Unchanged(..) | StreamsChanged::NotThere => Ok(None),
+        StreamsChanged::Contended => Err(Failure::new("mute", "others change the stream all the time")),
     }
 }

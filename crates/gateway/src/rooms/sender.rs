@@ -222,7 +222,7 @@ impl<'a> Sender<'a> {
             if limited == RateLimited::NotInSession {
                 self.in_session.get_or_init(|| false);
             }
-            through(limited, allowance.permission, elsewhere, Error::TooManyRequests)
+            through(limited, allowance.permission, elsewhere, Error::RateExceeded("Too many requests"))
         };
         self.once_identified(look).await
     }

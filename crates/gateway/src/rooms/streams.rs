@@ -18,7 +18,8 @@ use crate::failure::Failure;
 /// on that socket. Answers with the member as it is then. A change that makes no difference is told to nobody.
 ///
 /// # Errors
-/// `connection_not_found` when the member is not there, `stream_not_found`, `stream_limit_exceeded`.
+/// `connection_not_found` when the member is not there, `stream_not_found`, `stream_limit_exceeded`; `too_many_requests` when
+/// others have changed its streams each time that it was tried.
 pub async fn change(
     app: &App,
     session: &RoomId,
@@ -39,6 +40,7 @@ pub async fn change(
         StreamsChanged::Unchanged(_, Unchanged::TooMany) => Err(Error::StreamLimitExceeded),
         StreamsChanged::Unchanged(_, Unchanged::NotFound) => Err(Error::StreamNotFound),
         StreamsChanged::NotThere => Err(Error::ConnectionNotFound),
+        StreamsChanged::Contended => Err(Error::TooManyRequests),
     }
 }
 

@@ -103,7 +103,8 @@ impl Store {
     /// is one transaction, and this one, which names both, comes before or after. The joins of one person meet at its account,
     /// of which each knows the version that it has seen: the one that comes second is refused, and looks again how many there
     /// are. The holder may be lost, and kept, while its place is taken over: the place is taken as it was seen, there or away,
-    /// so that what is kept for it is delivered. The room may close at the same moment: then the check fails, or the close sees
+    /// so that what is kept for it is delivered. A holder that was found gone and is not takes its place anew as from another
+    /// socket, by its next identify. The room may close at the same moment: then the check fails, or the close sees
     /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
     /// transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
@@ -115,13 +116,13 @@ impl Store {
                 return Ok(refused);
             }
             let member = join.member(seen.place.as_ref(), now);
-            let pauses = match join.policy {
+            let mut pauses = match join.policy {
                 Policy::Page { .. } => Pauses::new(),
                 // All that join or leave a session write its count.
                 Policy::Session { .. } => Pauses::contended(),
             };
             let writes = self.join_writes(join, &member, &seen, now);
-            match self.transact(writes, pauses).await? {
+            match self.transact(writes, &mut pauses).await? {
                 Transacted::Done => {
                     let previous = match seen.place {
                         None if seen.held.is_some() => PreviousHolder::Lost,
@@ -186,7 +187,7 @@ impl Store {
         for other in person.others(own, older).filter(|other| !other.shared) {
             writes.add(Part::OtherConnection, self.share(other, &join.person.id));
         }
-        if let Some(older) = holder {
+        if let Some(older) = holder.filter(|older| older.stamp != *own) {
             let row = connection_key(&older.stamp.connection_id);
             writes.add(Part::OlderConnection, Write::delete(&self.connections, row));
         }
@@ -440,6 +441,7 @@ impl Join {
         // Who asks again in a session is there already, whatever it says of itself now.
         if let (Policy::Session { .. }, Some(own)) = (&self.policy, &holder)
             && own.stamp == self.socket.stamp
+            && own.away_until.is_none()
         {
             let member = own.clone();
             return Ok(Next::Answer(Joined::Member { member, previous: PreviousHolder::Itself }));

@@ -192,7 +192,7 @@ impl Store {
         if let Held::Lost(previous, lost_at) = held {
             writes.add(Part::PreviousRoom, self.close_lost(previous, *lost_at));
         }
-        let refusals = match self.transact(writes, Pauses::new()).await? {
+        let refusals = match self.transact(writes, &mut Pauses::new()).await? {
             Transacted::Done => return Ok(Attempt::Claimed(sfu)),
             Transacted::Refused(refusals) => refusals,
         };

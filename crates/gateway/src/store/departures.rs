@@ -204,7 +204,7 @@ impl Store {
     /// are known: 0 if nothing is.
     ///
     /// Race: its streams may change at the same moment, or are others than was known. Then the place is not freed, and what
-    /// they are by now ends with it.
+    /// they are by now ends with it. That is tried again at once, as its publisher's own changes are not: it goes before them.
     async fn release_place(
         &self,
         ended: &mut Ended,
@@ -212,24 +212,25 @@ impl Store {
         row: Row,
         close: Option<&Encoding>,
     ) -> Result<Release, Failure> {
-        for _ in 0..ROUNDS {
-            let (writes, pauses) = self.release_writes(ended, version, row, close);
-            let transacted = self.transact(writes, pauses).await?;
+        let mut pauses = match &ended.identity {
+            // All that join or leave a session write its count.
+            Identity::Client { session: Some(_), .. } => Pauses::contended(),
+            Identity::Client { session: None, .. } | Identity::Sfu { .. } => Pauses::new(),
+        };
+        loop {
+            let writes = self.release_writes(ended, version, row, close);
+            let transacted = self.transact(writes, &mut pauses).await?;
             let Some(streams) = other_streams(&transacted, ended, version)? else {
                 return Ok(released(&transacted));
             };
             (version, ended.streams) = (streams.version, streams.ids());
+            if pauses.are_over() {
+                return Err(Failure::new("the end of a stay", "its streams change all the time"));
+            }
         }
-        Err(Self::lost_every_round("the end of a stay"))
     }
 
-    fn release_writes(
-        &self,
-        ended: &Ended,
-        version: u64,
-        row: Row,
-        close: Option<&Encoding>,
-    ) -> (Transaction, Pauses) {
+    fn release_writes(&self, ended: &Ended, version: u64, row: Row, close: Option<&Encoding>) -> Transaction {
         let Ended { stamp, identity, at, .. } = ended;
         let change = Change::Ended { ended: ended.clone(), close: close.cloned() };
         let (part, owed) = self.owe(identity.room(), change, *at);
@@ -243,8 +244,6 @@ impl Store {
                 }
                 if session.is_some() {
                     writes.add(Part::Session, self.count_down(room_id));
-                    writes.add(part, owed);
-                    return (writes, Pauses::contended());
                 }
                 writes
             }
@@ -253,7 +252,7 @@ impl Store {
             }
         };
         writes.add(part, owed);
-        (writes, Pauses::new())
+        writes
     }
 
     /// Race: one socket may have had several stays in a session, by `leave` and `identify`. Only the one that is known here is
@@ -338,7 +337,7 @@ impl Store {
         for _ in 0..ROUNDS {
             let Some(member) = self.member(session, peer, now).await? else {
                 let refusals =
-                    match self.transact(self.forget_writes(session, peer, now), Pauses::new()).await? {
+                    match self.transact(self.forget_writes(session, peer, now), &mut Pauses::new()).await? {
                         Transacted::Done => return Ok(Expelled::Forgotten),
                         Transacted::Refused(refusals) => refusals,
                     };
@@ -466,7 +465,7 @@ impl Store {
         }
         let (part, owed) = self.owe(ended.identity.room(), Change::ended(ended), *at);
         writes.add(part, owed);
-        Ok(released(&self.transact(writes, Pauses::new()).await?))
+        Ok(released(&self.transact(writes, &mut Pauses::new()).await?))
     }
 
     /// Deletes the SFU's place in a room, if it is still this connection's.

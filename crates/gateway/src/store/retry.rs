@@ -41,9 +41,14 @@ impl Pauses {
         }
     }
 
-    /// For a write that waits for its turn among a few, which have one after the other.
+    /// For a write that has its turn among a few, one after the other, or goes before those of others.
     pub(crate) fn queued() -> Self {
         Self { longest: LONGEST_PAUSE, ..Self::contended() }
+    }
+
+    /// Whether the patience is used up, for whoever tries again at once.
+    pub(crate) fn are_over(&self) -> bool {
+        Instant::now() >= self.until
     }
 
     /// Waits a random while; `false`, without waiting, when the patience is used up.

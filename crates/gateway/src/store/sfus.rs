@@ -73,7 +73,10 @@ impl Store {
                 let holder = Holder { stamp, away_until: None, identity };
                 return Ok(Served::Superseded(holder));
             }
-            match self.transact(self.serve_writes(serve, &room, older.as_ref(), now), Pauses::new()).await? {
+            match self
+                .transact(self.serve_writes(serve, &room, older.as_ref(), now), &mut Pauses::new())
+                .await?
+            {
                 Transacted::Done => {
                     let replaced = older.map(|sfu| sfu.stamp).filter(|stamp| *stamp != serve.stamp);
                     let returned = room.sfu_lost_at.map(|_| room.session_id.unwrap_or(serve.room.clone()));

@@ -123,7 +123,7 @@ impl Store {
                     .bind(":seen", seen),
             );
         }
-        match self.transact(writes, Pauses::new()).await? {
+        match self.transact(writes, &mut Pauses::new()).await? {
             Transacted::Done => Ok(Some(Reserved::Room(slot))),
             Transacted::Refused(_) => Ok(None),
         }
@@ -144,7 +144,7 @@ impl Store {
             Write::delete(&self.rooms, room_key(Key::slot(slot))).when("#roomId = :room").bind(":room", id);
         let pending = Write::delete(&self.rooms, room_key(Key::pending(id)));
         let writes = Transaction::of([(Part::Room, room), (Part::Slot, slot), (Part::Pending, pending)]);
-        match self.transact(writes, Pauses::new()).await? {
+        match self.transact(writes, &mut Pauses::new()).await? {
             Transacted::Done | Transacted::Refused(_) => Ok(()),
         }
     }

@@ -29,8 +29,12 @@ impl Store {
     /// refused, and says that this stream has ended as well. The mute may be switched on after it was read here, and be carried
     /// out before the change is there: whoever tells of the change finds that ([`Mute::concerns`]).
     ///
+    /// A publisher that changes its streams many times at once contends with itself, and holds up nobody else: its own changes
+    /// wait a while before each further try, at most two seconds in all, and those of others are tried again at once. Who has
+    /// lost every time is [`StreamsChanged::Contended`].
+    ///
     /// # Errors
-    /// When DynamoDB fails, or others change the streams for two seconds.
+    /// When DynamoDB fails.
     pub async fn change_streams(
         &self,
         session: &RoomId,
@@ -57,7 +61,7 @@ impl Store {
         change: impl Fn(&mut Member) -> Result<StreamEvent, Unchanged>,
     ) -> Result<StreamsChanged, Failure> {
         let peer = id.peer();
-        let mut pauses = Pauses::new();
+        let mut pauses = if by.is_some() { Pauses::new() } else { Pauses::queued() };
         loop {
             let there = |member: &Member| {
                 by.is_none_or(|by| member.stamp == *by)
@@ -75,12 +79,16 @@ impl Store {
             let change = Change::streams(&member, id, event.clone());
             let (part, owed) = self.owe(session, change, now);
             let place = self.streams_write(session, peer, &member, seen);
-            match self.transact(Transaction::of([(Part::Place, place), (part, owed)]), Pauses::new()).await? {
-                Transacted::Done => return Ok(StreamsChanged::Changed(member, event)),
-                Transacted::Refused(refusals) => found = refusals.held(Part::Place)?,
+            let writes = Transaction::of([(Part::Place, place), (part, owed)]);
+            match self.transact(writes, &mut pauses).await {
+                Ok(Transacted::Done) => return Ok(StreamsChanged::Changed(member, event)),
+                Ok(Transacted::Refused(refusals)) => found = refusals.held(Part::Place)?,
+                Err(failure) if failure.is_contended() => return Ok(StreamsChanged::Contended),
+                Err(failure) => return Err(failure),
             }
-            if !pauses.pause().await {
-                return Err(Failure::new(STREAMS, "others change them all the time"));
+            let gives_up = if by.is_some() { !pauses.pause().await } else { pauses.are_over() };
+            if gives_up {
+                return Ok(StreamsChanged::Contended);
             }
         }
     }
@@ -91,7 +99,7 @@ impl Store {
     /// Race: as for [`Store::change_streams`]; the streams of all members are read again when one of them has changed.
     ///
     /// # Errors
-    /// When DynamoDB fails, or others change the streams for two seconds.
+    /// When DynamoDB fails, or others change the streams for 20 seconds.
     pub async fn set_layout_classes(
         &self,
         session: &RoomId,
@@ -100,7 +108,7 @@ impl Store {
         now: EpochMillis,
     ) -> Result<bool, Failure> {
         let mut members = members;
-        let mut pauses = Pauses::new();
+        let mut pauses = Pauses::queued();
         loop {
             let mut writes = Transaction::of([]);
             let mut there = 0;
@@ -125,7 +133,7 @@ impl Store {
             if writes.is_empty() {
                 return Ok(true);
             }
-            match self.transact(writes, Pauses::new()).await? {
+            match self.transact(writes, &mut pauses).await? {
                 Transacted::Done => return Ok(true),
                 Transacted::Refused(_) if pauses.pause().await => {
                     members = self.roster(session, now).await?.members;
@@ -144,7 +152,7 @@ impl Store {
     /// on another socket. Of several that carry out the same mute one takes the sound.
     ///
     /// # Errors
-    /// When DynamoDB fails, or others change the streams for two seconds.
+    /// When DynamoDB fails, or others change the streams for 20 seconds.
     pub async fn mute_member(
         &self,
         session: &RoomId,
@@ -154,7 +162,7 @@ impl Store {
     ) -> Result<Option<Member>, Failure> {
         let joined_at = member.joined_at;
         let mut member = member;
-        let mut pauses = Pauses::new();
+        let pauses = Pauses::queued();
         loop {
             let seen = member.streams.version;
             if !member.streams.mute_all(mute) {
@@ -166,7 +174,8 @@ impl Store {
                 Updated::Refused(Some(found)) if found.joined_at == joined_at => member = found,
                 Updated::Refused(_) => return Ok(None),
             }
-            if !pauses.pause().await {
+            // At once: what stands there now is known.
+            if pauses.are_over() {
                 return Err(Failure::new(STREAMS, "others change them all the time"));
             }
         }
@@ -177,7 +186,7 @@ impl Store {
     /// Race: of two that switch it at the same moment the one that comes second is refused, and is the next version.
     ///
     /// # Errors
-    /// When DynamoDB fails, or others switch it for two seconds.
+    /// When DynamoDB fails, or others switch it for 20 seconds.
     pub async fn switch_mute(
         &self,
         session: &RoomId,
@@ -186,7 +195,7 @@ impl Store {
         now: EpochMillis,
     ) -> Result<Mute, Failure> {
         let mut found: Option<Mute> = self.get(&self.rooms, room_key(Key::mute(session))).await?;
-        let mut pauses = Pauses::new();
+        let mut pauses = Pauses::queued();
         loop {
             let before = found.unwrap_or_default();
             let mute = before.next(active, excluded.to_vec());
@@ -196,11 +205,12 @@ impl Store {
                 version => put.when("#version = :seen").bind(":seen", version),
             };
             let (part, owed) = self.owe(session, Change::Muted { mute: mute.clone() }, now);
-            match self.transact(Transaction::of([(Part::Mute, put), (part, owed)]), Pauses::new()).await? {
+            match self.transact(Transaction::of([(Part::Mute, put), (part, owed)]), &mut pauses).await? {
                 Transacted::Done => return Ok(mute),
                 Transacted::Refused(refusals) => found = refusals.held(Part::Mute)?,
             }
-            if !pauses.pause().await {
+            // At once: what stands there now is known.
+            if pauses.are_over() {
                 return Err(Failure::new("mute", "others switch it all the time"));
             }
         }

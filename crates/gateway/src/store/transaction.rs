@@ -152,7 +152,7 @@ impl Store {
     pub(super) async fn transact(
         &self,
         mut transaction: Transaction,
-        mut pauses: Pauses,
+        pauses: &mut Pauses,
     ) -> Result<Transacted, Failure> {
         if let Some(failure) = transaction.0.iter_mut().find_map(|(_, write)| write.unbound.take()) {
             return Err(failure);
@@ -184,8 +184,12 @@ impl Store {
                 Some(other) => is_transient(other.code()),
                 None => false,
             };
-            if !transient || !pauses.pause().await {
-                return Err(Failure::of_sdk(TRANSACT, &error));
+            let failure = Failure::of_sdk(TRANSACT, &error);
+            if !transient {
+                return Err(failure);
+            }
+            if !pauses.pause().await {
+                return Err(failure.contended());
             }
         }
     }

@@ -52,11 +52,12 @@ pub fn lease(now: EpochMillis) -> EpochSeconds {
 }
 
 /// The mailboxes of a stay that goes on on another socket: those that it may not have heard yet, and the one of the socket
-/// that was `lost`, if it was away.
+/// that was `lost`, if it was away. A socket that was lost twice has one.
 #[must_use]
 pub fn closed(before: &[ClosedMailbox], lost: Option<&ConnectionId>, now: EpochMillis) -> Vec<ClosedMailbox> {
+    let is_recent = |mailbox: &&ClosedMailbox| mailbox.closed_at.plus(DELIVERED) > now;
+    let recent = before.iter().filter(is_recent).filter(|mailbox| Some(&mailbox.lost) != lost).cloned();
     let lost = lost.map(|lost| ClosedMailbox { lost: lost.clone(), closed_at: now });
-    let recent = before.iter().filter(|mailbox| mailbox.closed_at.plus(DELIVERED) > now).cloned();
     let mut all: Vec<_> = recent.chain(lost).collect();
     all.drain(..all.len().saturating_sub(MAX_MAILBOXES));
     all

@@ -95,7 +95,7 @@ test("sound is switched off, of one stream and of all but some", async () => {
   expect(await member.next(forced)).toMatchObject({ active: true, streams: [{ streamId: screen }] });
   expect(await video.disableForceMute(sessionId)).toMatchObject(details);
   expect(await member.next(forced)).toMatchObject({ active: false });
-  await expect(video.forceMuteAll(sessionId, ["a-stream"])).rejects.toEqual(failing(404));
+  await expect(video.forceMuteAll(sessionId, ["a-stream"])).rejects.toEqual(failing(400));
   await expect(video.muteStream("no-session", camera)).rejects.toEqual(failing(400));
   const other = vonage(await makeKeyProject(gateway.folder));
   await expect(other.forceMuteAll(sessionId)).rejects.toEqual(failing(404));

@@ -50,6 +50,9 @@ pub fn layout_classes(body: &str) -> Result<Vec<(StreamId, Vec<String>)>, RestEr
     let items: Vec<_> = items.into_iter().map(stream).collect::<Option<_>>().ok_or(FORM)?;
     let mut streams = Vec::with_capacity(items.len());
     for (id, classes) in items {
+        if classes.iter().any(|class| class.is_empty() || class.contains(' ')) {
+            return Err(invalid("layoutClassList", "must be of classes without blanks, none of them empty"));
+        }
         if classes.join(" ").chars().count() > MAX_CLASSES_CHARS {
             return Err(invalid("layoutClassList", "at most 1024 characters, joined by blanks"));
         }
@@ -66,7 +69,7 @@ pub fn layout_classes(body: &str) -> Result<Vec<(StreamId, Vec<String>)>, RestEr
 /// `None`. One SDK says `excludedStreams`.
 ///
 /// # Errors
-/// 400; 404 for an id that cannot be a stream's.
+/// 400, also for an id that cannot be a stream's.
 pub fn mute(body: &str) -> Result<Option<Vec<StreamId>>, RestError> {
     const FIELD: &str = "excludedStreamIds";
     let object = object(body)?;
@@ -78,15 +81,13 @@ pub fn mute(body: &str) -> Result<Option<Vec<StreamId>>, RestError> {
     let mut excluded = Vec::new();
     for field in [FIELD, "excludedStreams"] {
         let Some(raw) = value(&object, field)? else { continue };
-        let ids =
-            json::array(raw).and_then(|ids| ids.into_iter().map(json::text).collect::<Option<Vec<_>>>());
-        excluded.extend(ids.ok_or(invalid(field, "must be a list of strings"))?);
+        let id = |raw: &RawValue| StreamId::try_from(json::text(raw)?).ok();
+        let ids = json::array(raw).and_then(|ids| ids.into_iter().map(id).collect::<Option<Vec<_>>>());
+        excluded.extend(ids.ok_or(invalid(field, "must be a list of ids of streams"))?);
     }
     if excluded.len() > MAX_EXCLUDED {
         return Err(invalid(FIELD, "at most 100"));
     }
-    let excluded = excluded.into_iter().map(StreamId::try_from).collect::<Result<_, _>>();
-    let excluded = excluded.map_err(|_| RestError::StreamNotFound)?;
     Ok(active.then_some(excluded))
 }
 
@@ -159,6 +160,10 @@ mod tests {
         assert_eq!(status(r#"{"id":"s","layoutClassList":[]}"#, 1), 404);
         assert_eq!(status(r#"{"id":"abcdefgh~p","layoutClassList":[]}"#, 2), 400);
         assert_eq!(status(r#"{"id":"abcdefgh~p","layoutClassList":[]}"#, 101), 400);
+        for class in ["", "y z", " "] {
+            let odd = format!(r#"{{"id":"abcdefgh~p","layoutClassList":["x","{class}"]}}"#);
+            assert_eq!(status(&odd, 1), 400, "{class:?}");
+        }
         let long = format!(r#"{{"id":"abcdefgh~p","layoutClassList":["{}"]}}"#, "c".repeat(1025));
         assert_eq!(status(&long, 1), 400);
         for body in [
@@ -179,10 +184,12 @@ mod tests {
     fn streams_are_left_out_of_a_mute_by_either_name() {
         let ids =
             |body: &str| mute(body).map(|mute| mute.map(|ids| ids.len())).map_err(|error| error.status());
+        let named = mute(r#"{"active":true,"excludedStreamIds":["x"]}"#).unwrap_err().to_string();
+        assert_eq!(named, "excludedStreamIds: must be a list of ids of streams");
         assert_eq!(ids(r#"{"active":true}"#), Ok(Some(0)));
         for field in ["excludedStreamIds", "excludedStreams"] {
             assert_eq!(ids(&format!(r#"{{"active":true,"{field}":["abcdefgh~p"]}}"#)), Ok(Some(1)));
-            assert_eq!(ids(&format!(r#"{{"active":true,"{field}":["a-stream"]}}"#)), Err(404));
+            assert_eq!(ids(&format!(r#"{{"active":true,"{field}":["a-stream"]}}"#)), Err(400));
             assert_eq!(ids(&format!(r#"{{"active":true,"{field}":"abcdefgh~p"}}"#)), Err(400));
             let many = vec![r#""abcdefgh~p""#; 101].join(",");
             assert_eq!(ids(&format!(r#"{{"active":true,"{field}":[{many}]}}"#)), Err(400));

@@ -45,8 +45,8 @@ pub enum RestError {
     /// The session has no such stream.
     #[error("Stream not found")]
     StreamNotFound,
-    /// The connection's socket takes no more for now.
-    #[error("Too many signals for this connection")]
+    /// The connection's socket takes no more for now, or its streams change all the time.
+    #[error("Too many requests for this connection")]
     Busy,
     /// What the vendor has and we do not.
     #[error("{0} is not implemented")]
