@@ -7,10 +7,7 @@ export const HOLD_MS = 1_000;
  * came, and will not come: posts that are out of order are less than a quarter of a second apart.
  */
 export const FIRST_HOLD_MS = 250;
-/**
- * How long after a number was passed it may come again, in milliseconds: as a repetition (a post that the gateway repeats), or as one that
- * was waited for in vain. After that it is the count of another socket of the sender's.
- */
+/** How long a number that was waited for in vain may still come, in milliseconds. After that it is the count of another socket of the sender's. */
 const LATE_MS = 5_000;
 
 /** A signal of somebody, with their count. */
@@ -25,15 +22,14 @@ interface Held {
  * The signals of one sender, in the order in which they were sent. `seq` counts those to all: number k waits for number k - 1, a directed
  * one for the number that it names, both for {@link HOLD_MS} at most (the first for {@link FIRST_HOLD_MS} if the sender was there before us). A sender's new socket counts from 1 again.
  *
- * Everything that goes in comes out, once: but for a repetition (the same number and the same text within {@link LATE_MS}).
+ * Everything that goes in comes out, once. A repetition does not go in: it has the `id` of one that has come, and a number that comes
+ * again under another is of another count, also with the same text.
  */
 export class Order {
   /** The number to all that is due. */
   #next = 1;
   #hold: number;
   #held: Held[] = [];
-  /** Numbers that were delivered lately, with their text. */
-  readonly #passed = new Map<number, { text: string; at: number }>();
   /** Numbers that were given up lately. */
   readonly #missed = new Map<number, number>();
 
@@ -51,21 +47,15 @@ export class Order {
   take(signal: Counted, now: number): Counted[] {
     if (isDirected(signal)) {
       this.#held.push({ signal, until: now + this.#hold });
-      return this.#ready(now);
+      return this.#ready();
     }
     this.#forget(now);
     const { seq } = signal;
-    const twin = this.#held.find((held) => !isDirected(held.signal) && held.signal.seq === seq)?.signal;
-    const known = twin ? textOf(twin) : this.#passed.get(seq)?.text;
-    if (known === textOf(signal)) return [];
-    if (known === undefined && this.#missed.delete(seq)) {
-      this.#pass(signal, now);
-      return [signal];
-    }
-    const again = known !== undefined || seq < this.#next;
-    const before = again ? this.#restart() : [];
+    if (this.#missed.delete(seq)) return [signal];
+    const held = this.#held.some((held) => !isDirected(held.signal) && held.signal.seq === seq);
+    const before = held || seq < this.#next ? this.#restart() : [];
     this.#held.push({ signal, until: now + this.#hold });
-    return [...before, ...this.#ready(now)];
+    return [...before, ...this.#ready()];
   }
 
   /** Gives back what has waited long enough, and what that waited for others to hold back. */
@@ -77,8 +67,8 @@ export class Order {
     this.#hold = HOLD_MS;
     this.#skip(last.signal.seq, now);
     const signals = sorted(released).map(({ signal }) => signal);
-    for (const signal of signals) if (!isDirected(signal)) this.#pass(signal, now);
-    return [...signals, ...this.#ready(now)];
+    for (const signal of signals) if (!isDirected(signal)) this.#missed.delete(signal.seq);
+    return [...signals, ...this.#ready()];
   }
 
   /** Gives back everything that is held: the sender is gone. */
@@ -91,22 +81,18 @@ export class Order {
   /** The sender counts from 1 again. What is still held is from before. */
   #restart(): Counted[] {
     this.#next = 1;
-    this.#passed.clear();
     this.#missed.clear();
     return this.flush();
   }
 
-  #ready(now: number): Counted[] {
+  #ready(): Counted[] {
     const ready: Counted[] = [];
     this.#held = sorted(this.#held).filter(({ signal }) => {
       const turn = isDirected(signal) ? signal.seq < this.#next : signal.seq <= this.#next;
       if (!turn) return true;
       ready.push(signal);
       this.#hold = HOLD_MS;
-      if (!isDirected(signal)) {
-        this.#pass(signal, now);
-        this.#next = signal.seq + 1;
-      }
+      if (!isDirected(signal)) this.#next = signal.seq + 1;
       return false;
     });
     return ready;
@@ -120,23 +106,13 @@ export class Order {
     this.#next = Math.max(this.#next, seq + 1);
   }
 
-  #pass(signal: Counted, now: number): void {
-    this.#missed.delete(signal.seq);
-    this.#passed.set(signal.seq, { text: textOf(signal), at: now });
-  }
-
   #forget(now: number): void {
-    for (const [seq, { at }] of this.#passed) if (now - at >= LATE_MS) this.#passed.delete(seq);
     for (const [seq, at] of this.#missed) if (now - at >= LATE_MS) this.#missed.delete(seq);
   }
 }
 
 function isDirected(signal: Counted): boolean {
   return signal.to !== undefined;
-}
-
-function textOf({ type, data }: Counted): string {
-  return `${type} ${data}`;
 }
 
 /** A directed signal comes after the one to all whose number it names; those with the same number in the order in which they came. */

@@ -116,7 +116,7 @@ export interface SessionIdentified extends Identified {
 
 /** A signal as it is delivered. */
 export interface WireSignal {
-  /** That of no other signal: one that comes again has the same. Older gateways give none. */
+  /** That of no other signal: one that comes again has the same. Older gateways give none: what they repeat is heard again. */
   id?: string;
   type: string;
   data: string;

@@ -280,6 +280,17 @@ describe("receiving", () => {
     expect(told).toEqual(["bob: chat Bob", "ann: chat 1", "ann: chat to me", "ann: chat 2"]);
   });
 
+  test("drops what comes again, by its id: the same said again, on another socket, is heard again", async () => {
+    const { told } = await connected();
+    say(1, "hi", "ann", { id: "a" });
+    say(1, "hi", "ann", { id: "a" });
+    say(1, "hi", "ann", { id: "b" });
+    say(2, "other", "ann", { id: "c" });
+    say(1, "hi", "ann", { id: "b" });
+    await until("the last", () => told.includes("ann: chat other"));
+    expect(told).toEqual(["ann: chat hi", "ann: chat hi", "ann: chat other"]);
+  });
+
   test("waits a second for one that does not come", async () => {
     const { told } = await connected();
     say(1, "1");
