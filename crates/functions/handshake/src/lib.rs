@@ -100,7 +100,7 @@ async fn to_client(
         return Err(Error::TooManyRequests);
     }
     match relayed::between(app, handshake.direction.room(), [&handshake.sender, to]).await? {
-        Between::TheTwo => Ok(handshake.text.to_owned()),
+        Between::TheTwo => Ok(text),
         Between::NotRelayed => Err(FOR_THE_SFU),
         Between::Others => match receiver {
             Some(Receiver::Member(member)) if member.reach() != Reach::None => Err(Error::RelayedSessionFull),
