@@ -87,6 +87,9 @@ pub struct Account {
     /// As `joins_at`, for issues.
     #[serde(default)]
     pub issues_at: Option<EpochMillis>,
+    /// As `joins_at`, for handshakes to other clients.
+    #[serde(default)]
+    pub handshakes_at: Option<EpochMillis>,
     /// When nothing of it matters any more.
     pub expires_at: EpochSeconds,
 }

@@ -77,6 +77,75 @@ async fn media_of_a_relayed_session_goes_between_two() {
 }
 
 #[tokio::test]
+async fn handshakes_go_between_the_two_only_and_carry_nothing_else() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.session("p2p.preference=enabled").await;
+    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let (mut bob, _) = project.join(&session, "subscriber", &json!({ "id": "bob" })).await;
+    let (mut cyd, _) = project.join(&session, "publisher", &json!({ "id": "cyd" })).await;
+    ann.request("publish", json!({ "streamId": "annscam1~ann" })).await;
+
+    let full = (409, "relayed_session_full".to_owned(), json!(1403));
+    let candidate = |kind: &str, from: &str, to: &str| {
+        json!({
+            "type": kind, "sender": from, "receiver": to, "roomId": session,
+            "candidate": { "candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdpMid": "0" },
+        })
+    };
+    for third in [
+        handshake(&session, "producer", "cyd", "ann", "offer"),
+        handshake(&session, "consumer", "cyd", "ann", "answer"),
+        candidate("consumer", "cyd", "ann"),
+    ] {
+        assert_eq!(code(&mut cyd, "handshake", third.clone()).await, full, "{third}");
+    }
+    let to_third = handshake(&session, "producer", "ann", "cyd", "offer");
+    assert_eq!(code(&mut ann, "handshake", to_third).await, full);
+    assert_eq!(cyd.request("unsubscribe", json!({ "streamId": "annscam1~ann" })).await["type"], "ack");
+
+    let mut asks = handshake(&session, "producer", "bob", "ann", "offer");
+    asks["description"]["sdp"] = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=recvonly\r\n".into();
+    assert_eq!(code(&mut bob, "handshake", asks).await.1, "forbidden", "who may not publish offers nothing");
+    assert_eq!(code(&mut bob, "handshake", candidate("producer", "bob", "ann")).await.1, "forbidden");
+    let mut stamped = candidate("consumer", "bob", "ann");
+    stamped["stamp"] = json!({});
+    assert_eq!(code(&mut bob, "handshake", stamped).await.1, "bad_message");
+    let mut says = candidate("consumer", "bob", "ann");
+    says["text"] = "a subscriber may not signal".into();
+    says["candidate"]["text"] = "nor here".into();
+    assert_eq!(bob.request("handshake", says).await["type"], "ack");
+    let mut heard = ann.heard().await;
+    heard
+        .retain(|message| matches!(message["type"].as_str(), Some("producer" | "consumer" | "subscription")));
+    assert_eq!(heard, [candidate("consumer", "bob", "ann")], "and of all the rest it has heard nothing");
+}
+
+#[tokio::test]
+async fn handshakes_to_a_client_are_a_persons_to_count() {
+    let stack = Stack::start().await;
+    let project = Project::create(&stack).await;
+    let session = project.session("p2p.preference=enabled").await;
+    let (_ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    let answer = handshake(&session, "consumer", "bob", "ann", "answer");
+    let mut sent = 0;
+    let refused = loop {
+        let answered = bob.request("handshake", answer.clone()).await;
+        if answered["type"] != "ack" || sent > 1_000 {
+            break answered;
+        }
+        sent += 1;
+    };
+    assert_eq!(
+        (refused["status"].clone(), refused["code"].clone()),
+        (json!(429), json!("too_many_requests"))
+    );
+    assert!(sent >= 100, "{sent} at once are let through");
+    assert_eq!(bob.request("signal", json!({ "data": "signals are counted apart" })).await["type"], "ack");
+}
+
+#[tokio::test]
 async fn clients_of_a_routed_session_send_to_their_sfu_only() {
     let stack = Stack::start().await;
     let project = Project::create(&stack).await;

@@ -6,13 +6,15 @@ use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::refill::Refill;
 use gateway::rooms::delivery::{Recipient, relay};
+use gateway::rooms::departure;
+use gateway::rooms::relayed::{self, Between};
 use gateway::rooms::sender::Sender;
-use gateway::rooms::{departure, relayed};
 use gateway::store::{Receiver, Route};
-use model::connection::Identity;
+use model::connection::{Connection, Identity};
 use model::error::Error;
 use model::handshake::{CANDIDATES_FEATURE, Direction, Handshake};
-use model::id::RoomId;
+use model::id::{PeerId, RoomId};
+use model::member::Reach;
 use model::outcome::Delivery;
 use model::room::Status;
 
@@ -44,23 +46,24 @@ impl Deps {
     }
 }
 
-/// Relays a handshake to the other side of its room: one read of two items, one post; from client to client one read more.
+/// Relays a handshake to the other side of its room: one read of two items, one post; from client to client one conditional
+/// write, which counts it, and one query more.
 ///
 /// # Errors
 /// Those of PROTOCOL, "handshake": a connection that has not identified, somebody else's room, a role that does not
-/// allow it, a receiver that is away.
+/// allow it, a receiver that is away; from client to client `relayed_session_full` and `too_many_requests`.
 pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_>) -> Result<Reply, Error> {
     let app = &deps.app;
-    let (identity, receiver) = look_up(app, sender, &handshake).await?;
+    let (row, identity, receiver) = look_up(app, sender, &handshake).await?;
     sender.recognized(&identity);
     check(&identity, receiver.as_ref(), &handshake)?;
-    if let (Identity::Client { .. }, Direction::ToPeer(room, _)) = (&identity, &handshake.direction)
-        && !relayed::is_relayed(app, room).await?
-    {
-        return Err(FOR_THE_SFU);
-    }
     let room = handshake.direction.room();
-    let text = handshake.relayed(sender.stamp());
+    let text = match (&identity, &handshake.direction) {
+        (Identity::Client { .. }, Direction::ToPeer(_, to)) => {
+            to_client(app, &row, to, receiver.as_ref(), &handshake).await?.into()
+        }
+        (Identity::Client { .. } | Identity::Sfu { .. }, _) => handshake.relayed(sender.stamp()),
+    };
     let (to, absent) = match (receiver, &handshake.direction) {
         (Some(Receiver::Sfu(sfu)), _) => (Recipient::sfu(room, sfu), Error::SfuUnavailable),
         (Some(Receiver::Member(member)), Direction::ToPeer(_, peer)) => {
@@ -83,6 +86,30 @@ pub async fn handshake(deps: &Deps, sender: &Sender<'_>, handshake: Handshake<'_
     outcome(app, relay(app, &to, &text).await?, absent).await
 }
 
+/// What one client may send another: what they have to say to each other, if media goes between the two. It is counted before
+/// anything else is read.
+async fn to_client(
+    app: &App,
+    sender: &Connection,
+    to: &PeerId,
+    receiver: Option<&Receiver>,
+    handshake: &Handshake<'_>,
+) -> Result<String, Error> {
+    let text = handshake.between_clients()?;
+    if !app.store.limit_handshakes(sender, app.clock.now()).await? {
+        return Err(Error::TooManyRequests);
+    }
+    match relayed::between(app, handshake.direction.room(), [&handshake.sender, to]).await? {
+        Between::TheTwo => Ok(text),
+        Between::NotRelayed => Err(FOR_THE_SFU),
+        Between::Others => match receiver {
+            Some(Receiver::Member(member)) if member.reach() != Reach::None => Err(Error::RelayedSessionFull),
+            // It reaches nobody, which is what its sender is told.
+            Some(Receiver::Member(_) | Receiver::Sfu(_)) | None => Ok(text),
+        },
+    }
+}
+
 /// What the sender is told of a delivery; `absent`, if nobody is there to receive it.
 async fn outcome(app: &App, delivery: Delivery, absent: Error) -> Result<Reply, Error> {
     match delivery {
@@ -97,16 +124,17 @@ async fn outcome(app: &App, delivery: Delivery, absent: Error) -> Result<Reply, 
     }
 }
 
-/// Who sends, and who receives.
+/// Who sends on which connection, and who receives.
 async fn look_up(
     app: &App,
     sender: &Sender<'_>,
     handshake: &Handshake<'_>,
-) -> Result<(Identity, Option<Receiver>), Error> {
+) -> Result<(Connection, Identity, Option<Receiver>), Error> {
     let look = async || {
         let Route { sender: row, receiver } = route(app, sender, &handshake.direction).await?;
         let row = row.filter(|row| row.stamp == *sender.stamp()).ok_or(Error::ConnectionNotFound)?;
-        Ok(row.identity.map(|identity| (identity, receiver)))
+        let identity = row.identity.clone();
+        Ok(identity.map(|identity| (row, identity, receiver)))
     };
     sender.once_identified(look).await
 }

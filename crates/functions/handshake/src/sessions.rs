@@ -8,7 +8,7 @@ use gateway::rooms::sender::check;
 use gateway::rooms::{arrival, departure};
 use gateway::store::Claimant;
 use model::error::Error;
-use model::handshake::{Handshake, Kind};
+use model::handshake::{Direction, Handshake, Kind};
 use model::id::RoomId;
 use model::outcome::{Claimed, Delivery};
 use model::session::{Permission, Role};
@@ -19,15 +19,16 @@ use crate::{Deps, outcome};
 /// How many SFUs out of the pool are tried whose sockets turn out to be gone.
 const CLAIMS: usize = 4;
 
-/// Checks that a role may do what a handshake is for. A subscriber has a producer connection as well, because the data
-/// channels are on it, but sends no media.
+/// Checks that a role may do what a handshake is for. A subscriber has a producer connection to an SFU as well, because the
+/// data channels are on it, but sends no media; to another client it has none.
 pub(crate) fn check_role(role: Role, handshake: &Handshake<'_>) -> Result<(), Error> {
     if handshake.sends_media {
         check(role, Permission::Publish)?;
     }
-    match handshake.kind {
-        Kind::Consumer => check(role, Permission::Subscribe),
-        Kind::Producer => Ok(()),
+    match (handshake.kind, &handshake.direction) {
+        (Kind::Consumer, _) => check(role, Permission::Subscribe),
+        (Kind::Producer, Direction::ToPeer(..)) => check(role, Permission::Publish),
+        (Kind::Producer, Direction::ToSfu(_)) => Ok(()),
     }
 }
 

@@ -6,8 +6,9 @@ use gateway::config;
 use gateway::edge::Reply;
 use gateway::failure::Failure;
 use gateway::rooms::delivery::{Recipient, relay};
+use gateway::rooms::departure;
+use gateway::rooms::relayed::{self, Between};
 use gateway::rooms::sender::{Allowance, Allowed, Sender};
-use gateway::rooms::{departure, relayed};
 use gateway::store::Sequence;
 use model::error::Error;
 use model::notice::Notice;
@@ -60,8 +61,13 @@ pub async fn subscribe(deps: &Deps, sender: &Sender<'_>, request: Subscribe) -> 
     let (to, absent) = match sfu {
         Some(sfu) => (Recipient::sfu(&session, sfu), Error::SfuUnavailable),
         None if relayed::is_relayed(app, &session).await? => {
-            if has_audio || has_video {
-                relayed::check(app, &session, [&peer, id.peer()]).await?;
+            match relayed::between(app, &session, [&peer, id.peer()]).await? {
+                Between::TheTwo => {}
+                Between::Others | Between::NotRelayed if has_audio || has_video => {
+                    return Err(Error::RelayedSessionFull);
+                }
+                // Nothing goes to it, and the publisher need not hear of it.
+                Between::Others | Between::NotRelayed => return Ok(Reply::Ack),
             }
             let recipient = Recipient::member(id.peer(), &session, &publisher);
             (recipient.ok_or(Error::PeerNotFound)?, Error::PeerNotFound)

@@ -1,6 +1,5 @@
 //! Relayed sessions: their media goes from client to client, without an SFU, between two at most.
 
-use model::error::Error;
 use model::id::{PeerId, RoomId};
 use model::session::MediaMode;
 
@@ -9,6 +8,18 @@ use crate::failure::Failure;
 
 /// Between how many media goes.
 const MOST: usize = 2;
+
+/// What two clients are to each other, as far as media goes.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// Media goes from one to the other.
+    TheTwo,
+    /// The media of their session goes between others, or would.
+    Others,
+    /// Their session has an SFU: nothing goes from client to client.
+    NotRelayed,
+}
 
 /// Whether a session is relayed: one read.
 ///
@@ -19,15 +30,21 @@ pub async fn is_relayed(app: &App, session: &RoomId) -> Result<bool, Failure> {
     Ok(session.is_some_and(|session| session.media_mode == MediaMode::Relayed))
 }
 
-/// Checks that media may go between two of a relayed session: those who have been there longest. One query, of a session that has
-/// a few members.
+/// Whether media goes between two of a session: if that is relayed, between those who have been there longest. One query, of a
+/// session that has a few members.
+///
+/// Race: who they are changes only when one of the two goes: what the other has sent by then is about a connection that its
+/// end ends.
 ///
 /// # Errors
-/// `relayed_session_full`.
-pub async fn check(app: &App, session: &RoomId, peers: [&PeerId; 2]) -> Result<(), Error> {
+/// When the query fails.
+pub async fn between(app: &App, session: &RoomId, peers: [&PeerId; MOST]) -> Result<Between, Failure> {
     let roster = app.store.roster(session, app.clock.now()).await?;
+    if roster.session.is_none_or(|session| session.media_mode != MediaMode::Relayed) {
+        return Ok(Between::NotRelayed);
+    }
     let mut members: Vec<_> = roster.members.iter().map(|(peer, member)| (member.joined_at, peer)).collect();
     members.sort();
     let first: Vec<_> = members.iter().take(MOST).map(|(_, peer)| *peer).collect();
-    if peers.iter().all(|peer| first.contains(peer)) { Ok(()) } else { Err(Error::RelayedSessionFull) }
+    Ok(if peers.iter().all(|peer| first.contains(peer)) { Between::TheTwo } else { Between::Others })
 }

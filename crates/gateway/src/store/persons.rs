@@ -84,6 +84,8 @@ pub(super) enum Doing {
     Signals,
     /// Issues.
     Issues,
+    /// Handshakes to other clients.
+    Handshakes,
 }
 
 impl Store {
@@ -154,6 +156,7 @@ impl Store {
         let attribute = match doing {
             Doing::Signals => "#signalsAt",
             Doing::Issues => "#issuesAt",
+            Doing::Handshakes => "#handshakesAt",
         };
         let mut owes = false;
         for _ in 0..ROUNDS {
@@ -173,6 +176,7 @@ impl Store {
             let at = match doing {
                 Doing::Signals => account.signals_at,
                 Doing::Issues => account.issues_at,
+                Doing::Handshakes => account.handshakes_at,
             };
             if at.is_some_and(|at| at > rate.latest(now)) {
                 return Ok(false);

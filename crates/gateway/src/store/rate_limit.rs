@@ -1,6 +1,7 @@
 //! How fast somebody in a session may send, and the numbers of its signals.
 
 use model::connection::{Connection, Identity};
+use model::handshake;
 use model::outcome::RateLimited;
 use model::person::PersonId;
 use model::session::{Rate, Role};
@@ -119,6 +120,12 @@ impl Store {
         } else {
             Ok(RateLimited::TooMany)
         }
+    }
+
+    /// Whether whoever is on this connection may send another client a handshake, by its person's rate: one conditional write,
+    /// two in a burst.
+    pub async fn limit_handshakes(&self, row: &Connection, now: EpochMillis) -> Result<bool, Failure> {
+        self.count(&person(row), Doing::Handshakes, handshake::to_clients(), now).await
     }
 
     /// Takes the signal's number, and counts it unless that is done already.

@@ -72,7 +72,30 @@ async fn steps(stack: &Stack) -> Vec<Step> {
     drop(dora);
 
     media(&mut steps, stack, &session, &mut bob).await;
+    relayed(&mut steps, stack, &project).await;
     steps.taken
+}
+
+/// Two in a relayed session, one of whom publishes.
+async fn relayed(steps: &mut Steps<'_>, stack: &Stack, project: &Project<'_>) {
+    let session = project.session("p2p.preference=enabled").await;
+    let (mut eve, _) = project.join_named(&session, "publisher", "eve", false).await;
+    let (mut fay, _) = project.join_named(&session, "publisher", "fay", false).await;
+    eve.request("publish", json!({ "streamId": "evescam1~eve" })).await;
+    record::forget(stack).await;
+    fay.send(&request("subscribe", &json!({ "streamId": "evescam1~eve" }))).await;
+    eve.next_of("subscription").await;
+    let asked: Design =
+        &[("BatchGetItem", 1), ("GetItem", 1), ("PostToConnection", 1), ("Query", 1), ("UpdateItem", 1)];
+    steps.took("subscribe, in a relayed session", "subscribe", asked).await;
+    let candidate = json!({
+        "type": "consumer", "sender": "fay", "receiver": "eve", "roomId": session,
+        "candidate": { "candidate": "candidate:1 1 udp 2122260223" },
+    });
+    fay.send(&request("handshake", &candidate)).await;
+    eve.next_of("consumer").await;
+    let relay: Design = &[("BatchGetItem", 1), ("PostToConnection", 1), ("Query", 1), ("UpdateItem", 1)];
+    steps.took("handshake, from client to client", "handshake", relay).await;
 }
 
 /// Cleo publishes; three are in the session, and no SFU.

@@ -10,6 +10,8 @@ export interface DirectHooks {
   /** This client's `connectionId`. */
   own: string;
   config(): RTCConfiguration;
+  /** Whether this client has subscribed to a stream of theirs. */
+  subscribed(peerId: string): boolean;
   /** What is published now, by slot. */
   tracks(): ReadonlyMap<Slot, LocalTrack>;
   /** Whether there is a socket. */
@@ -27,12 +29,14 @@ type Wishes = Map<string, { hasAudio: boolean; hasVideo: boolean }>;
 /** Somebody who receives what this client publishes. */
 interface Receiver {
   readonly wishes: Wishes;
-  producer: Producer;
+  /** Once something was due to them. An offer tells them this client's addresses. */
+  producer: Producer | undefined;
 }
 
 /**
  * The media of a `relayed` session, which goes from client to client (docs/MEDIA.md, "From client to client"). Whoever publishes
- * offers a connection to each client that has subscribed, and does for it what an SFU does elsewhere.
+ * offers a connection to each client that has subscribed, and does for it what an SFU does elsewhere. Whoever has not subscribed
+ * takes no offer.
  */
 export class Direct {
   readonly #hooks: DirectHooks;
@@ -56,57 +60,62 @@ export class Direct {
 
   /** Somebody wants something else of a stream of this client's. */
   wanted({ clientId, streamId, hasAudio, hasVideo }: Message<"subscription">): void {
-    const receiver = this.#receivers.get(clientId);
-    const wishes: Wishes = receiver?.wishes ?? new Map();
-    wishes.set(streamId, { hasAudio, hasVideo });
-    if (!receiver) this.#receivers.set(clientId, { wishes, producer: this.#offerTo(clientId, wishes) });
-    else for (const slot of this.#hooks.tracks().keys()) this.#set(receiver, slot);
+    const receiver = this.#receivers.get(clientId) ?? { wishes: new Map(), producer: undefined };
+    this.#receivers.set(clientId, receiver);
+    receiver.wishes.set(streamId, { hasAudio, hasVideo });
+    for (const slot of this.#hooks.tracks().keys()) this.#set(clientId, receiver, slot);
   }
 
   /** This slot sends another track, or none. */
   sends(slot: Slot): void {
-    for (const receiver of this.#receivers.values()) this.#set(receiver, slot);
+    for (const [peerId, receiver] of this.#receivers) this.#set(peerId, receiver, slot);
   }
 
   /** Takes a handshake of another client's: `producer` is about what that one sends, `consumer` about what it receives. */
   handle(handshake: Handshake): void {
     const { type, sender, description } = handshake;
     if (type === "producer") {
-      this.#consumers.handle(sender, handshake);
+      // One that was subscribed to is heard to its end: it says when nothing comes any more.
+      const connected = this.#consumers.all.get(sender)?.connection !== undefined;
+      if (connected || this.#hooks.subscribed(sender)) this.#consumers.handle(sender, handshake);
       return;
     }
-    const receiver = this.#receivers.get(sender);
+    const producer = this.#receivers.get(sender)?.producer;
     if (description?.type === "rollback") this.#offerAgain(sender, "its receiver gave it back");
-    else void receiver?.producer.handle(handshake).catch(() => undefined);
+    else void producer?.handle(handshake).catch(() => undefined);
   }
 
   /** There is a socket again, or none: what could not be said before may be said again. */
   reachabilityChanged(): void {
-    for (const { producer } of this.#receivers.values()) producer.reachabilityChanged();
+    for (const { producer } of this.#receivers.values()) producer?.reachabilityChanged();
   }
 
   /** Somebody's stay has ended. */
   forget(peerId: string): void {
-    this.#receivers.get(peerId)?.producer.close();
+    this.#receivers.get(peerId)?.producer?.close();
     this.#receivers.delete(peerId);
     this.#consumers.forget(peerId);
   }
 
   /** Ends all connections. */
   close(): void {
-    for (const { producer } of this.#receivers.values()) producer.close();
+    for (const { producer } of this.#receivers.values()) producer?.close();
     this.#receivers.clear();
     this.#consumers.close();
   }
 
-  #set({ producer, wishes }: Receiver, slot: Slot): void {
+  #set(peerId: string, receiver: Receiver, slot: Slot): void {
+    const { producer, wishes } = receiver;
     const local = this.#hooks.tracks().get(slot);
-    void producer.set(slot, local && isWanted(local, wishes) ? local : undefined);
+    if (producer) void producer.set(slot, local && isWanted(local, wishes) ? local : undefined);
+    else receiver.producer = this.#offerTo(peerId, wishes);
   }
 
-  #offerTo(peerId: string, wishes: Wishes): Producer {
+  /** Offers what is due; no connection, if nothing is. */
+  #offerTo(peerId: string, wishes: Wishes): Producer | undefined {
     const { config, tracks, up, send, log } = this.#hooks;
     const wanted = [...tracks()].filter(([, local]) => isWanted(local, wishes));
+    if (wanted.length === 0) return undefined;
     const producer: Producer = new Producer(
       {
         config: config(),
@@ -135,7 +144,7 @@ export class Direct {
   /** Another connection in place of one that is of no use. */
   #offerAgain(peerId: string, because: string): void {
     const receiver = this.#receivers.get(peerId);
-    if (!receiver) return;
+    if (!receiver?.producer) return;
     this.#hooks.log("warn", "A connection to another client is given up.", { because, peerId });
     receiver.producer.close();
     receiver.producer = this.#offerTo(peerId, receiver.wishes);

@@ -357,6 +357,8 @@ export class Media {
       roomId: sessionId,
       own,
       config: () => rtcConfiguration(this.#identified?.iceServers ?? []),
+      subscribed: (peerId) =>
+        [...this.#subscriptions.values()].some(({ stream }) => stream.connectionId === peerId),
       tracks: () => this.#tracks,
       up: () => signaling.socket !== undefined,
       send: (handshake) => this.#handshakes.send(handshake),

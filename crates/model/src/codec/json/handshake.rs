@@ -116,6 +116,8 @@ fn check_candidates(raw: &RawValue) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::codec::json::envelope::Envelope;
     use crate::id::ConnectionId;
@@ -164,6 +166,60 @@ mod tests {
             let refused = with(&format!(r#""candidate":{{}},{stamp}"#));
             assert_eq!(refused, "bad_message stamp: is the gateway's", "{stamp}");
         }
+    }
+
+    #[test]
+    fn between_clients_goes_what_they_have_to_say_and_nothing_else() {
+        let between = |more: &str| {
+            let body = format!(
+                r#"{{"data":{{"type":"producer","sender":"p","receiver":"q","roomId":"r",{more}}}}}"#
+            );
+            let envelope = Envelope::parse(&body).unwrap();
+            let text = read(&envelope.data().unwrap()).unwrap().between_clients();
+            match text {
+                Ok(text) => serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+                Err(error) => format!("{} {}", error.code(), error.message()).into(),
+            }
+        };
+        let to = json!({ "type": "producer", "sender": "p", "receiver": "q", "roomId": "r" });
+        let with = |mut more: serde_json::Value| {
+            more.as_object_mut().unwrap().extend(to.as_object().unwrap().clone());
+            more
+        };
+        let offer = json!({
+            "negotiation": 7, "streams": { "0": "abcdefgh~p" },
+            "description": { "type": "offer", "sdp": "v=0\r\n" },
+        });
+        let members = |value: &serde_json::Value| {
+            let text = value.to_string();
+            text.trim_start_matches('{').trim_end_matches('}').to_owned() + "}"
+        };
+        assert_eq!(between(&members(&offer)), with(offer));
+        let candidate = json!({
+            "candidate": { "candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0, "usernameFragment": "u" },
+        });
+        assert_eq!(between(&members(&candidate)), with(candidate.clone()));
+        let batch = json!({ "candidates": [candidate["candidate"]] });
+        let said = r#""text":"hello","candidates":[{"candidate":"candidate:1","sdpMid":"0","sdpMLineIndex":0,
+            "usernameFragment":"u","text":"hello"}],"refused":{"message":"hello"},"remotePeerId":"hello""#;
+        assert_eq!(between(said), with(batch), "no text beside it");
+        let ends = r#""candidate":{"candidate":"","sdpMid":null,"sdpMLineIndex":null}"#;
+        assert_eq!(between(ends), with(json!({ "candidate": { "candidate": "" } })));
+        for stamp in [r#""stamp":{}"#, r#""stamp":null"#, r#""st\u0061mp":7"#] {
+            let refused = between(&format!(r#""candidate":{{}},{stamp}"#));
+            assert_eq!(refused, "bad_message stamp: is the gateway's", "{stamp}");
+        }
+        let nine: Vec<_> = (0..9).map(|n| format!(r#""{n}":"abcdefg{n}~p""#)).collect();
+        let nine = format!("{{{}}}", nine.join(","));
+        for streams in [r#""hello""#, r#"{"0":"hello"}"#, r#"{"0":"abcdefgh~q"}"#, &nine] {
+            let refused = between(&format!(r#""candidate":{{}},"streams":{streams}"#));
+            let named = "bad_message streams: must name streams of the sender's own, by mid";
+            assert_eq!(refused, named, "{streams}");
+        }
+        let number = "bad_message negotiation: must be a whole number";
+        assert_eq!(between(r#""candidate":{},"negotiation":"hello""#), number);
+        let init = "bad_message candidate: must be an RTCIceCandidateInit";
+        assert_eq!(between(r#""candidate":{"sdpMid":{"text":"hello"}}"#), init);
     }
 
     #[test]
