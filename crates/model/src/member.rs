@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::connection::{Identity, Socket};
 use crate::encoding::Encoding;
 use crate::id::{PeerId, RoomId};
-use crate::resumption::Resumption;
+use crate::resumption::{Claimant, Resumption};
 use crate::secret::SecretHash;
 use crate::session::mailbox::ClosedMailbox;
 use crate::session::member::{InSession, SessionConnection, SessionMember, Stay};
@@ -124,6 +124,8 @@ pub enum Admission {
     Own,
     /// The place may be taken.
     Replace,
+    /// The place may be taken by another client of the same user's, while its member is away. It knows nothing of the stay.
+    Succeed,
     /// The member is somebody else.
     PeerInUse,
     /// The member is the same somebody, by a newer connection.
@@ -132,16 +134,19 @@ pub enum Admission {
 
 impl Member {
     /// The rule of PROTOCOL, "identify": a place is taken only when it has expired, or by the holder of its resume token on a
-    /// newer connection (on any, while the member is away). Without a token a stranger could end anybody's call; without the
-    /// order a slow older socket could push out the newer one.
-    pub fn admits(&self, newcomer: &Stamp, resume: Option<&SecretHash>, now: EpochMillis) -> Admission {
+    /// newer connection (on any, while the member is away); while the member is away also by whom its server names as the same
+    /// user. Without a token a stranger could end anybody's call; without the order a slow older socket could push out the
+    /// newer one.
+    pub fn admits(&self, newcomer: &Stamp, claimant: &Claimant<'_>, now: EpochMillis) -> Admission {
+        let away = self.away_until.is_some();
         if self.stamp == *newcomer {
             Admission::Own
         } else if self.expires_at.expired(now) {
             Admission::Replace
-        } else if resume.is_none() || self.resume_hash.as_ref() != resume {
-            Admission::PeerInUse
-        } else if self.away_until.is_some() || *newcomer > self.stamp {
+        } else if claimant.resume_hash.is_none() || self.resume_hash.as_ref() != claimant.resume_hash {
+            let same_user = away && self.resumption().is_some_and(|resumption| resumption.admits(claimant));
+            if same_user { Admission::Succeed } else { Admission::PeerInUse }
+        } else if away || *newcomer > self.stamp {
             Admission::Replace
         } else {
             Admission::Superseded
@@ -153,10 +158,19 @@ impl Member {
 mod tests {
     use super::*;
     use crate::id::ConnectionId;
+    use crate::session::role::Role;
     use crate::time::EpochSeconds;
 
     fn stamp(connected_at: u64, id: &str) -> Stamp {
         Stamp { connected_at: EpochMillis(connected_at), connection_id: ConnectionId::new(id.to_owned()) }
+    }
+
+    fn claimant<'a>(
+        resume_hash: Option<&'a SecretHash>,
+        signed: Option<&'a SecretHash>,
+        bound: bool,
+    ) -> Claimant<'a> {
+        Claimant { resume_hash, signed, bound }
     }
 
     fn member(resume: Option<&str>) -> Member {
@@ -177,7 +191,9 @@ mod tests {
     fn a_place_is_taken_by_its_holder_on_a_newer_connection_only() {
         let now = EpochMillis(50_000);
         let admits = |member: Member, stamp: &Stamp, resume: Option<&str>| {
-            member.admits(stamp, resume.map(SecretHash::of).as_ref(), now)
+            let resume_hash = resume.map(SecretHash::of);
+            // Whoever is there is not pushed out by what the server says of the newcomer.
+            member.admits(stamp, &claimant(resume_hash.as_ref(), None, true), now)
         };
         assert_eq!(admits(member(None), &stamp(20, "n"), None), Admission::PeerInUse);
         assert_eq!(admits(member(None), &stamp(20, "n"), Some("t")), Admission::PeerInUse);
@@ -194,7 +210,7 @@ mod tests {
     fn a_place_that_is_kept_is_its_holders_on_any_socket() {
         let away = Member { away_until: Some(EpochMillis(50_000)), ..member(Some("t")) };
         let admits = |stamp: &Stamp, token: &str| {
-            away.admits(stamp, Some(&SecretHash::of(token)), EpochMillis(40_000))
+            away.admits(stamp, &claimant(Some(&SecretHash::of(token)), None, false), EpochMillis(40_000))
         };
         assert_eq!(admits(&stamp(5, "older"), "t"), Admission::Replace);
         assert_eq!(admits(&stamp(20, "newer"), "t"), Admission::Replace);
@@ -206,8 +222,34 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_is_kept_is_also_for_the_same_users_other_client() {
+        let session = |data: &str| SessionMember {
+            role: Role::Publisher,
+            data: data.to_owned(),
+            layout_classes: vec![],
+            suppressed: false,
+        };
+        let away = Member {
+            away_until: Some(EpochMillis(50_000)),
+            session: Some(session("ann")),
+            ..member(Some("t"))
+        };
+        let admits = |data: &str, token: Option<&str>, bound: bool| {
+            let (token, signed) = (token.map(SecretHash::of), session(data).signed());
+            let claimant = claimant(token.as_ref(), signed.as_ref(), bound);
+            away.admits(&stamp(20, "n"), &claimant, EpochMillis(40_000))
+        };
+        assert_eq!(admits("ann", None, false), Admission::Succeed);
+        assert_eq!(admits("ann", Some("u"), false), Admission::Succeed);
+        assert_eq!(admits("ann", Some("t"), false), Admission::Replace, "the client itself goes on");
+        assert_eq!(admits("eve", Some("u"), true), Admission::Succeed);
+        assert_eq!(admits("eve", Some("u"), false), Admission::PeerInUse);
+    }
+
+    #[test]
     fn an_expired_place_is_anybodys() {
-        let admission = member(Some("t")).admits(&stamp(5, "n"), None, EpochMillis(100_000));
+        let nobody = claimant(None, None, false);
+        let admission = member(Some("t")).admits(&stamp(5, "n"), &nobody, EpochMillis(100_000));
         assert_eq!(admission, Admission::Replace);
     }
 }

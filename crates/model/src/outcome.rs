@@ -66,6 +66,8 @@ pub enum PreviousHolder {
     Lost,
     /// Another stay, whose lease had ended and of whose end nobody was told.
     Expired(Box<Ended>),
+    /// The stay of another client of the same user's, which was away. It has ended by this, of which nobody was told.
+    Succeeded(Box<Ended>),
 }
 
 /// Whether a connection may send something now.

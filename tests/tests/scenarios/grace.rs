@@ -203,3 +203,112 @@ async fn a_loss_and_a_firing_that_come_twice_are_one() {
     .await;
     assert_eq!(ends(&bob.heard().await, "ada"), 0, "once");
 }
+
+/// Another device knows nothing of the stay: its streams, its data and what was kept for it are over, and the others hear so.
+#[tokio::test]
+async fn the_same_user_on_another_device_begins_another_stay_and_need_not_wait() {
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "60").start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    let identify = async |claims: Value, resume: &str| {
+        let token = project.token(&session, &claims);
+        let more = json!({ "id": "ann", "resumeToken": resume });
+        let mut socket = stack.connect().await;
+        let answer = socket.request("identify", project.identity(&session, &token, &more)).await;
+        (socket, answer)
+    };
+    let ann = json!({ "connection_data": "name=Ann" });
+    let (mut lost, first) = identify(ann.clone(), RESUME).await;
+    lost.request("publish", json!({ "streamId": "annscam1~ann" })).await;
+    bob.heard().await;
+    lost.cut();
+    away(&stack, "ann").await;
+    let kept = bob.request("signal", json!({ "data": "for that stay", "to": "ann" })).await;
+    assert_eq!(kept["type"], "ack");
+    let (_, refused) = identify(json!({ "connection_data": "name=Eve" }), "another-resume-token").await;
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(409), &json!("peer_in_use")));
+
+    let devices = [(ann.clone(), "name=Ann"), (json!({ "peerId": "ann" }), "")];
+    for (number, (claims, data)) in devices.into_iter().enumerate() {
+        let (mut device, begun) = identify(claims, &format!("resume-token-of-device-{number}")).await;
+        assert_eq!(begun["type"], "identified", "{begun}");
+        assert_ne!(begun["connection"]["creationTime"], first["connection"]["creationTime"]);
+        assert_eq!(begun["connection"]["data"], data);
+        assert_eq!(begun["streams"], json!([]));
+        let told = device.heard().await;
+        assert!(!told.iter().any(|notice| notice["type"] == "kept"), "{told:?}");
+        let ended = bob.next_of("connectionDestroyed").await;
+        assert_eq!(ended["reason"], "networkDisconnected");
+        if data == "name=Ann" {
+            assert_eq!(ended["connection"]["creationTime"], first["connection"]["creationTime"]);
+            assert_eq!(ended["streams"], json!(["annscam1~ann"]));
+        }
+        let created = bob.next_of("connectionCreated").await;
+        assert_eq!((&created["resumed"], &created["connection"]), (&json!(true), &begun["connection"]));
+        assert_eq!(stack.rooms("SESSION").await[0]["connections"], 2);
+        // The device of before finds somebody there.
+        let (_, late) = identify(ann.clone(), RESUME).await;
+        assert_eq!(late["code"], "peer_in_use", "{late}");
+        device.cut();
+        away(&stack, "ann").await;
+    }
+}
+
+/// Both name the place as it was: away. Whoever is second finds the other there, and the others hear of an end or of none.
+#[tokio::test]
+async fn of_a_return_and_the_same_user_on_another_device_one_has_the_place() {
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "60").start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let (mut bob, _) = project.join(&session, "publisher", &json!({ "id": "bob" })).await;
+    for round in 0..5 {
+        let id = format!("ann-{round}");
+        let identify = async |resume: &str| {
+            let token = project.token(&session, &json!({ "connection_data": "name=Ann" }));
+            let more = json!({ "id": id, "resumeToken": resume });
+            let mut socket = stack.connect().await;
+            let answer = socket.request("identify", project.identity(&session, &token, &more)).await;
+            (socket, answer)
+        };
+        identify(RESUME).await.0.cut();
+        away(&stack, &id).await;
+        bob.heard().await;
+        let ((_one, itself), (_other, device)) =
+            tokio::join!(identify(RESUME), identify("another-resume-token"));
+        match [&itself, &device].map(|answer| answer["type"] == "identified") {
+            [true, false] => assert_eq!(ends(&bob.heard().await, &id), 0),
+            [false, true] => {
+                bob.next_of("connectionDestroyed").await;
+            }
+            both => panic!("{both:?}: {itself} {device}"),
+        }
+    }
+}
+
+/// Nobody has noticed the loss: whoever wants the place has its holder probed.
+#[tokio::test]
+async fn the_same_user_on_another_device_need_not_wait_until_a_loss_is_noticed() {
+    let stack = Stack::with().parameter("ReconnectGraceSeconds", "60").start().await;
+    let project = Project::create(&stack).await;
+    let session = project.routed().await;
+    let identify = async |data: &str, resume: &str| {
+        let token = project.token(&session, &json!({ "connection_data": data }));
+        let more = json!({ "id": "ann", "resumeToken": resume });
+        let mut socket = stack.connect().await;
+        let answer = socket.request("identify", project.identity(&session, &token, &more)).await;
+        (socket, answer)
+    };
+    stack.fault(json!({ "fault": "disconnect", "mode": "drop" })).await;
+    let (mut there, _) = identify("name=Ann", RESUME).await;
+    let (_device, refused) = identify("name=Ann", "another-resume-token").await;
+    assert_eq!(refused["code"], "peer_in_use", "whoever is there is not pushed out: {refused}");
+    there.heard().await;
+    there.cut();
+    until("the socket is closed", async || {
+        (stack.admin("/state").await["connections"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+    let (_device, begun) = identify("name=Ann", "another-resume-token").await;
+    assert_eq!(begun["type"], "identified", "{begun}");
+}

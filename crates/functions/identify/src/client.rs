@@ -260,7 +260,10 @@ async fn answer(
             Delivery::Delivered => {}
             Delivery::Gone(_) => {
                 match previous {
-                    PreviousHolder::Nobody | PreviousHolder::Lost | PreviousHolder::Expired(_) => {
+                    PreviousHolder::Nobody
+                    | PreviousHolder::Lost
+                    | PreviousHolder::Expired(_)
+                    | PreviousHolder::Succeeded(_) => {
                         departure::disconnected_for_good(app, sender.stamp()).await?;
                     }
                     PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {

@@ -87,8 +87,8 @@ pub async fn identify(deps: &Deps, sender: &Sender<'_>, request: Identify) -> Re
 async fn freed(deps: &Deps, holder: &Holder, refusal: Error) -> Result<Option<Ended>, Error> {
     match probe(&deps.app, holder).await? {
         Probe::Unknown => Err(Error::TooManyRequests),
-        // Whose place it is may have it, on whichever socket; nobody else.
-        Probe::Away if matches!(refusal, Error::Superseded) => Ok(None),
+        // It is away since now: whoever it is kept for may have it, on whichever socket; nobody else.
+        Probe::Away if holder.away_until.is_none() => Ok(None),
         Probe::Held | Probe::Away => Err(refusal),
         Probe::Ended(ended) => Ok(Some(ended)),
         Probe::Changed => Ok(None),

@@ -87,14 +87,14 @@ pub async fn joined(
     snapshot: Snapshot,
 ) {
     let created = member.in_session(peer).filter(|_| snapshot.newcomer == Some(member.joined_at));
-    let resumed = *previous == PreviousHolder::Lost;
+    let resumed = matches!(previous, PreviousHolder::Lost | PreviousHolder::Succeeded(_));
     let created = created.map(|connection| Announcement::created(connection, resumed));
     let of_end = |ended: &Ended| Announcement::ended(ended, app.sfu_grace);
     let mut announcements: Vec<_> = ended.iter().map(of_end).collect();
     match previous {
         PreviousHolder::Itself | PreviousHolder::Older(_) | PreviousHolder::Away => {}
         PreviousHolder::Nobody | PreviousHolder::Lost => announcements.extend(created),
-        PreviousHolder::Expired(before) => {
+        PreviousHolder::Expired(before) | PreviousHolder::Succeeded(before) => {
             announcements.push(of_end(before));
             announcements.extend(created);
         }

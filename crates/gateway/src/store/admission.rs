@@ -80,8 +80,24 @@ struct Seen {
 /// Who has a place.
 struct PlaceSnapshot {
     holder: Member,
-    /// Whether its lease had ended.
-    expired: bool,
+    taken: Taken,
+}
+
+/// What becomes of the stay whose place is taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It goes on.
+    Over,
+    /// Its lease had ended: it ends.
+    Expired,
+    /// It was away, and its client is another one now, which knows nothing of it: it ends.
+    Succeeded,
+}
+
+impl PlaceSnapshot {
+    fn ends(&self) -> bool {
+        self.taken != Taken::Over
+    }
 }
 
 /// What follows from a refusal.
@@ -103,9 +119,10 @@ impl Store {
     /// is one transaction, and this one, which names both, comes before or after. The joins of one person meet at its account,
     /// of which each knows the version that it has seen: the one that comes second is refused, and looks again how many there
     /// are. The holder may be lost, and kept, while its place is taken over: the place is taken as it was seen, there or away,
-    /// so that what is kept for it is delivered. The room may close at the same moment: then the check fails, or the close sees
-    /// the new member when it looks for whom to tell. Two that want the last place of a session meet at its count: the
-    /// transaction that comes second is refused.
+    /// so that what is kept for it is delivered. Another client of the same user's may come at the moment at which the member itself
+    /// is back: both name the place as it was, away, and the one that is refused finds the other there. The room may close at the
+    /// same moment: then the check fails, or the close sees the new member when it looks for whom to tell. Two that want the last
+    /// place of a session meet at its count: the transaction that comes second is refused.
     pub async fn join(&self, join: &Join, now: EpochMillis) -> Result<Joined, Failure> {
         let mut seen = Seen::default();
         let mut queue: Option<Pauses> = None;
@@ -126,10 +143,13 @@ impl Store {
                     let previous = match seen.place {
                         None if seen.held.is_some() => PreviousHolder::Lost,
                         None => PreviousHolder::Nobody,
-                        Some(PlaceSnapshot { holder, expired: true }) => {
+                        Some(PlaceSnapshot { holder, taken: Taken::Expired }) => {
                             PreviousHolder::Expired(Box::new(join.ended(&holder, now)))
                         }
-                        Some(PlaceSnapshot { holder, expired: false }) => match holder.reach() {
+                        Some(PlaceSnapshot { holder, taken: Taken::Succeeded }) => {
+                            PreviousHolder::Succeeded(Box::new(join.ended(&holder, now)))
+                        }
+                        Some(PlaceSnapshot { holder, taken: Taken::Over }) => match holder.reach() {
                             Reach::Socket(socket) => PreviousHolder::Older(socket),
                             Reach::None => PreviousHolder::Away,
                         },
@@ -195,12 +215,13 @@ impl Store {
             writes.add(Part::Mailbox, self.close_mailbox(&away.stamp.connection_id, now));
         }
         // While somebody has a place it is held for nobody.
-        if seen.is_none_or(|seen| seen.expired) {
+        if seen.is_none_or(PlaceSnapshot::ends) {
             writes.add(Part::Held, self.held_write(join, held.as_ref(), now));
         }
         // A page's members hear nothing of who comes; of who comes back a session's do not.
-        if member.session.is_some() && seen.is_none_or(|seen| seen.expired) {
-            let (peer_id, joined_at, resumed) = (join.peer.clone(), member.joined_at, held.is_some());
+        if member.session.is_some() && seen.is_none_or(PlaceSnapshot::ends) {
+            let resumed = held.is_some() || seen.is_some_and(|seen| seen.taken == Taken::Succeeded);
+            let (peer_id, joined_at) = (join.peer.clone(), member.joined_at);
             let (part, owed) = self.owe(&join.room, Change::Created { peer_id, joined_at, resumed }, now);
             writes.add(part, owed);
             if let Some(seen) = seen {
@@ -305,7 +326,7 @@ impl Store {
         );
         let mut remove = " REMOVE #awayUntil".to_owned();
         // Of a stay that goes on the streams stay.
-        let ends = member.session.is_some() && seen.is_some_and(|seen| seen.expired);
+        let ends = member.session.is_some() && seen.is_some_and(PlaceSnapshot::ends);
         if ends {
             remove.push_str(", #streams, #streamsVersion, #endedStreams");
         }
@@ -381,7 +402,7 @@ impl Join {
         Some(Joined::SocketsExceeded(others.into_iter().filter_map(holder).collect()))
     }
 
-    /// The end of a stay whose lease is over, which makes way for this one.
+    /// The end of a stay that makes way for this one.
     fn ended(&self, holder: &Member, now: EpochMillis) -> Ended {
         let identity = holder.identity(&self.peer, &self.room);
         let streams = holder.streams.ids();
@@ -406,7 +427,7 @@ impl Join {
             away_until: None,
             expires_at: self.socket.stamp.connected_at.plus(CONNECTION_LEASE).seconds(),
         };
-        if let Some(PlaceSnapshot { holder, expired: false }) = seen {
+        if let Some(PlaceSnapshot { holder, taken: Taken::Over }) = seen {
             member.joined_at = holder.joined_at;
             member.streams.clone_from(&holder.streams);
             if let (Some(session), Some(before)) = (&mut member.session, &holder.session) {
@@ -418,14 +439,12 @@ impl Join {
         member
     }
 
-    /// Whether a place is held for this client.
-    fn is_meant_by(&self, held: &Held) -> bool {
-        let signed = match &self.policy {
+    /// In a session: the hash of what its token signs of it.
+    fn signed(&self) -> Option<SecretHash> {
+        match &self.policy {
             Policy::Page { .. } => None,
             Policy::Session { member, .. } => member.signed(),
-        };
-        let resume_hash = self.resume_hash.as_ref();
-        held.resumption.admits(&Claimant { resume_hash, signed: signed.as_ref(), bound: self.bound })
+        }
     }
 
     /// What a refusal means: of the connection before all else, then of the room, then of the place.
@@ -457,23 +476,35 @@ impl Join {
             }
             Policy::Page { .. } | Policy::Session { .. } => {}
         }
+        let signed = self.signed();
+        let resume_hash = self.resume_hash.as_ref();
+        let claimant = Claimant { resume_hash, signed: signed.as_ref(), bound: self.bound };
         let Some(holder) = holder else {
             let held: Option<Held> = refusals.held(Part::Held)?;
             return Ok(match held.filter(|held| !held.is_over(now)) {
-                Some(held) if self.is_meant_by(&held) => Next::Try(None, Some(held)),
+                Some(held) if held.resumption.admits(&claimant) => Next::Try(None, Some(held)),
                 Some(_) => Next::Answer(Joined::Held),
                 None => Next::Try(None, None),
             });
         };
-        Ok(match holder.admits(&self.socket.stamp, self.resume_hash.as_ref(), now) {
+        Ok(match holder.admits(&self.socket.stamp, &claimant, now) {
             Admission::Own => {
                 Next::Answer(Joined::Member { member: holder, previous: PreviousHolder::Itself })
             }
             Admission::PeerInUse => Next::Answer(Joined::PeerInUse(holder.holder(&self.peer, &self.room))),
             Admission::Superseded => Next::Answer(Joined::Superseded(holder.holder(&self.peer, &self.room))),
             Admission::Replace => {
-                let place = PlaceSnapshot { expired: holder.expires_at.expired(now), holder };
-                Next::Try(Some(place), None)
+                let expired = holder.expires_at.expired(now);
+                let taken = if expired { Taken::Expired } else { Taken::Over };
+                Next::Try(Some(PlaceSnapshot { holder, taken }), None)
+            }
+            Admission::Succeed => {
+                // Rooms know no stays: nobody in one is told of an end or a beginning.
+                let taken = match self.policy {
+                    Policy::Page { .. } => Taken::Over,
+                    Policy::Session { .. } => Taken::Succeeded,
+                };
+                Next::Try(Some(PlaceSnapshot { holder, taken }), None)
             }
         })
     }
