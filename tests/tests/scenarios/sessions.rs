@@ -134,7 +134,7 @@ async fn whatever_is_refused_in_a_session_has_opentoks_number() {
     let bad = member.request("handshake", json!({ "type": "sideways" })).await;
     assert_eq!(otc(&bad), (400, "bad_message", 1011));
     let receiver =
-        json!({ "type": "producer", "sender": "p", "receiver": "q", "roomId": session, "candidate": {} });
+        json!({ "type": "consumer", "sender": "p", "receiver": "q", "roomId": session, "candidate": {} });
     assert_eq!(otc(&member.request("handshake", receiver).await), (400, "bad_message", 1011));
     let others = json!({ "type": "producer", "sender": "q", "roomId": session, "candidate": {} });
     assert_eq!(otc(&member.request("handshake", others).await), (403, "forbidden", 0));

@@ -195,11 +195,12 @@ async fn an_sfu_that_serves_a_session_asks_about_that() {
     let project = Project::create(&stack).await;
     let session = project.routed().await;
     let (room, mut sfu) = Room::unclaimed(&stack).await;
-    let (mut ann, _) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
+    let (mut ann, stay) = project.join(&session, "publisher", &json!({ "id": "ann" })).await;
     let said = ann.request("handshake", offer("ann", &session, &json!({}))).await;
     assert_eq!(said["type"], "ack", "{said}");
     let answer = sfu.request("roster", json!({ "roomId": session, "peers": ["ann"] })).await;
-    let listed = json!([{ "id": "ann", "stamp": stamp_of(&stack, "ann").await }]);
+    let began = &stay["connection"]["creationTime"];
+    let listed = json!([{ "id": "ann", "stamp": stamp_of(&stack, "ann").await, "creationTime": began }]);
     assert_eq!(answer["peers"], listed, "{answer}");
     let own = sfu.request("roster", json!({ "roomId": room.id, "peers": ["ann"] })).await;
     assert_eq!(own["code"], "forbidden");
