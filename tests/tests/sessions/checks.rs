@@ -10,8 +10,9 @@ use crate::run::Run;
 use crate::settling::Server;
 use crate::view::{Presence, Stay, View, stay};
 
-/// What does not hold, in sentences.
-pub(crate) fn failures(run: &Run<'_>, server: &Server, lossy: bool) -> Vec<String> {
+/// What does not hold, in sentences. `twice`: a change may have been told again by others, because it was told late, or by
+/// somebody who was killed.
+pub(crate) fn failures(run: &Run<'_>, server: &Server, lossy: bool, twice: bool) -> Vec<String> {
     let mut check = Check {
         run,
         logs: run.clients.iter().map(|client| client.heard.entries()).collect(),
@@ -21,8 +22,8 @@ pub(crate) fn failures(run: &Run<'_>, server: &Server, lossy: bool) -> Vec<Strin
     check.views = check.logs.iter().map(|log| View::of(log)).collect();
     check.server(server);
     check.lists(server);
-    check.events(server, lossy);
-    check.streams(server, lossy);
+    check.events(server, twice);
+    check.streams(server, twice);
     check.mutes(server);
     check.signals(lossy);
     check.kept();
@@ -77,11 +78,10 @@ impl Check<'_> {
         }
     }
 
-    /// A function that is killed after it has told of a change, and before it could note that, leaves it to be told again.
-    fn events(&mut self, server: &Server, lossy: bool) {
+    fn events(&mut self, server: &Server, twice: bool) {
         for (n, view) in self.views.iter().enumerate() {
             for (what, counts) in [("created", &view.created), ("destroyed", &view.destroyed)] {
-                for (stay, count) in counts.iter().filter(|(_, count)| **count > 1 && !lossy) {
+                for (stay, count) in counts.iter().filter(|(_, count)| **count > 1 && !twice) {
                     self.found.push(format!("client {n} has heard {count} times that {stay:?} was {what}"));
                 }
                 if self.run.clients[n].person.suppressed && !counts.is_empty() {

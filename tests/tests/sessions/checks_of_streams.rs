@@ -8,7 +8,7 @@ use crate::streams::{self, Stream, Streams};
 
 impl Check<'_> {
     /// Who is there knows the streams of the others, as they are, and has heard once of each of their changes.
-    pub(crate) fn streams(&mut self, server: &Server, lossy: bool) {
+    pub(crate) fn streams(&mut self, server: &Server, twice: bool) {
         let there = &server.streams;
         let listed = there.iter().map(|(id, stream)| (id.clone(), stream.classes.clone())).collect();
         if server.classes != listed {
@@ -27,7 +27,7 @@ impl Check<'_> {
             for ended in streams::ended(log).iter().filter(|id| there.contains_key(*id)) {
                 self.found.push(format!("client {n} has heard that {ended} has ended, which is there"));
             }
-            let repeated = if lossy { vec![] } else { streams::repeated(log) };
+            let repeated = if twice { vec![] } else { streams::repeated(log) };
             self.found
                 .extend(repeated.iter().map(|event| format!("client {n} has heard again that {event}")));
             let Some(present) = self.views[n].present() else { continue };
