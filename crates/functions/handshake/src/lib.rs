@@ -97,7 +97,7 @@ async fn to_client(
 ) -> Result<String, Error> {
     let text = handshake.between_clients()?;
     if !app.store.limit_handshakes(sender, app.clock.now()).await? {
-        return Err(Error::TooManyRequests);
+        return Err(Error::RateExceeded("Too many handshakes to other clients"));
     }
     match relayed::between(app, handshake.direction.room(), [&handshake.sender, to]).await? {
         Between::TheTwo => Ok(text),
