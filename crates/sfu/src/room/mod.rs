@@ -333,18 +333,20 @@ impl Room {
         (ended, began): (Option<Stamp>, Option<EpochMillis>),
         reason: Reason,
     ) {
+        // What was published in that stay is over, whichever socket the peer is on by now.
         if began.is_some() {
             self.end_streams(now, id, began);
         }
         let key = self.peers.key(id);
         let known = key.and_then(|key| self.peers.get(key)?.stamp.as_ref());
         // A newer socket than the one that is known was the peer's too, though nothing came over it. An older one is old news,
-        // unless it was let in later: the gateway knows.
+        // unless it was let in later, and so is the end of a stay that another has followed: the gateway knows.
         let old = known.zip(ended.as_ref()).is_some_and(|(known, ended)| ended < known);
-        let newer = self.members.order(id).is_some_and(|(since, _)| began.is_some() && since > began);
-        if old || newer {
+        let followed = self.members.order(id).is_some_and(|(since, _)| began.is_some() && since > began);
+        if old || followed {
             return self.roster.want(id);
         }
+        // An earlier gateway does not say which stay has ended.
         if began.is_none() {
             self.end_streams(now, id, None);
         }

@@ -18,11 +18,6 @@ beforeEach(async () => {
   server = await SessionServer.start();
   server.identified = { mediaMode: "relayed", features: [] };
   server.connections = [{ connectionId: "ben", creationTime: 1, data: "" }];
-  server.answers.publish = ({ data }) => ({
-    type: "published",
-    stream: { connectionId: "c0", creationTime: 7, layoutClassList: [], ...data },
-    version: 1,
-  });
   ({ session } = sessionWith(server));
   await session.connect("token");
 });

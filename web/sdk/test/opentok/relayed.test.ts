@@ -27,11 +27,6 @@ beforeEach(async () => {
   ];
   server.connections = [{ connectionId: "ben", creationTime: 3, data: "" }];
   server.identified = { mediaMode: "relayed", streams };
-  server.answers.publish = ({ data }) => ({
-    type: "published",
-    stream: { connectionId: "c0", creationTime: 7, layoutClassList: [], ...data },
-    version: 1,
-  });
   ({ session } = sessionWith(server));
   await session.connect("token");
 });

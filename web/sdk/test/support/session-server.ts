@@ -114,8 +114,19 @@ export class SessionServer {
     });
   }
 
-  #usual({ action }: Asked, peer: Peer): Answer {
-    return action === "identify" ? this.answer(peer) : { type: action === "ping" ? "pong" : "ack" };
+  #usual({ action, data }: Asked, peer: Peer): Answer {
+    switch (action) {
+      case "identify":
+        return this.answer(peer);
+      case "publish": {
+        const stream = { connectionId: "c0", creationTime: 7, layoutClassList: [], ...data };
+        return { type: "published", stream, version: 1 };
+      }
+      case "ping":
+        return { type: "pong" };
+      default:
+        return { type: "ack" };
+    }
   }
 }
 
